@@ -1,0 +1,117 @@
+// Package door is the seam between goka and whatever serves Kafka's topics: a set of constructors that hand out
+// sarama's interfaces. Plain broker addresses open sarama's own clients; an address with a scheme, as in mem://name,
+// opens the door registered for that scheme, in the way of database/sql drivers.
+package door
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/IBM/sarama"
+)
+
+// Door makes clients. Each method mirrors sarama's constructor of the same name, takes addresses as the user wrote
+// them, scheme included, and honours the configuration it is given.
+type Door interface {
+	NewClient(addrs []string, config *sarama.Config) (sarama.Client, error)
+	NewClusterAdmin(addrs []string, config *sarama.Config) (sarama.ClusterAdmin, error)
+	NewConsumer(addrs []string, config *sarama.Config) (sarama.Consumer, error)
+	NewConsumerGroup(addrs []string, group string, config *sarama.Config) (sarama.ConsumerGroup, error)
+	NewSyncProducer(addrs []string, config *sarama.Config) (sarama.SyncProducer, error)
+	NewAsyncProducer(addrs []string, config *sarama.Config) (sarama.AsyncProducer, error)
+}
+
+// Positioned is what a door's sarama.PartitionConsumer may offer beyond sarama's interface: word of its position, so
+// that a reader can know that it has everything even when the last offsets of a partition hold no record (compacted
+// away, aborted, or a transaction's marker). sarama's own consumers do not offer it.
+type Positioned interface {
+	// Reached returns a channel that is closed once every record below offset has been put into Messages and the
+	// position is at or past offset, or once the consumer ends. Records may still wait in Messages: drain them first.
+	Reached(offset int64) <-chan struct{}
+}
+
+// ErrMixedAddresses reports a broker list that leads to more than one place.
+var ErrMixedAddresses = errors.New("broker addresses of more than one kind")
+
+// ErrUnknownScheme reports a broker address whose scheme nobody registered.
+var ErrUnknownScheme = errors.New("unknown scheme of a broker address")
+
+var (
+	mu    sync.RWMutex // guards doors
+	doors = map[string]Door{}
+)
+
+// Register makes d the door for addresses that begin with scheme and "://". It is called from an init function, and
+// panics when the scheme is taken, since that is a mistake in the program.
+func Register(scheme string, d Door) {
+	mu.Lock()
+	defer mu.Unlock()
+	if _, taken := doors[scheme]; taken {
+		panic("door: scheme " + scheme + " registered twice")
+	}
+	doors[scheme] = d
+}
+
+// For returns the door that addrs lead to: sarama's for plain host:port addresses (also for an empty list, so that
+// sarama says what is wrong with it), the registered one for a scheme.
+func For(addrs []string) (Door, error) {
+	var scheme string
+	for i, addr := range addrs {
+		s, _, found := strings.Cut(addr, "://")
+		if !found {
+			s = ""
+		}
+		if i > 0 && s != scheme {
+			return nil, fmt.Errorf("%w: %q and %q; give brokers of one cluster", ErrMixedAddresses, addrs[0], addr)
+		}
+		scheme = s
+	}
+	if scheme == "" {
+		return saramaDoor{}, nil
+	}
+	mu.RLock()
+	defer mu.RUnlock()
+	if d, ok := doors[scheme]; ok {
+		return d, nil
+	}
+	known := slices.Sorted(maps.Keys(doors))
+	hint := "none is registered"
+	if len(known) > 0 {
+		hint = "registered are " + strings.Join(known, ", ")
+	}
+	if scheme == "mem" {
+		hint += `; import _ "github.com/gokasim/gokasim/memkafka/saramaclient" for mem`
+	}
+	return nil, fmt.Errorf("%w: %q in %q; %s", ErrUnknownScheme, scheme, addrs[0], hint)
+}
+
+// saramaDoor opens sarama's own clients.
+type saramaDoor struct{}
+
+func (saramaDoor) NewClient(addrs []string, config *sarama.Config) (sarama.Client, error) {
+	return sarama.NewClient(addrs, config)
+}
+
+func (saramaDoor) NewClusterAdmin(addrs []string, config *sarama.Config) (sarama.ClusterAdmin, error) {
+	return sarama.NewClusterAdmin(addrs, config)
+}
+
+func (saramaDoor) NewConsumer(addrs []string, config *sarama.Config) (sarama.Consumer, error) {
+	return sarama.NewConsumer(addrs, config)
+}
+
+func (saramaDoor) NewConsumerGroup(addrs []string, group string, config *sarama.Config) (sarama.ConsumerGroup, error) {
+	return sarama.NewConsumerGroup(addrs, group, config)
+}
+
+func (saramaDoor) NewSyncProducer(addrs []string, config *sarama.Config) (sarama.SyncProducer, error) {
+	return sarama.NewSyncProducer(addrs, config)
+}
+
+func (saramaDoor) NewAsyncProducer(addrs []string, config *sarama.Config) (sarama.AsyncProducer, error) {
+	return sarama.NewAsyncProducer(addrs, config)
+}
