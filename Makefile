@@ -1,0 +1,37 @@
+# What you and CI run. Most targets are steps of .ci/run; tools are pinned in tools/go.mod, and go builds them on their
+# first use (golangci-lint takes about a minute).
+TOOL     := go tool -modfile=tools/go.mod
+FUZZTIME ?= 10s
+SEED     ?= 1
+BENCH    ?= .
+PKG      ?= ./...
+
+.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis
+
+check: ## everything that CI looks at
+	.ci/run
+
+fmt: ## format, and order imports
+	$(TOOL) gofumpt -w .
+	$(TOOL) goimports -local github.com/gokasim/gokasim -w .
+
+lint: ## go vet, formatting, golangci-lint
+	.ci/run vet fmt lint
+
+vuln: ## known vulnerabilities in what is called; asks the Go vulnerability database
+	$(TOOL) govulncheck ./...
+
+test: ## all tests, with the race detector and in a random order
+	.ci/run race
+
+golden: ## rewrite the transcripts in testdata; read the diff like code
+	go test $$(git grep -l cockroachdb/datadriven -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -rewrite
+
+fuzz: ## each fuzz target for FUZZTIME
+	FUZZTIME=$(FUZZTIME) .ci/run fuzz
+
+bench: ## benchmarks: make bench BENCH=Counter PKG=./tester; compare two outputs with go tool benchstat
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 $(PKG)
+
+gen: ## rewrite generated files; the tree stays clean unless their sources changed
+	go generate ./...

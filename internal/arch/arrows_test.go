@@ -1,0 +1,209 @@
+package arch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gokasim/gokasim"
+
+// row says what a package may import beside the standard library. Names of ours are relative to the module; NAME/... is
+// NAME and everything below it. A package goes by its own row, else by the longest that covers it.
+type row struct {
+	name   string
+	ours   string // packages of ours in production code
+	others string // modules of others in production code, and the standard library's testing
+	tests  string // packages of ours that tests may import beside these; their own package goes without saying
+}
+
+// arrows is every arrow between the module's packages. A new one is a decision: take it here, say why in the commit, and
+// bring ARCHITECTURE.md up to date.
+var arrows = []row{
+	{name: "internal/arch"},
+	{name: "internal/kafka"},
+	{name: "internal/sim", ours: "internal/kafka"},
+	{name: "internal/script", ours: "internal/kafka internal/sim"},
+	{name: "internal/door", others: "github.com/IBM/sarama"},
+
+	{name: "memkafka", ours: "internal/... memkafka/internal/... memkafka/trace"},
+	{name: "memkafka/trace", ours: "internal/..."},
+	{name: "memkafka/internal/...", ours: "internal/kafka internal/sim internal/script memkafka/internal/..."},
+	{name: "memkafka/saramaclient", ours: "internal/... memkafka/...", others: "github.com/IBM/sarama"},
+
+	{name: "storage", others: "github.com/tidwall/btree", tests: "storage/storagetest"},
+	{name: "storage/storagetest", ours: "storage", others: "testing"},
+
+	{name: "goka", ours: "storage internal/... goka/...", others: "github.com/IBM/sarama"},
+	{name: "goka/...", ours: "storage internal/... goka/..."},
+
+	{name: "examples/flights", ours: "goka storage memkafka/saramaclient", others: "golang.org/x/sync"},
+}
+
+// testTools are modules that tests may import anywhere.
+const testTools = "github.com/google/go-cmp go.uber.org/goleak pgregory.net/rapid github.com/cockroachdb/datadriven"
+
+// listed is what go list tells about a package.
+type listed struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	CgoFiles     []string
+	Standard     bool
+	Error        *struct{ Err string }
+}
+
+func goList(t *testing.T, args ...string) []listed {
+	t.Helper()
+	args = append([]string{"list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports,CgoFiles,Standard,Error"}, args...)
+	cmd := exec.Command("go", args...)
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	var packages []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p listed
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+func TestArrows(t *testing.T) {
+	known := map[string]bool{}
+	for _, p := range goList(t, "./...") {
+		from := ours(p.ImportPath)
+		r, ok := rowOf(from)
+		if !ok {
+			t.Errorf("new package: %s has no row in arrows; give it one", from)
+			continue
+		}
+		known[r.name] = true
+		for _, to := range p.Imports {
+			if !r.allows(to, r.ours, r.others) {
+				t.Errorf("new arrow: %s → %s", from, ours(to))
+			}
+		}
+		for _, to := range append(p.TestImports, p.XTestImports...) {
+			if ours(to) != from && !r.allows(to, r.ours+" "+r.tests, r.others+" "+testTools+" testing") {
+				t.Errorf("new arrow of a test: %s → %s", from, ours(to))
+			}
+		}
+	}
+	for _, r := range arrows {
+		if !known[r.name] {
+			t.Errorf("row %q of arrows fits no package; remove it", r.name)
+		}
+	}
+	if t.Failed() {
+		t.Log("an arrow that is meant goes into arrows, in internal/arch/arrows_test.go, and into ARCHITECTURE.md")
+	}
+}
+
+// ours is the name of a package of ours within the module, and any other import path as it is.
+func ours(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+func rowOf(name string) (row, bool) {
+	var best row
+	found := false
+	for _, r := range arrows {
+		if r.name == name {
+			return r, true
+		}
+		if fits(r.name, name) && len(r.name) > len(best.name) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// fits reports whether pattern, NAME or NAME/..., covers the package.
+func fits(pattern, name string) bool {
+	if dir, below := strings.CutSuffix(pattern, "/..."); below {
+		return name == dir || strings.HasPrefix(name, dir+"/")
+	}
+	return pattern == name
+}
+
+func (r row) allows(path, ourPatterns, modules string) bool {
+	if strings.HasPrefix(path, module+"/") || path == module {
+		return slices.ContainsFunc(strings.Fields(ourPatterns), func(p string) bool { return fits(p, ours(path)) })
+	}
+	if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") && first != "testing" {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(strings.Fields(modules), func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") })
+}
+
+// TestProductionCarriesNothingForTests holds what the packages that production builds import must not bring along,
+// however far away it stands.
+func TestProductionCarriesNothingForTests(t *testing.T) {
+	for _, c := range []struct{ name, mustNot string }{
+		{"goka", "mock/gomock go-cmp " + module + "/memkafka " + module + "/tester " + module + "/kafkamock pebble sentry " +
+			"prometheus opentelemetry DataDog redis cobra mpb datadriven goleak rapid"},
+		{"storage", "sarama go-cmp " + module + "/memkafka pebble redis"},
+		{"memkafka", "sarama go-cmp " + module + "/goka " + module + "/tester"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, dep := range goList(t, "-deps", "./"+c.name) {
+				if dep.Error != nil {
+					t.Fatal(dep.Error.Err)
+				}
+				unwanted := func(word string) bool { return strings.Contains(dep.ImportPath, word) }
+				if dep.ImportPath == "testing" || slices.ContainsFunc(strings.Fields(c.mustNot), unwanted) {
+					t.Errorf("%s carries %s", c.name, dep.ImportPath)
+				}
+				if !dep.Standard && len(dep.CgoFiles) > 0 {
+					t.Errorf("%s carries %s, which needs cgo", c.name, dep.ImportPath)
+				}
+			}
+		})
+	}
+}
+
+func TestPatterns(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"memkafka", "memkafka", true},
+		{"memkafka", "memkafka/trace", false},
+		{"memkafka/...", "memkafka", true},
+		{"memkafka/...", "memkafka/internal/plog", true},
+		{"memkafka/...", "memkafkas", false},
+	} {
+		if got := fits(c.pattern, c.name); got != c.want {
+			t.Errorf("fits(%q, %q) = %v", c.pattern, c.name, got)
+		}
+	}
+	if r := (row{ours: "goka/...", others: "github.com/IBM/sarama"}); true {
+		for path, want := range map[string]bool{
+			"context": true, "testing": false, "testing/synctest": false,
+			"github.com/IBM/sarama": true, "github.com/IBM/sarama/mocks": true, "github.com/IBM/saramander": false,
+			module + "/goka/codec": true, module + "/gokas": false, module + "/storage": false,
+		} {
+			if got := r.allows(path, r.ours, r.others); got != want {
+				t.Errorf("allows(%q) = %v", path, got)
+			}
+		}
+	}
+	if got := fmt.Sprint(ours(module+"/goka"), " ", ours("context")); got != "goka context" {
+		t.Errorf("ours: %s", got)
+	}
+}

@@ -1,0 +1,122 @@
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// cores are the packages whose values are stepped: they are told the time, start nothing, lock nothing and wait for
+// nothing, so that what they do is a function of what they are given.
+var cores = []string{
+	"goka/internal",
+	"internal/kafka",
+	"memkafka/internal/assign",
+	"memkafka/internal/fault",
+	"memkafka/internal/group",
+	"memkafka/internal/plog",
+	"memkafka/internal/txn",
+}
+
+// clocks are the functions of package time that read or set a clock.
+var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+func TestCoresReadNoClockAndStartNothing(t *testing.T) {
+	eachFile(t, func(name string, fset *token.FileSet, file *ast.File) {
+		dir := filepath.ToSlash(filepath.Dir(name))
+		if strings.HasSuffix(name, "_test.go") || !slices.ContainsFunc(cores, func(c string) bool { return fits(c+"/...", dir) }) {
+			return
+		}
+		for _, imported := range file.Imports {
+			switch path, _ := strconv.Unquote(imported.Path.Value); path {
+			case "sync", "sync/atomic", "math/rand", "math/rand/v2", "crypto/rand", "hash/maphash", "net", "os":
+				t.Errorf("%s: a core imports %s; that belongs into its shell", fset.Position(imported.Pos()), path)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s: a core starts a goroutine; that belongs into its shell", fset.Position(n.Pos()))
+			case *ast.SelectStmt:
+				t.Errorf("%s: a core waits; that belongs into its shell", fset.Position(n.Pos()))
+			case *ast.SelectorExpr:
+				if fn, ok := timeFunction(file, n); ok && slices.Contains(clocks, fn) {
+					t.Errorf("%s: a core calls time.%s; it is told the time", fset.Position(n.Pos()), fn)
+				}
+			}
+			return true
+		})
+	})
+}
+
+func TestTestsWaitForConditions(t *testing.T) {
+	eachFile(t, func(name string, fset *token.FileSet, file *ast.File) {
+		if !strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if fn, ok := timeFunction(file, sel); ok && fn == "Sleep" {
+					t.Errorf("%s: time.Sleep in a test; wait for the condition, or in a bubble for a timer", fset.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	})
+}
+
+// timeFunction returns the name that sel picks out of package time, if that is what it picks from.
+func timeFunction(file *ast.File, sel *ast.SelectorExpr) (string, bool) {
+	pkg, ok := sel.X.(*ast.Ident)
+	if !ok {
+		return "", false
+	}
+	for _, imported := range file.Imports {
+		if imported.Path.Value != `"time"` {
+			continue
+		}
+		name := "time"
+		if imported.Name != nil {
+			name = imported.Name.Name
+		}
+		return sel.Sel.Name, pkg.Name == name
+	}
+	return "", false
+}
+
+// eachFile parses every Go file of the module and gives it to visit, with its name relative to the module's root.
+func eachFile(t *testing.T, visit func(name string, fset *token.FileSet, file *ast.File)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "tools"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		visit(name, fset, file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
