@@ -1,0 +1,58 @@
+// Package codec has codecs for the simplest values: bytes, strings and integers.
+package codec
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Bytes passes []byte through. Neither direction copies.
+type Bytes struct{}
+
+// Encode returns value, which has to be a []byte.
+func (*Bytes) Encode(value interface{}) ([]byte, error) {
+	b, ok := value.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("DefaultCodec: value to encode is not of type []byte but %T", value)
+	}
+	return b, nil
+}
+
+// Decode returns data.
+func (*Bytes) Decode(data []byte) (interface{}, error) { return data, nil }
+
+// String codes strings as their bytes.
+type String struct{}
+
+// Encode returns the bytes of value, which has to be a string.
+func (*String) Encode(value interface{}) ([]byte, error) {
+	s, ok := value.(string)
+	if !ok {
+		return nil, fmt.Errorf("String: value to encode is not of type string but %T", value)
+	}
+	return []byte(s), nil
+}
+
+// Decode returns data as a string; nil is the empty one.
+func (*String) Decode(data []byte) (interface{}, error) { return string(data), nil }
+
+// Int64 codes an int64 as decimal text.
+type Int64 struct{}
+
+// Encode returns the decimal text of value, which has to be an int64.
+func (*Int64) Encode(value interface{}) ([]byte, error) {
+	i, ok := value.(int64)
+	if !ok {
+		return nil, fmt.Errorf("Int64: value to encode is not of type int64 but %T", value)
+	}
+	return strconv.AppendInt(nil, i, 10), nil
+}
+
+// Decode parses decimal text. With an error it returns an int64 of 0.
+func (*Int64) Decode(data []byte) (interface{}, error) {
+	i, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil {
+		return int64(0), fmt.Errorf("Int64: %w", err)
+	}
+	return i, nil
+}

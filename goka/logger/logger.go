@@ -1,0 +1,67 @@
+// Package logger is what goka writes log lines to, and the ways to direct them.
+package logger
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// Logger takes log lines. The standard library's *log.Logger is one. It is called from many goroutines.
+type Logger interface {
+	Print(...interface{})
+	Println(...interface{})
+	Printf(string, ...interface{})
+}
+
+// Default returns a logger that writes to standard error, with date and time.
+func Default() Logger { return log.New(os.Stderr, "", log.LstdFlags) }
+
+// Discard returns a logger that writes nothing.
+func Discard() Logger { return discard{} }
+
+type discard struct{}
+
+func (discard) Print(...interface{})          {}
+func (discard) Println(...interface{})        {}
+func (discard) Printf(string, ...interface{}) {}
+
+// FromSlog returns a logger that hands each line to l as a message of level Info.
+func FromSlog(l *slog.Logger) Logger { return structured{l} }
+
+type structured struct{ log *slog.Logger }
+
+func (s structured) Print(args ...interface{})   { s.write(fmt.Sprint(args...)) }
+func (s structured) Println(args ...interface{}) { s.write(fmt.Sprintln(args...)) }
+func (s structured) Printf(format string, args ...interface{}) {
+	s.write(fmt.Sprintf(format, args...))
+}
+
+func (s structured) write(line string) {
+	s.log.Log(context.Background(), slog.LevelInfo, strings.TrimRight(line, "\n"))
+}
+
+// Prefixed returns a logger that puts prefix and a space before each line of l. A nil l discards them.
+func Prefixed(l Logger, prefix string) Logger {
+	if l == nil {
+		return Discard()
+	}
+	return prefixed{l, prefix}
+}
+
+type prefixed struct {
+	log    Logger
+	prefix string
+}
+
+func (p prefixed) Print(args ...interface{}) { p.log.Print(p.prefix, " ", fmt.Sprint(args...)) }
+func (p prefixed) Println(args ...interface{}) {
+	p.log.Println(append([]interface{}{p.prefix}, args...)...)
+}
+
+func (p prefixed) Printf(format string, args ...interface{}) {
+	p.log.Printf("%s %s", p.prefix, fmt.Sprintf(format, args...))
+}
