@@ -1,0 +1,89 @@
+package group
+
+import "github.com/gokasim/gokasim/internal/kafka"
+
+// expiryOf is when an offset expires if nothing else happens. Offsets of an empty group do so a while after its last
+// member went, those of a group that never had members a while after their commit, and so do those of topics to which
+// no member of a stable group of consumers subscribes (KIP-211, KIP-496).
+func (g *Group) expiryOf(o committedOffset) (at kafka.Millis, may bool) {
+	c := &g.classic
+	since := o.at
+	switch {
+	case c.state == Empty && c.protocolType != "":
+		since = c.since
+	case c.state == Empty:
+	case c.state == Stable && c.subscribed.known && !c.subscribedTo(o.TP.Topic):
+	default:
+		return 0, false
+	}
+	switch {
+	case o.expires >= 0:
+		return o.expires, true
+	case g.cfg.OffsetsRetention == 0:
+		return 0, false
+	default:
+		return since + g.cfg.OffsetsRetention, true
+	}
+}
+
+// check is the first look for expired offsets at or after t. Looks are OffsetsRetentionCheckInterval apart, counted
+// from 1970.
+func (g *Group) check(t kafka.Millis) kafka.Millis {
+	interval := g.cfg.OffsetsRetentionCheckInterval
+	if interval <= 0 {
+		return t
+	}
+	return (t + interval - 1) / interval * interval
+}
+
+// checkedBy reports whether the timer is set to look no later than needed for an offset that expires at t.
+func (g *Group) checkedBy(t kafka.Millis) bool {
+	set, ok := g.timers[timerOffsets]
+	return ok && set <= g.check(t)
+}
+
+// armExpiry sets the timer for the first check that may find something to do.
+func (g *Group) armExpiry() {
+	at, may := g.nextExpiry()
+	if !may {
+		g.stopTimer(timerOffsets)
+		return
+	}
+	at = g.check(max(at, g.now+1))
+	if set, ok := g.timers[timerOffsets]; !ok || set != at {
+		g.setTimer(timerOffsets, at)
+	}
+}
+
+func (g *Group) nextExpiry() (first kafka.Millis, may bool) {
+	if g.removable() {
+		return g.now, true
+	}
+	for _, o := range g.offsets.committed {
+		if at, expires := g.expiryOf(o); expires && (!may || at < first) {
+			first, may = at, true
+		}
+	}
+	return first, may
+}
+
+// removable reports whether the group holds nothing any more: no members, nobody about to join, no offsets.
+func (g *Group) removable() bool {
+	return g.classic.state == Empty && len(g.classic.pending) == 0 && len(g.offsets.committed) == 0
+}
+
+// expire drops the offsets that have expired, and the group itself once it holds nothing.
+func (g *Group) expire() {
+	var tombstones []kafka.Record
+	for _, tp := range g.offsets.partitions() {
+		if at, may := g.expiryOf(g.offsets.committed[tp]); may && at <= g.now {
+			delete(g.offsets.committed, tp)
+			tombstones = append(tombstones, kafka.Record{Key: encodeOffsetKey(g.id, tp)})
+		}
+	}
+	if g.removable() {
+		tombstones = append(tombstones, g.classic.end())
+	}
+	g.append(tombstones...)
+	g.expiryChanged = true
+}

@@ -1,0 +1,78 @@
+package group
+
+import "github.com/gokasim/gokasim/internal/kafka"
+
+// Leave is LeaveGroup: members go at once rather than by a time-out, by their own wish or an administrator's. Its
+// reply, at once, is a [LeaveResponse].
+type Leave struct {
+	Tag     any
+	Members []LeavingMember
+}
+
+// LeavingMember names who leaves: by member id, or a static member by instance id alone.
+type LeavingMember struct {
+	MemberID   string
+	InstanceID string
+	Reason     string // for people (KIP-800)
+}
+
+// LeaveResponse answers a [Leave], member by member in the order asked. Before version 3 of the request there is one
+// member, whose error is the response's.
+type LeaveResponse struct {
+	Err     kafka.ErrorCode
+	Members []LeftMember
+}
+
+// LeftMember says how it went with one member.
+type LeftMember struct {
+	MemberID   string
+	InstanceID string
+	Err        kafka.ErrorCode
+}
+
+func (Leave) command() {}
+
+func (c *classic) leave(cmd Leave) {
+	switch {
+	case c.id == "":
+		c.reply(cmd.Tag, LeaveResponse{Err: kafka.InvalidGroupID})
+		return
+	case c.state == Dead:
+		c.reply(cmd.Tag, LeaveResponse{Err: kafka.UnknownMemberID})
+		return
+	}
+	response := LeaveResponse{Members: make([]LeftMember, len(cmd.Members))}
+	left := false
+	for i, l := range cmd.Members {
+		m, err := c.leaving(l)
+		if m != nil {
+			c.remove(m)
+			left = true
+		}
+		response.Members[i] = LeftMember{MemberID: l.MemberID, InstanceID: l.InstanceID, Err: err}
+	}
+	if left {
+		c.rebalance()
+	} else {
+		c.completeJoinsIfAll()
+	}
+	c.reply(cmd.Tag, response)
+}
+
+// leaving finds the member that leaves. An id that was given out and never used is taken back here, and is no member.
+func (c *classic) leaving(l LeavingMember) (*member, kafka.ErrorCode) {
+	if l.MemberID == "" {
+		if m, known := c.members.instances[l.InstanceID]; known {
+			return m, kafka.None
+		}
+		return nil, kafka.UnknownMemberID
+	}
+	if _, given := c.pending[l.MemberID]; given {
+		c.forget(l.MemberID)
+		return nil, kafka.None
+	}
+	if err := c.members.validate(l.MemberID, l.InstanceID); err != kafka.None {
+		return nil, err
+	}
+	return c.members.byID[l.MemberID], kafka.None
+}
