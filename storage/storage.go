@@ -2,32 +2,41 @@
 // of the table topic up to which the rows are complete.
 package storage
 
-// Storage is one partition of a table. It has one writer and any number of concurrent readers.
+import "context"
+
+// Storage is one partition of a table. It has one writer and any number of concurrent readers. Iterators are readers;
+// each belongs to one goroutine at a time.
 //
-// Keys are any bytes and values any bytes but nil. No method keeps a slice that it is given, and no slice that it
-// returns is changed later; callers must not change what they are given either.
+// Keys are any bytes, none included, and values any bytes but nil; an empty value is a row like any other. No key, not
+// even the empty one, collides with the offset. No method keeps a slice that it is given, and no slice that it returns
+// is changed later, neither by further writes nor by moving or releasing an iterator; callers must not change what
+// they are given either.
+//
+// Package storagetest holds an implementation to these promises.
 type Storage interface {
-	// Open makes the storage ready. Nothing else may be called before.
+	// Open makes the storage ready. Nothing else but Close may be called before.
 	Open() error
-	// Close writes out what is pending and lets go of all resources. It may be called twice.
+	// Close writes out what is pending and lets go of all resources. It may be called twice, before Open, beside
+	// readers and beside a MarkRecovered that still runs. A storage that cannot serve calls and open iterators any more
+	// answers them with an error then, ErrClosed. Open makes it ready again, with the rows and the offset it had.
 	Close() error
 
 	// Has reports whether there is a row for key.
 	Has(key string) (bool, error)
 	// Get returns the value of key, nil without an error when there is none.
 	Get(key string) ([]byte, error)
-	// Set stores a value. A nil value is an error; use Delete.
+	// Set stores a value. A nil value is an error, ErrNilValue; use Delete.
 	Set(key string, value []byte) error
 	// Delete removes the row of key, if there is one.
 	Delete(key string) error
 
-	// GetOffset returns the offset stored last, or def when none was ever stored.
+	// GetOffset returns the offset stored last, be it 0 or negative, or def when none was ever stored.
 	GetOffset(def int64) (int64, error)
 	// SetOffset stores the offset of the last record of the table topic that the rows contain.
 	SetOffset(offset int64) error
 
 	// MarkRecovered tells the storage that bulk loading is over and normal operation begins. It may be called
-	// more than once.
+	// more than once, and nothing depends on it but speed.
 	MarkRecovered() error
 
 	// Iterator returns an iterator over a snapshot of all rows in the byte order of their keys.
@@ -40,7 +49,8 @@ type Storage interface {
 // Iterator walks over rows in the byte order of their keys. It stands before the first row at the beginning:
 //
 //	for it.Next() {
-//		use(it.Key(), it.Value)
+//		value, err := it.Value()
+//		...
 //	}
 //	err := it.Err()
 type Iterator interface {
@@ -55,8 +65,16 @@ type Iterator interface {
 	// Release lets go of the snapshot. It may be called twice.
 	Release()
 	// Seek places the iterator before the first row whose key is greater than or equal to key, and reports whether
-	// there is one. Call Next to reach that row. Seek may move backwards too, within the iterator's range.
+	// there is one. Call Next to reach that row; until then Key and Value are nil. Seek may move backwards too, also
+	// after the last row, within the iterator's range.
 	Seek(key []byte) bool
+}
+
+// ContextOpener is implemented by storages whose Open may take long. OpenContext is Open until ctx ends, and returns
+// ctx's cause then. The storage is as it was before; what the interrupted opening holds is let go of in the
+// background, and a later Open of the same table, by this or another Storage of the process, waits for that.
+type ContextOpener interface {
+	OpenContext(ctx context.Context) error
 }
 
 // Builder makes the storage for one partition of a table. Open is called by whoever uses the storage.
@@ -72,6 +90,7 @@ type Row struct {
 // write: after a crash either all of them are there or none. goka uses it where a storage has it, and falls back to
 // Set, Delete and SetOffset, in this order, where it has not.
 type BatchWriter interface {
-	// WriteBatch applies rows in order (a later change of a key wins) and stores offset.
+	// WriteBatch applies rows in order (a later change of a key wins) and stores offset. An iterator sees all of
+	// it or nothing.
 	WriteBatch(rows []Row, offset int64) error
 }
