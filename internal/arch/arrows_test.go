@@ -36,7 +36,7 @@ var arrows = []row{
 	{name: "memkafka/saramaclient", ours: "internal/... memkafka/...", others: "github.com/IBM/sarama"},
 
 	{name: "storage", others: "github.com/tidwall/btree", tests: "storage/storagetest"},
-	{name: "storage/storagetest", ours: "storage", others: "testing"},
+	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
 	{name: "goka", ours: "storage internal/... goka/...", others: "github.com/IBM/sarama"},
 	{name: "goka/...", ours: "storage internal/... goka/..."},
