@@ -1,0 +1,170 @@
+package batch
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// Error is why bytes are not a batch that a broker takes. errors.As finds the kafka.ErrorCode in it.
+type Error struct {
+	Code   kafka.ErrorCode // CorruptMessage, InvalidRecord or UnsupportedCompressionType
+	Detail string
+}
+
+func (e *Error) Error() string { return e.Code.Name() + ": " + e.Detail }
+
+// Unwrap is the code.
+func (e *Error) Unwrap() error { return e.Code }
+
+func corrupt(format string, args ...any) error {
+	return &Error{Code: kafka.CorruptMessage, Detail: fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) error {
+	return &Error{Code: kafka.InvalidRecord, Detail: fmt.Sprintf(format, args...)}
+}
+
+// FromBytes takes the bytes of exactly one batch and keeps them: they belong to the batch from then on. It checks
+// length, version, checksum and every record, and sets a max timestamp right that the records do not bear out, as a
+// broker does. Its errors are of type *Error.
+func FromBytes(wire []byte) (*Batch, error) {
+	if err := checkFrame(wire); err != nil {
+		return nil, err
+	}
+	b := &Batch{wire: wire[:len(wire):len(wire)]}
+	b.baseOffset = kafka.Offset(b.int64(atBaseOffset))
+	b.maxTimestamp = kafka.Millis(b.int64(atMaxTimestamp))
+	b.lastDelta = b.int32(atLastDelta)
+	b.count = b.int32(atCount)
+	if b.count < 0 || b.lastDelta < 0 || b.count > b.lastDelta+1 {
+		return nil, invalid("batch of %d records has last offset delta %d", b.count, b.lastDelta)
+	}
+	codec := b.Codec()
+	if !codec.known() {
+		return nil, &Error{Code: kafka.UnsupportedCompressionType, Detail: codec.String() + " is unknown; use none, gzip, snappy, lz4 or zstd"}
+	}
+	plain := b.wire[HeaderBytes:]
+	if codec != None && b.count > 0 {
+		var err error
+		if plain, err = codec.decompress(nil, plain); err != nil {
+			return nil, corrupt("records of a batch do not decompress: %v", err)
+		}
+	}
+	largest, err := b.check(plain)
+	if err != nil {
+		return nil, err
+	}
+	if b.count > 0 && b.TimestampType() == CreateTime && largest != b.maxTimestamp {
+		b.stamp(b.attributes(), largest)
+	}
+	return b, nil
+}
+
+// checkFrame looks at what stands around the records.
+func checkFrame(wire []byte) error {
+	if len(wire) < HeaderBytes {
+		return invalid("%d bytes hold no record batch, whose header alone takes %d", len(wire), HeaderBytes)
+	}
+	length := int64(int32(binary.BigEndian.Uint32(wire[atLength:]))) + lengthOverhead
+	if magic := wire[atMagic]; magic != magic2 {
+		return invalid("batch has magic %d; produce version 2", magic)
+	}
+	switch {
+	case length < HeaderBytes:
+		return corrupt("batch says it is %d bytes long, its header alone takes %d", length, HeaderBytes)
+	case length > int64(len(wire)):
+		return invalid("batch is cut off: %d bytes of %d", len(wire), length)
+	case length < int64(len(wire)):
+		return invalid("%d bytes follow a batch of %d; send exactly one batch for a partition", int64(len(wire))-length, length)
+	}
+	stored := binary.BigEndian.Uint32(wire[atCRC:])
+	if computed := crc32.Checksum(wire[atAttributes:], castagnoli); stored != computed {
+		return corrupt("record is corrupt (stored crc = %d, computed crc = %d)", stored, computed)
+	}
+	return nil
+}
+
+// check walks over all records, so that reading them later needs no checks, and gathers what a log asks about them.
+func (b *Batch) check(plain []byte) (largest kafka.Millis, err error) {
+	base := int64(b.BaseTimestamp())
+	largest = kafka.NoTimestamp
+	lastDelta := int64(-1)
+	at := 0
+	for i := range b.count {
+		r, next, ok := scan(plain, at)
+		if !ok {
+			return 0, invalid("record %d of %d is malformed", i, b.count)
+		}
+		if r.offsetDelta <= lastDelta || r.offsetDelta > int64(b.lastDelta) {
+			return 0, invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, lastDelta, b.lastDelta)
+		}
+		lastDelta = r.offsetDelta
+		largest = max(largest, kafka.Millis(base+r.timeDelta))
+		b.nullKeys = b.nullKeys || r.nullKey
+		b.headers += r.headers
+		at = next
+	}
+	if at != len(plain) {
+		return 0, invalid("%d bytes follow the last of %d records", len(plain)-at, b.count)
+	}
+	return largest, nil
+}
+
+// outline is what scan finds in a record.
+type outline struct {
+	timeDelta, offsetDelta int64
+	nullKey                bool
+	headers                int32
+}
+
+// scan reads the record at p[at] without trusting a byte of it.
+func scan(p []byte, at int) (r outline, next int, ok bool) {
+	size, at := varint(p, at)
+	if size < 0 || at > len(p) || size > int64(len(p)-at) {
+		return r, 0, false
+	}
+	end := at + int(size)
+	p = p[:end]
+	at++ // attributes
+	r.timeDelta, at = varint(p, at)
+	r.offsetDelta, at = varint(p, at)
+	n, at := varint(p, at)
+	r.nullKey = n < 0
+	if at, ok = jump(p, at, n); !ok {
+		return r, 0, false
+	}
+	n, at = varint(p, at)
+	if at, ok = jump(p, at, n); !ok {
+		return r, 0, false
+	}
+	n, at = varint(p, at)
+	if n < 0 || at > end || n > int64(end-at)/2 {
+		return r, 0, false
+	}
+	r.headers = int32(n)
+	for range n {
+		n, at = varint(p, at)
+		if n < 0 {
+			return r, 0, false
+		}
+		if at, ok = jump(p, at, n); !ok {
+			return r, 0, false
+		}
+		n, at = varint(p, at)
+		if at, ok = jump(p, at, n); !ok {
+			return r, 0, false
+		}
+	}
+	return r, end, at == end
+}
+
+// jump passes n bytes, none if n is negative: null.
+func jump(p []byte, at int, n int64) (next int, ok bool) {
+	if at > len(p) || n > int64(len(p)-at) {
+		return 0, false
+	}
+	return at + int(max(n, 0)), true
+}
