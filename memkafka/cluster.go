@@ -1,0 +1,319 @@
+// Package memkafka is a Kafka cluster as a Go value: topics with partitions and offsets, consumer groups with their
+// rebalances, all in this process and without a broker. memkafka/saramaclient offers sarama's interfaces on it.
+//
+//	cluster := memkafka.New()
+//	defer cluster.Close()
+//	err := cluster.CreateTopic("orders", 3)
+//	offset, err := cluster.Produce("orders", 0, memkafka.Record{Key: []byte("k"), Value: []byte("v")})
+//
+// A cluster takes its time from package time: inside a testing/synctest bubble it is virtual, and a rebalance with all
+// of Kafka's own waits costs no real time.
+//
+// A cluster runs free, each call applied at once by the goroutine that makes it, unless it is made by NewByHand, where
+// records are handed to group members only while Settle runs, or by NewDriven, where a Driver decides by a seed what
+// happens next.
+package memkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
+)
+
+// The nouns that the cluster's methods speak of.
+type (
+	// Record is one record of a partition; a nil Value makes it a tombstone.
+	Record = kafka.Record
+	// Header is one header of a record.
+	Header = kafka.Header
+	// Offset is the position of a record in a partition.
+	Offset = kafka.Offset
+	// Millis is a time in milliseconds since 1970.
+	Millis = kafka.Millis
+	// TopicPartition names one partition.
+	TopicPartition = kafka.TopicPartition
+	// ErrorCode is an error as Kafka's protocol numbers it; errors of a cluster wrap one.
+	ErrorCode = kafka.ErrorCode
+)
+
+// NoTimestamp as the time of a record lets the cluster stamp it.
+const NoTimestamp = kafka.NoTimestamp
+
+// ErrClosed reports a call on a cluster, or one of its clients, that was closed.
+var ErrClosed = seam.ErrClosed
+
+// ErrStuck reports that Settle waited in vain for a record to be handled. The text names who has not finished what.
+var ErrStuck = seam.ErrStuck
+
+// Cluster is one simulated Kafka cluster. Its methods may be called by any number of goroutines.
+type Cluster struct {
+	engine *seam.Engine
+}
+
+// Option is a setting of a cluster. Unset ones have the defaults of Apache Kafka 4.3 for one broker.
+type Option func(*cluster.Settings) error
+
+// WithSeed sets the seed of all chance in the cluster, such as member ids: 0 unless set.
+func WithSeed(seed uint64) Option {
+	return func(s *cluster.Settings) error { s.Seed = seed; return nil }
+}
+
+// WithBrokers sets the number of brokers: 1 unless set.
+func WithBrokers(n int32) Option {
+	return func(s *cluster.Settings) error {
+		if n < 1 {
+			return fmt.Errorf("brokers: %d is not a number of brokers; give 1 or more", n)
+		}
+		s.Brokers = n
+		return nil
+	}
+}
+
+// WithAutoCreateTopics says whether asking for an unknown topic creates it (auto.create.topics.enable): true unless set.
+func WithAutoCreateTopics(on bool) Option {
+	return func(s *cluster.Settings) error { s.AutoCreateTopics = on; return nil }
+}
+
+// WithDefaultPartitions sets the number of partitions of topics that are created without one (num.partitions): 1
+// unless set.
+func WithDefaultPartitions(n int32) Option {
+	return func(s *cluster.Settings) error {
+		if n < 1 {
+			return fmt.Errorf("num.partitions: %d is not a number of partitions; give 1 or more", n)
+		}
+		s.NumPartitions = n
+		return nil
+	}
+}
+
+// WithInitialRebalanceDelay sets how long a new group waits for more members (group.initial.rebalance.delay.ms): 3 s
+// unless set.
+func WithInitialRebalanceDelay(d time.Duration) Option {
+	return func(s *cluster.Settings) error {
+		if d < 0 {
+			return fmt.Errorf("group.initial.rebalance.delay.ms: %v is negative; give 0 for no delay", d)
+		}
+		s.Group.InitialRebalanceDelay = kafka.Millis(d.Milliseconds())
+		return nil
+	}
+}
+
+// New returns a running cluster without topics. It panics when an option is wrong; Open returns the error instead.
+func New(options ...Option) *Cluster {
+	c, err := Open(options...)
+	if err != nil {
+		panic("memkafka: " + err.Error())
+	}
+	return c
+}
+
+// Open returns a running cluster without topics, or an error that names every wrong option.
+func Open(options ...Option) (*Cluster, error) { return open(seam.Free, options) }
+
+// NewByHand returns a cluster that hands records to members of groups only while Settle runs: one at a time, each
+// handled before the next. It panics when an option is wrong.
+func NewByHand(options ...Option) *Cluster {
+	c, err := open(seam.ByHand, options)
+	if err != nil {
+		panic("memkafka: " + err.Error())
+	}
+	return c
+}
+
+func open(mode seam.Mode, options []Option) (*Cluster, error) {
+	s := cluster.DefaultSettings()
+	var errs []error
+	for _, o := range options {
+		errs = append(errs, o(&s))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Cluster{engine: seam.New(s, mode)}, nil
+}
+
+// Seam returns what memkafka's own doors are built on. It is of no use elsewhere.
+func (c *Cluster) Seam() *seam.Engine { return c.engine }
+
+// Close ends the cluster: its clients are closed, waiting calls return ErrClosed. It may be called twice.
+func (c *Cluster) Close() { c.engine.Close() }
+
+// TopicOption is a setting of a topic that CreateTopic makes.
+type TopicOption func(*cluster.TopicSpec)
+
+// WithConfig sets a topic's configuration, as "cleanup.policy" to "compact".
+func WithConfig(name, value string) TopicOption {
+	return func(s *cluster.TopicSpec) {
+		if s.Configs == nil {
+			s.Configs = map[string]string{}
+		}
+		s.Configs[name] = value
+	}
+}
+
+// WithReplication sets the replication factor: 1 unless set.
+func WithReplication(n int16) TopicOption {
+	return func(s *cluster.TopicSpec) { s.Replication = n }
+}
+
+// CreateTopic makes a topic. Its errors are Kafka's: errors.Is finds the ErrorCode.
+func (c *Cluster) CreateTopic(name string, partitions int32, options ...TopicOption) error {
+	spec := cluster.TopicSpec{Name: name, Partitions: partitions, Replication: -1}
+	for _, o := range options {
+		o(&spec)
+	}
+	return c.do(func(core *cluster.Cluster, _ kafka.Millis) error {
+		_, err := core.CreateTopic(spec)
+		return err
+	})
+}
+
+// Topics lists the names of all topics, sorted.
+func (c *Cluster) Topics() []string {
+	var names []string
+	_ = c.do(func(core *cluster.Cluster, _ kafka.Millis) error { names = core.Topics(); return nil }) // a closed cluster has none
+	return names
+}
+
+// Partitions returns the number of partitions of a topic, 0 when there is no such topic.
+func (c *Cluster) Partitions(topic string) int32 {
+	var n int32
+	_ = c.do(func(core *cluster.Cluster, _ kafka.Millis) error {
+		if t := core.Topic(topic); t != nil {
+			n = int32(len(t.Partitions))
+		}
+		return nil
+	}) // a closed cluster has none
+	return n
+}
+
+// Produce appends records to a partition as one batch and returns the offset of the first. Records with the timestamp
+// NoTimestamp are stamped with the present time; their Offset is ignored. The records must not be changed afterwards.
+func (c *Cluster) Produce(topic string, partition int32, records ...Record) (Offset, error) {
+	if len(records) == 0 {
+		return kafka.NoOffset, fmt.Errorf("produce to %s/%d: no records given", topic, partition)
+	}
+	now := kafka.MillisOf(time.Now())
+	for i := range records {
+		if records[i].Timestamp == NoTimestamp {
+			records[i].Timestamp = now
+		}
+	}
+	a, err := c.engine.Append(TopicPartition{Topic: topic, Partition: partition}, records)
+	if err != nil {
+		return kafka.NoOffset, fmt.Errorf("produce to %s/%d: %w", topic, partition, err)
+	}
+	return a.Base, nil
+}
+
+// Fetch returns up to limit records of a partition from an offset on. Offsets that hold no record are passed over.
+func (c *Cluster) Fetch(topic string, partition int32, from Offset, limit int) ([]Record, error) {
+	var records []Record
+	err := c.partition(topic, partition, func(p *cluster.Partition) error {
+		var err error
+		records, _, err = p.Log.ReadInto(nil, from, limit, false)
+		return err
+	})
+	return records, err
+}
+
+// Offsets returns the log start offset and the high watermark of a partition.
+func (c *Cluster) Offsets(topic string, partition int32) (start, high Offset, err error) {
+	err = c.partition(topic, partition, func(p *cluster.Partition) error {
+		start, high = p.Log.LogStart(), p.Log.HighWatermark()
+		return nil
+	})
+	return start, high, err
+}
+
+// Committed returns the offset that a group committed for a partition, false when it committed none.
+func (c *Cluster) Committed(group, topic string, partition int32) (Offset, bool) {
+	var offset Offset
+	found := false
+	_ = c.do(func(core *cluster.Cluster, _ kafka.Millis) error {
+		g := core.Group(group)
+		if g == nil {
+			return nil
+		}
+		for _, o := range g.Offsets() {
+			if o.TP == (TopicPartition{Topic: topic, Partition: partition}) {
+				offset, found = o.Offset, true
+			}
+		}
+		return nil
+	}) // a closed cluster has none
+	return offset, found
+}
+
+// Settle hands out records to members of groups, one at a time, until all that there is was handled. It fails with
+// ErrStuck when nothing goes on for bound. Only clusters made by NewByHand need it.
+func (c *Cluster) Settle(ctx context.Context, bound time.Duration) error {
+	return c.engine.Settle(ctx, bound)
+}
+
+// Changed waits until a subscription of the cluster begins, ends or moves, or ctx ends. It belongs to the goroutine
+// that calls Settle.
+func (c *Cluster) Changed(ctx context.Context) error { return c.engine.Changed(ctx) }
+
+// Claims lists who holds which partitions as a member of a group: names of clients by partition.
+func (c *Cluster) Claims() map[TopicPartition][]string { return c.engine.Claims() }
+
+func (c *Cluster) do(f func(core *cluster.Cluster, now kafka.Millis) error) error {
+	var err error
+	if e := c.engine.Do(func(core *cluster.Cluster, now kafka.Millis) { err = f(core, now) }); e != nil {
+		return e
+	}
+	return err
+}
+
+func (c *Cluster) partition(topic string, partition int32, f func(p *cluster.Partition) error) error {
+	return c.do(func(core *cluster.Cluster, _ kafka.Millis) error {
+		p := core.Partition(topic, partition)
+		if p == nil {
+			return fmt.Errorf("partition %s/%d: %w", topic, partition, kafka.UnknownTopicOrPartition)
+		}
+		return f(p)
+	})
+}
+
+var (
+	namedMu sync.Mutex // guards named
+	named   = map[string]*Cluster{}
+)
+
+// Named returns the cluster that broker addresses of the form mem://name lead to, and makes it, with default settings
+// and without the delay of first rebalances, when there is none.
+func Named(name string) *Cluster {
+	namedMu.Lock()
+	defer namedMu.Unlock()
+	c := named[name]
+	if c == nil {
+		c = New(WithInitialRebalanceDelay(0))
+		named[name] = c
+	}
+	return c
+}
+
+// SetNamed makes c the cluster behind mem://name, and returns a function that takes the name back. It fails when the
+// name is taken.
+func SetNamed(name string, c *Cluster) (release func(), err error) {
+	namedMu.Lock()
+	defer namedMu.Unlock()
+	if named[name] != nil {
+		return nil, fmt.Errorf("mem://%s is taken by another cluster of this process; use another name, or release that one", name)
+	}
+	named[name] = c
+	return func() {
+		namedMu.Lock()
+		defer namedMu.Unlock()
+		if named[name] == c {
+			delete(named, name)
+		}
+	}, nil
+}

@@ -1,0 +1,192 @@
+// Package cluster is a Kafka cluster as one value: topics with their logs, the group coordinators, and the queue of
+// what is due later. It reads no clock, starts no goroutine and takes no lock: every method is told the time, and what
+// must wait (a join for members) is answered later through the effects that Take returns.
+package cluster
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sort"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/group"
+)
+
+// Settings are the broker settings of a cluster, in Kafka's own names and units.
+type Settings struct {
+	Brokers                 int32        // number of brokers: 1 unless set
+	NumPartitions           int32        // num.partitions: 1 unless set
+	DefaultReplication      int16        // default.replication.factor: 1 unless set
+	AutoCreateTopics        bool         // auto.create.topics.enable
+	Group                   group.Config // settings of the group coordinators
+	TopicDefaults           map[string]string
+	OffsetsTopicPartitions  int32 // offsets.topic.num.partitions: 50 unless set
+	Seed                    uint64
+	ClusterID               string
+	RetainGroupStateRecords bool // keep the records of __consumer_offsets; off, they are applied and dropped
+}
+
+// DefaultSettings are Apache Kafka 4.3's, for one broker.
+func DefaultSettings() Settings {
+	return Settings{
+		Brokers:                1,
+		NumPartitions:          1,
+		DefaultReplication:     1,
+		AutoCreateTopics:       true,
+		Group:                  group.DefaultConfig(),
+		OffsetsTopicPartitions: 50,
+	}
+}
+
+// Reply answers a request that had to wait. Tag is what the request carried.
+type Reply struct {
+	Tag      any
+	Response any
+}
+
+// Cluster is the whole simulated cluster. It is not safe for concurrent use; its shell serialises.
+type Cluster struct {
+	settings Settings
+	topics   map[string]*Topic
+	groups   map[string]*group.Group
+	timers   timers
+	replies  []Reply
+
+	ids   *rand.Rand // topic ids
+	names *rand.Rand // member ids
+}
+
+// Streams of chance: each concern draws from its own, so that a new draw in one does not move the others.
+const (
+	streamIDs   = 1
+	streamNames = 2
+)
+
+// New returns an empty cluster. Zero fields of s take Apache Kafka's defaults.
+func New(s Settings) *Cluster {
+	d := DefaultSettings()
+	if s.Brokers == 0 {
+		s.Brokers = d.Brokers
+	}
+	if s.NumPartitions == 0 {
+		s.NumPartitions = d.NumPartitions
+	}
+	if s.DefaultReplication == 0 {
+		s.DefaultReplication = d.DefaultReplication
+	}
+	if s.OffsetsTopicPartitions == 0 {
+		s.OffsetsTopicPartitions = d.OffsetsTopicPartitions
+	}
+	c := &Cluster{
+		settings: s,
+		topics:   map[string]*Topic{},
+		groups:   map[string]*group.Group{},
+		ids:      rand.New(rand.NewPCG(s.Seed, streamIDs)),
+		names:    rand.New(rand.NewPCG(s.Seed, streamNames)),
+	}
+	if c.settings.ClusterID == "" {
+		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
+	}
+	return c
+}
+
+// Settings returns the settings in force, defaults filled in.
+func (c *Cluster) Settings() Settings { return c.settings }
+
+// Take returns the replies that became ready since the last call, in the order in which they did. The slice is valid
+// until the next method call.
+func (c *Cluster) Take() []Reply {
+	r := c.replies
+	c.replies = c.replies[:0]
+	return r
+}
+
+// NextTimer returns when the earliest timer is due, false when none is set.
+func (c *Cluster) NextTimer() (kafka.Millis, bool) { return c.timers.next() }
+
+// Fire carries out every timer that is due at now, in the order of their times and, within one time, of their setting.
+func (c *Cluster) Fire(now kafka.Millis) {
+	for {
+		t, ok := c.timers.due(now)
+		if !ok {
+			return
+		}
+		if g := c.groups[t.group]; g != nil {
+			c.step(now, t.group, g, group.Timer{Key: t.key})
+		}
+	}
+}
+
+// GroupStep applies one command to a group, which is made when it does not exist yet. The answer comes by Take.
+func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
+	g := c.groups[id]
+	if g == nil {
+		g = group.New(id, c.settings.Group, c.memberID)
+		c.groups[id] = g
+	}
+	c.step(now, id, g, cmd)
+}
+
+// Group returns a group that exists, nil otherwise.
+func (c *Cluster) Group(id string) *group.Group { return c.groups[id] }
+
+// Groups lists the ids of the groups that exist, sorted.
+func (c *Cluster) Groups() []string {
+	ids := make([]string, 0, len(c.groups))
+	for id := range c.groups {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Command) {
+	effects, err := g.Step(now, cmd)
+	if err != nil {
+		panic(fmt.Sprintf("memkafka: group %q refused %T: %v", id, cmd, err)) // the shell made a command that cannot be
+	}
+	for _, e := range effects {
+		switch e := e.(type) {
+		case group.Reply:
+			c.replies = append(c.replies, Reply{e.Tag, e.Response})
+		case group.SetTimer:
+			c.timers.set(timerID{id, e.Key}, e.At)
+		case group.StopTimer:
+			c.timers.stop(timerID{id, e.Key})
+		case group.AppendState:
+			c.appendGroupState(now, id, e.Records)
+		default:
+			panic(fmt.Sprintf("memkafka: unknown effect %T of group %q", e, id))
+		}
+	}
+}
+
+// memberID makes an id as Kafka does: the client's id and a UUID.
+func (c *Cluster) memberID(clientID string) string {
+	u := uuid(c.names)
+	return fmt.Sprintf("%s-%x-%x-%x-%x-%x", clientID, u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+}
+
+// uuid draws a random UUID, version 4.
+func uuid(r *rand.Rand) []byte {
+	u := make([]byte, 0, 16)
+	for range 2 {
+		x := r.Uint64()
+		u = append(u, byte(x>>56), byte(x>>48), byte(x>>40), byte(x>>32), byte(x>>24), byte(x>>16), byte(x>>8), byte(x))
+	}
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return u
+}
+
+// Topics lists the names of all topics, internal ones included, sorted.
+func (c *Cluster) Topics() []string {
+	names := make([]string, 0, len(c.topics))
+	for name := range c.topics {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,279 @@
+package cluster
+
+import (
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
+)
+
+// GroupMetadataTopic is the internal topic that holds the state of the group coordinators.
+const GroupMetadataTopic = "__consumer_offsets"
+
+// Error is an error code with a sentence about the case at hand, as Kafka's answers carry one.
+type Error struct {
+	Code   kafka.ErrorCode
+	Detail string
+}
+
+func (e *Error) Error() string { return e.Code.Name() + ": " + e.Detail }
+
+// Unwrap lets errors.Is find the code.
+func (e *Error) Unwrap() error { return e.Code }
+
+func errorf(code kafka.ErrorCode, format string, args ...any) error {
+	return &Error{code, fmt.Sprintf(format, args...)}
+}
+
+// Topic is one topic of a cluster.
+type Topic struct {
+	Name        string
+	ID          [16]byte
+	Replication int16
+	Internal    bool
+	Configs     map[string]string // the overrides only; Config has all
+	Partitions  []*Partition
+}
+
+// Partition is one partition of a topic, with its log.
+type Partition struct {
+	TP          kafka.TopicPartition
+	Log         *plog.Log
+	Leader      int32
+	LeaderEpoch kafka.Epoch
+}
+
+// TopicSpec asks for a topic. Partitions and Replication of -1 or 0 take the cluster's defaults (KIP-464).
+type TopicSpec struct {
+	Name         string
+	Partitions   int32
+	Replication  int16
+	Configs      map[string]string
+	ValidateOnly bool
+}
+
+// Topic returns a topic that exists, nil otherwise.
+func (c *Cluster) Topic(name string) *Topic { return c.topics[name] }
+
+// Partition returns a partition that exists, nil otherwise.
+func (c *Cluster) Partition(topic string, partition int32) *Partition {
+	t := c.topics[topic]
+	if t == nil || partition < 0 || int(partition) >= len(t.Partitions) {
+		return nil
+	}
+	return t.Partitions[partition]
+}
+
+// CreateTopic makes a topic, or says why Kafka would not.
+func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
+	if err := c.checkTopicName(spec.Name); err != nil {
+		return nil, err
+	}
+	partitions, replication := spec.Partitions, spec.Replication
+	if partitions == -1 || partitions == 0 {
+		partitions = c.settings.NumPartitions
+	}
+	if partitions < 1 {
+		return nil, errorf(kafka.InvalidPartitions, "topic %q: number of partitions was set to an invalid non-positive value: %d", spec.Name, spec.Partitions)
+	}
+	if replication == -1 || replication == 0 {
+		replication = c.settings.DefaultReplication
+	}
+	if replication < 1 {
+		return nil, errorf(kafka.InvalidReplicationFactor, "topic %q: replication factor must be larger than 0, or -1 to use the default value, and is %d", spec.Name, spec.Replication)
+	}
+	if int32(replication) > c.settings.Brokers {
+		return nil, errorf(kafka.InvalidReplicationFactor,
+			"topic %q: unable to replicate the partition %d time(s): only %d broker(s) are registered", spec.Name, replication, c.settings.Brokers)
+	}
+	config, err := c.logConfig(spec.Name, spec.Configs)
+	if err != nil {
+		return nil, err
+	}
+	t := &Topic{
+		Name:        spec.Name,
+		Replication: replication,
+		Internal:    spec.Name == GroupMetadataTopic,
+		Configs:     maps.Clone(spec.Configs),
+	}
+	if spec.ValidateOnly {
+		return t, nil
+	}
+	copy(t.ID[:], uuid(c.ids))
+	c.topics[spec.Name] = t
+	c.addPartitions(t, int(partitions), config)
+	return t, nil
+}
+
+// checkTopicName applies Kafka's rules for names, and for names that differ in dots and underscores only.
+func (c *Cluster) checkTopicName(name string) error {
+	const max = 249
+	switch {
+	case name == "":
+		return errorf(kafka.InvalidTopic, "topic name is invalid: the empty string is not allowed")
+	case name == "." || name == "..":
+		return errorf(kafka.InvalidTopic, "topic name is invalid: %q is not allowed", name)
+	case len(name) > max:
+		return errorf(kafka.InvalidTopic, "topic name is invalid: the length of %q is longer than the max allowed length %d", name, max)
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
+			return errorf(kafka.InvalidTopic,
+				"topic name is invalid: %q contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
+		}
+	}
+	if c.topics[name] != nil {
+		return errorf(kafka.TopicAlreadyExists, "topic %q already exists", name)
+	}
+	if strings.ContainsAny(name, "._") {
+		plain := strings.ReplaceAll(name, ".", "_")
+		for _, other := range c.Topics() {
+			if strings.ReplaceAll(other, ".", "_") == plain {
+				return errorf(kafka.InvalidTopic, "topic %q collides with existing topic %q", name, other)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config) {
+	for range n {
+		p := len(t.Partitions)
+		t.Partitions = append(t.Partitions, &Partition{
+			TP:     kafka.TopicPartition{Topic: t.Name, Partition: int32(p)},
+			Log:    plog.New(config),
+			Leader: c.leaderOf(t.Name, p),
+		})
+	}
+}
+
+// leaderOf spreads leaders over the brokers, which are numbered from 1.
+func (c *Cluster) leaderOf(topic string, partition int) int32 {
+	h := fnv.New32a()
+	h.Write([]byte(topic))
+	return int32((uint64(h.Sum32())+uint64(partition))%uint64(c.settings.Brokers)) + 1
+}
+
+// AutoCreate makes a topic with the cluster's defaults, as a producer's or consumer's metadata request does when
+// auto.create.topics.enable is on.
+func (c *Cluster) AutoCreate(name string) (*Topic, error) {
+	if !c.settings.AutoCreateTopics {
+		return nil, errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist, and auto.create.topics.enable is off", name)
+	}
+	return c.CreateTopic(TopicSpec{Name: name, Partitions: -1, Replication: -1})
+}
+
+// CreatePartitions grows a topic to count partitions.
+func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) error {
+	t := c.topics[name]
+	if t == nil {
+		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
+	}
+	if have := int32(len(t.Partitions)); count <= have {
+		return errorf(kafka.InvalidPartitions, "topic %q currently has %d partitions, which is not fewer than the requested %d", name, have, count)
+	}
+	config, err := c.logConfig(name, t.Configs)
+	if err != nil || validateOnly {
+		return err
+	}
+	c.addPartitions(t, int(count)-len(t.Partitions), config)
+	return nil
+}
+
+// DeleteTopic removes a topic with all its records.
+func (c *Cluster) DeleteTopic(name string) error {
+	if c.topics[name] == nil {
+		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
+	}
+	delete(c.topics, name)
+	return nil
+}
+
+// Produce appends a batch to a partition.
+func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.Appended, error) {
+	return p.Log.Append(now, b)
+}
+
+// ListOffset answers ListOffsets for one partition: a time, or one of the offsets that stand for a place.
+func (c *Cluster) ListOffset(topic string, partition int32, at kafka.Millis, committed bool) (kafka.Offset, kafka.Millis, error) {
+	p := c.Partition(topic, partition)
+	if p == nil {
+		return 0, 0, errorf(kafka.UnknownTopicOrPartition, "partition %s/%d does not exist", topic, partition)
+	}
+	switch kafka.Offset(at) {
+	case kafka.OffsetLatest:
+		if committed {
+			return p.Log.LastStable(), kafka.NoTimestamp, nil
+		}
+		return p.Log.HighWatermark(), kafka.NoTimestamp, nil
+	case kafka.OffsetEarliest:
+		return p.Log.LogStart(), kafka.NoTimestamp, nil
+	case kafka.OffsetMaxTimestamp:
+		if o, ts, ok := p.Log.OffsetOfMaxTimestamp(); ok {
+			return o, ts, nil
+		}
+		return kafka.NoOffset, kafka.NoTimestamp, nil
+	}
+	if o, ts, ok := p.Log.OffsetForTime(at); ok {
+		return o, ts, nil
+	}
+	return kafka.NoOffset, kafka.NoTimestamp, nil
+}
+
+// appendGroupState writes the coordinator's records to __consumer_offsets, where Kafka keeps a group's state.
+func (c *Cluster) appendGroupState(now kafka.Millis, id string, records []kafka.Record) {
+	if !c.settings.RetainGroupStateRecords || len(records) == 0 {
+		return
+	}
+	t := c.topics[GroupMetadataTopic]
+	if t == nil {
+		var err error
+		t, err = c.CreateTopic(TopicSpec{
+			Name:        GroupMetadataTopic,
+			Partitions:  c.settings.OffsetsTopicPartitions,
+			Replication: c.settings.DefaultReplication,
+			Configs:     map[string]string{"cleanup.policy": "compact", "segment.bytes": "104857600"},
+		})
+		if err != nil {
+			panic("memkafka: cannot create " + GroupMetadataTopic + ": " + err.Error())
+		}
+	}
+	for i := range records {
+		if records[i].Timestamp == 0 {
+			records[i].Timestamp = now
+		}
+	}
+	p := t.Partitions[CoordinatorPartition(id, int32(len(t.Partitions)))]
+	if _, err := p.Log.Append(now, batch.FromRecords(records)); err != nil {
+		panic("memkafka: cannot write the state of group " + id + ": " + err.Error())
+	}
+}
+
+// CoordinatorPartition is the partition of __consumer_offsets that holds a group: Java's hash of its id.
+func CoordinatorPartition(id string, partitions int32) int32 {
+	var h int32
+	for _, u := range utf16.Encode([]rune(id)) {
+		h = 31*h + int32(u)
+	}
+	if h == math.MinInt32 {
+		h = 0
+	} else if h < 0 {
+		h = -h
+	}
+	return h % partitions
+}
+
+// Replicas are the brokers that hold a partition, its leader first.
+func (c *Cluster) Replicas(t *Topic, p *Partition) []int32 {
+	replicas := make([]int32, t.Replication)
+	for i := range replicas {
+		replicas[i] = (p.Leader-1+int32(i))%c.settings.Brokers + 1
+	}
+	return replicas
+}

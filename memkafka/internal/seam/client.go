@@ -1,0 +1,157 @@
+package seam
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+)
+
+// Client is one party at the seam: a producer, a consumer, a member of a group.
+type Client struct {
+	e    *Engine
+	id   string // the client id, as its configuration gives it
+	name string // unique in the cluster
+	hash uint64
+	done chan struct{} // closed when the client is
+
+	// guarded by e.mu
+	closed  bool
+	pending []*Call // asked and not answered
+	subs    []*Subscription
+	seq     uint64 // calls made
+
+	// owned by the driver
+	requests []*Call                        // asked and not yet served, in order
+	lanes    map[kafka.TopicPartition]*lane // emits on their way
+}
+
+// ID returns the client id that the client was registered with.
+func (c *Client) ID() string { return c.id }
+
+// Name returns the name of the client, which no other client of the cluster has.
+func (c *Client) Name() string { return c.name }
+
+// Engine returns the engine that the client belongs to.
+func (c *Client) Engine() *Engine { return c.e }
+
+// Done is closed when the client is closed, also when that happens because the cluster is closed or the client killed.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Closed reports whether Done is closed.
+func (c *Client) Closed() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the client: its waiting calls return ErrClosed, its subscriptions end. It may be called twice. The group
+// coordinators are not told.
+func (c *Client) Close() {
+	c.e.mu.Lock()
+	if c.closed {
+		c.e.mu.Unlock()
+		return
+	}
+	c.closed = true
+	delete(c.e.clients, c.name)
+	pending, subs := c.pending, slices.Clone(c.subs)
+	c.pending = nil
+	close(c.done)
+	c.e.mu.Unlock()
+	for _, call := range pending {
+		call.resolve(nil, ErrClosed)
+	}
+	for _, s := range subs {
+		s.Close()
+	}
+	if d := c.e.driver; d != nil {
+		d.forget(c)
+	}
+}
+
+// Kind says what a call wants; it is part of the order in which a driver takes simultaneous calls.
+type Kind string
+
+// Request is what Ask carries to the core: it runs under the engine's lock, and answers by Resolve now, or leaves that
+// to the core, which is given the call as the tag of a group command.
+type Request func(core *cluster.Cluster, now kafka.Millis, call *Call)
+
+// Call is one request on its way.
+type Call struct {
+	client *Client
+	kind   Kind
+	name   string // what it is about, for order and trace
+	seq    uint64
+	at     time.Time
+	apply  Request
+
+	answered atomic.Bool
+	reply    chan answer
+}
+
+type answer struct {
+	value any
+	err   error
+}
+
+// Resolve answers the call. Only the first answer counts.
+func (call *Call) Resolve(value any, err error) { call.resolve(value, err) }
+
+func (call *Call) resolve(value any, err error) {
+	if call.answered.CompareAndSwap(false, true) {
+		call.reply <- answer{value, err}
+	}
+}
+
+// Ask makes a request and waits for its answer, for the end of ctx, or for the end of the client. About names the
+// object of the request, as a topic or a group, for traces.
+func (c *Client) Ask(ctx context.Context, kind Kind, about string, apply Request) (any, error) {
+	call := &Call{client: c, kind: kind, name: about, apply: apply, reply: make(chan answer, 1)}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.e.mu.Lock()
+	if c.closed {
+		c.e.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c.seq++
+	call.seq = c.seq
+	c.pending = append(c.pending, call)
+	if c.e.mode == Driven {
+		c.e.driver.post(call)
+	} else {
+		apply(c.e.core, nowMillis(), call)
+		c.e.afterStep()
+	}
+	c.e.mu.Unlock()
+
+	var a answer
+	select {
+	case a = <-call.reply:
+	default:
+		stop := context.AfterFunc(ctx, func() { call.resolve(nil, ctx.Err()) })
+		a = <-call.reply
+		stop()
+	}
+	c.e.mu.Lock()
+	if i := slices.Index(c.pending, call); i >= 0 {
+		c.pending = slices.Delete(c.pending, i, i+1)
+	}
+	c.e.mu.Unlock()
+	return a.value, a.err
+}
+
+func hashName(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}

@@ -1,0 +1,589 @@
+package seam
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// tick is the virtual time that each step takes. The nanosecond keeps timers that were started in different steps from
+// ever being due at one instant (determinism rule S6).
+const tick = time.Millisecond + time.Nanosecond
+
+// idleTick is how far time moves at once when nothing else can happen.
+const idleTick = 100 * time.Millisecond
+
+// Driver decides, by its seed, what happens next in a driven cluster: one event, then all goroutines run until none can
+// go on, then the calls that they made are taken in a canonical order. It must live in the testing/synctest bubble of
+// the cluster, and its methods are called by one goroutine.
+type Driver struct {
+	e    *Engine
+	wait func() // returns when every other goroutine of the bubble is durably blocked
+	seed uint64
+
+	posted chan struct{} // capacity 1: the mailbox is not empty
+
+	// guarded by the engine's mu
+	calls []*Call
+	emits []*Emit
+	gone  []*Client
+
+	// owned by the driver's goroutine, changed by others only under mu while they are settled
+	subs  []*Subscription
+	lanes []*lane
+	asked []*Client // clients with requests, by name
+	feeds []*Feed
+
+	step  uint64
+	start time.Time
+	trace Trace
+
+	// Check is called after each step, when it is set; an error ends Step with it.
+	Check func() error
+}
+
+// lane is the way of one producer into one partition: emits that wait to be appended, then for their acknowledgement.
+type lane struct {
+	client     *Client
+	tp         kafka.TopicPartition
+	name       string
+	appendHash uint64
+	ackHash    uint64
+	queue      []*Emit
+	unacked    []*Emit
+}
+
+// Feed is input from outside: each event of it appends one record.
+type Feed struct {
+	Name string
+	// Next returns the next record, false when there is none any more.
+	Next func() (kafka.TopicPartition, kafka.Record, bool)
+
+	hash  uint64
+	ended bool
+}
+
+// Drive makes e a driven engine. wait is testing/synctest.Wait. It must be called before any client exists.
+func (e *Engine) Drive(seed uint64, wait func()) *Driver {
+	d := &Driver{e: e, wait: wait, seed: seed, posted: make(chan struct{}, 1), start: time.Now()}
+	d.trace.sum = sha256.New()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.clients) > 0 {
+		panic("memkafka: a cluster with clients cannot become driven")
+	}
+	e.mode, e.driver = Driven, d
+	return d
+}
+
+func (d *Driver) post(call *Call) {
+	call.at = time.Now()
+	d.calls = append(d.calls, call)
+	d.notify()
+}
+
+func (d *Driver) postEmit(m *Emit) {
+	m.at = time.Now()
+	d.emits = append(d.emits, m)
+	d.notify()
+}
+
+func (d *Driver) notify() {
+	select {
+	case d.posted <- struct{}{}:
+	default:
+	}
+}
+
+// forgetPosted takes back word of calls that were taken since.
+func (d *Driver) forgetPosted() {
+	select {
+	case <-d.posted:
+	default:
+	}
+}
+
+func (d *Driver) add(s *Subscription) { d.subs = insertSub(d.subs, s) }
+
+func (d *Driver) remove(s *Subscription) { d.subs = removeSub(d.subs, s); d.notify() }
+
+// forget is called when a client was closed: what it still had on its way is lost.
+func (d *Driver) forget(c *Client) {
+	d.e.mu.Lock()
+	d.gone = append(d.gone, c)
+	d.notify()
+	d.e.mu.Unlock()
+}
+
+// AddFeed adds input. Feeds are drawn from like any other event.
+func (d *Driver) AddFeed(f *Feed) {
+	f.hash = hashName("input " + f.Name)
+	d.feeds = append(d.feeds, f)
+}
+
+// Steps returns how many events happened.
+func (d *Driver) Steps() uint64 { return d.step }
+
+// Seed returns the seed.
+func (d *Driver) Seed() uint64 { return d.seed }
+
+// Trace returns what happened, as a digest and as text if that was asked for.
+func (d *Driver) Trace() *Trace { return &d.trace }
+
+// Rand returns a number that the seed, the present step and a name decide.
+func (d *Driver) Rand(name string) uint64 { return mix(d.seed, d.step, hashName(name)) }
+
+// Settle lets every goroutine run until none can go on, and takes the calls that they made, until they make none.
+func (d *Driver) Settle() {
+	for {
+		d.wait()
+		d.e.mu.Lock()
+		d.e.core.Fire(nowMillis())
+		d.e.afterStep()
+		calls, emits, gone := d.calls, d.emits, d.gone
+		d.calls, d.emits, d.gone = nil, nil, nil
+		d.e.mu.Unlock()
+		if len(calls)+len(emits)+len(gone) == 0 {
+			d.wait() // what the timers of the core let go on
+			d.e.mu.Lock()
+			quiet := len(d.calls)+len(d.emits)+len(d.gone) == 0
+			if quiet {
+				d.forgetPosted()
+			}
+			d.e.mu.Unlock()
+			if quiet {
+				return
+			}
+			continue
+		}
+		d.takeGone(gone)
+		d.takeCalls(calls)
+		d.takeEmits(emits)
+	}
+}
+
+func (d *Driver) takeGone(gone []*Client) {
+	for _, c := range gone {
+		c.requests = nil
+		d.asked = slices.DeleteFunc(d.asked, func(o *Client) bool { return o == c })
+		var lost []*Emit
+		d.lanes = slices.DeleteFunc(d.lanes, func(l *lane) bool {
+			if l.client != c {
+				return false
+			}
+			lost = append(lost, l.unacked...)
+			lost = append(lost, l.queue...)
+			return true
+		})
+		c.lanes = nil
+		for _, m := range lost {
+			m.Done(kafka.NoOffset, kafka.NoTimestamp, ErrClosed)
+		}
+	}
+}
+
+// takeCalls queues requests at their clients: in the order of their making where one goroutine made them, and where
+// several of one client did within a step, in an order that the seed draws by name.
+func (d *Driver) takeCalls(calls []*Call) {
+	calls = slices.DeleteFunc(calls, func(c *Call) bool { return c.client.Closed() })
+	slices.SortFunc(calls, func(a, b *Call) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.client.name, b.client.name),
+			cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.seq, b.seq))
+	})
+	slices.SortStableFunc(calls, func(a, b *Call) int {
+		return cmp.Or(a.at.Compare(b.at),
+			cmp.Compare(mix(d.seed, d.step, a.client.hash^hashName(string(a.kind))), mix(d.seed, d.step, b.client.hash^hashName(string(b.kind)))))
+	})
+	for _, call := range calls {
+		d.line(call.client.name, "asks "+string(call.kind), call.name)
+		c := call.client
+		if len(c.requests) == 0 {
+			i, _ := slices.BinarySearchFunc(d.asked, c, func(a, b *Client) int { return cmp.Compare(a.name, b.name) })
+			d.asked = slices.Insert(d.asked, i, c)
+		}
+		c.requests = append(c.requests, call)
+	}
+}
+
+// takeEmits queues emits on the lanes of their producers, each caller's in its order, callers in an order drawn by name.
+func (d *Driver) takeEmits(emits []*Emit) {
+	if len(emits) > 1 {
+		slices.SortFunc(emits, func(a, b *Emit) int {
+			return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.client.name, b.client.name), a.Source.Compare(b.Source),
+				a.TP.Compare(b.TP), cmp.Compare(a.seq, b.seq))
+		})
+		slices.SortStableFunc(emits, func(a, b *Emit) int {
+			return cmp.Or(a.at.Compare(b.at), cmp.Compare(d.callerHash(a), d.callerHash(b)))
+		})
+	}
+	for _, m := range emits {
+		if m.client.Closed() {
+			m.Done(kafka.NoOffset, kafka.NoTimestamp, ErrClosed)
+			continue
+		}
+		l := d.lane(m.client, m.TP)
+		l.queue = append(l.queue, m)
+	}
+}
+
+func (d *Driver) callerHash(m *Emit) uint64 {
+	return mix(d.seed, d.step, m.client.hash^hashName(m.Source.Topic)^uint64(m.Source.Partition))
+}
+
+func (d *Driver) lane(c *Client, tp kafka.TopicPartition) *lane {
+	if l := c.lanes[tp]; l != nil {
+		return l
+	}
+	name := c.name + " " + tp.String()
+	l := &lane{client: c, tp: tp, name: name, appendHash: hashName("append " + name), ackHash: hashName("ack " + name)}
+	if c.lanes == nil {
+		c.lanes = map[kafka.TopicPartition]*lane{}
+	}
+	c.lanes[tp] = l
+	i, _ := slices.BinarySearchFunc(d.lanes, l, func(a, b *lane) int { return cmp.Compare(a.name, b.name) })
+	d.lanes = slices.Insert(d.lanes, i, l)
+	return l
+}
+
+// choice is the event that the present step takes: of all that can happen the one whose name the seed ranks first, so
+// that an event which is taken away does not move the choice among the others.
+type choice struct {
+	rank uint64
+	sub  *Subscription
+	lane *lane
+	ack  bool
+	ask  *Client
+	feed *Feed
+}
+
+func (d *Driver) choose() (choice, bool) {
+	best, found := choice{}, false
+	offer := func(h uint64, c choice) {
+		c.rank = mix(d.seed, d.step, h)
+		if !found || c.rank < best.rank {
+			best, found = c, true
+		}
+	}
+	for _, s := range d.subs {
+		if !s.busy && !s.paused && s.pos < s.end {
+			offer(s.hash, choice{sub: s})
+		}
+	}
+	for _, l := range d.lanes {
+		if len(l.queue) > 0 {
+			offer(l.appendHash, choice{lane: l})
+		}
+		if len(l.unacked) > 0 {
+			offer(l.ackHash, choice{lane: l, ack: true})
+		}
+	}
+	for _, c := range d.asked {
+		offer(c.hash, choice{ask: c})
+	}
+	for _, f := range d.feeds {
+		if !f.ended {
+			offer(f.hash, choice{feed: f})
+		}
+	}
+	return best, found
+}
+
+// Step lets one event happen, or time pass when there is none, and settles. It reports whether there was an event.
+func (d *Driver) Step() (bool, error) {
+	d.Settle()
+	if d.Rand("lapse")%40 == 0 {
+		d.lapse()
+		return true, d.check()
+	}
+	c, ok := d.choose()
+	if !ok {
+		d.pass(idleTick)
+		return false, d.check()
+	}
+	d.step++
+	if c.sub != nil && !d.deliver(c.sub) {
+		return true, d.check()
+	}
+	d.forgetBusy()
+	switch {
+	case c.sub != nil:
+	case c.lane != nil && c.ack:
+		d.ack(c.lane)
+	case c.lane != nil:
+		d.append(c.lane)
+	case c.ask != nil:
+		d.serve(c.ask)
+	default:
+		d.input(c.feed)
+	}
+	time.Sleep(tick)
+	d.Settle()
+	return true, d.check()
+}
+
+func (d *Driver) check() error {
+	if d.Check == nil {
+		return nil
+	}
+	return d.Check()
+}
+
+// forgetBusy makes receivers that did not wait for a record worth another try.
+func (d *Driver) forgetBusy() {
+	for _, s := range d.subs {
+		s.busy = false
+	}
+}
+
+// lapse lets time pass, from a nanosecond to fifteen seconds, small spans as likely as large ones.
+func (d *Driver) lapse() {
+	d.step++
+	const steps = 34 // 2^34 ns are 17 s
+	span := time.Duration(1) << (d.Rand("lapse length") % steps)
+	span += time.Duration(d.Rand("lapse rest") % uint64(span))
+	span = min(span, 15*time.Second)
+	d.line("", "lapse", span.String())
+	d.pass(span)
+}
+
+// pass lets time pass, but no further than to the next call and the next timer of the cluster.
+func (d *Driver) pass(span time.Duration) {
+	d.e.mu.Lock()
+	if at, ok := d.e.core.NextTimer(); ok {
+		span = min(span, max(time.Until(time.UnixMilli(int64(at))), 0))
+	}
+	d.e.mu.Unlock()
+	timer := time.NewTimer(span)
+	select {
+	case <-timer.C:
+	case <-d.posted:
+	}
+	timer.Stop()
+	d.forgetBusy()
+	d.Settle()
+}
+
+// deliver hands the next record over and reports whether the receiver waited for it.
+func (d *Driver) deliver(s *Subscription) bool {
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	if err := s.fill(64); err != nil {
+		d.line(s.c.name, "fails", s.tp.String()+" "+err.Error())
+		s.sending = true
+		d.e.mu.Unlock()
+		s.sink.Fail(err)
+		s.Close()
+		d.e.mu.Lock()
+		s.sending = false
+		s.endSink()
+		return true
+	}
+	if len(s.ahead) == 0 {
+		s.end = min(s.end, s.pos)
+		s.handled = max(s.handled, s.pos)
+		return true
+	}
+	r := s.ahead[0]
+	if !s.sink.TrySend(&s.ahead[0]) {
+		s.busy = true
+		d.line(s.c.name, "is busy", s.tp.String())
+		return false
+	}
+	s.took()
+	if !s.claim {
+		s.handled = s.pos
+	}
+	d.record(s.c.name, "takes", s.tp, r.Offset, &r)
+	return true
+}
+
+func (d *Driver) append(l *lane) {
+	m := l.queue[0]
+	l.queue = slices.Delete(l.queue, 0, 1)
+	d.e.mu.Lock()
+	d.e.appendEmits(nowMillis(), []*Emit{m})
+	d.e.mu.Unlock()
+	l.unacked = append(l.unacked, m)
+	if m.err != nil {
+		d.line(l.client.name, "append fails", l.tp.String()+" "+m.err.Error())
+		return
+	}
+	d.record(l.client.name, "appends", l.tp, m.offset, &m.Record)
+}
+
+func (d *Driver) ack(l *lane) {
+	m := l.unacked[0]
+	l.unacked = slices.Delete(l.unacked, 0, 1)
+	d.line(l.client.name, "is acknowledged", l.tp.String()+" "+strconv.FormatInt(int64(m.offset), 10))
+	m.Done(m.offset, m.stamp, m.err)
+}
+
+func (d *Driver) serve(c *Client) {
+	call := c.requests[0]
+	c.requests = slices.Delete(c.requests, 0, 1)
+	if len(c.requests) == 0 {
+		d.asked = slices.DeleteFunc(d.asked, func(o *Client) bool { return o == c })
+	}
+	d.line(c.name, "is served "+string(call.kind), call.name)
+	d.e.mu.Lock()
+	if !call.answered.Load() {
+		call.apply(d.e.core, nowMillis(), call)
+		d.e.afterStep()
+	}
+	d.e.mu.Unlock()
+}
+
+func (d *Driver) input(f *Feed) {
+	tp, r, ok := f.Next()
+	if !ok {
+		f.ended = true
+		d.line("", "input ends", f.Name)
+		return
+	}
+	a, err := d.e.Append(tp, []kafka.Record{r})
+	if err != nil {
+		d.line("", "input fails", tp.String()+" "+err.Error())
+		return
+	}
+	d.record("", "input "+f.Name, tp, a.Base, &r)
+}
+
+// Quiet reports whether nothing is on its way: no emit, no request, no input, and every subscription has handed out and
+// every claim has handled all there is to read.
+func (d *Driver) Quiet() bool {
+	for _, f := range d.feeds {
+		if !f.ended {
+			return false
+		}
+	}
+	for _, l := range d.lanes {
+		if len(l.queue)+len(l.unacked) > 0 {
+			return false
+		}
+	}
+	if len(d.asked) > 0 {
+		return false
+	}
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	for _, s := range d.subs {
+		if s.pos < s.end || s.handled < s.pos {
+			return false
+		}
+	}
+	for _, c := range d.e.clients {
+		if len(c.pending) > 0 {
+			return false
+		}
+	}
+	return len(d.calls)+len(d.emits)+len(d.gone) == 0
+}
+
+// Kill ends all clients with a client id as a crash does: nobody is told, and what they had on their way is lost. The
+// coordinators learn by the session's time-out.
+func (d *Driver) Kill(id string) int {
+	d.e.mu.Lock()
+	var victims []*Client
+	for _, c := range d.e.clients {
+		if c.id == id {
+			victims = append(victims, c)
+		}
+	}
+	d.e.mu.Unlock()
+	sort.Slice(victims, func(i, j int) bool { return victims[i].name < victims[j].name })
+	d.line(id, "crashes", "")
+	for _, c := range victims {
+		c.Close()
+	}
+	return len(victims)
+}
+
+// Note writes a line of the caller's into the trace.
+func (d *Driver) Note(what string) { d.line("", "note", what) }
+
+// Trace is what happened in a run: a digest of its lines, and the lines themselves while Text is set.
+type Trace struct {
+	Text io.Writer // gets each line, when it is set
+
+	sum hash.Hash
+	buf []byte
+	n   uint64
+}
+
+// Digest returns the SHA-256 of all lines so far, in hex.
+func (t *Trace) Digest() string { return hex.EncodeToString(t.sum.Sum(nil)) }
+
+// Lines returns how many lines there were.
+func (t *Trace) Lines() uint64 { return t.n }
+
+func (t *Trace) end() {
+	t.buf = append(t.buf, '\n')
+	t.n++
+	t.sum.Write(t.buf)
+	if t.Text != nil {
+		t.Text.Write(t.buf) //nolint:errcheck // a trace that cannot be kept shows as a short file
+	}
+}
+
+func (d *Driver) begin(client, what string) {
+	b := d.trace.buf[:0]
+	b = strconv.AppendUint(b, d.step, 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(time.Since(d.start)), 10)
+	if client != "" {
+		b = append(b, ' ')
+		b = append(b, client...)
+	}
+	b = append(b, ' ')
+	d.trace.buf = append(b, what...)
+}
+
+func (d *Driver) line(client, what, detail string) {
+	d.begin(client, what)
+	if detail != "" {
+		d.trace.buf = append(append(d.trace.buf, ' '), detail...)
+	}
+	d.trace.end()
+}
+
+func (d *Driver) record(client, what string, tp kafka.TopicPartition, at kafka.Offset, r *kafka.Record) {
+	d.begin(client, what)
+	b := append(d.trace.buf, ' ')
+	b = append(b, tp.Topic...)
+	b = append(b, '/')
+	b = strconv.AppendInt(b, int64(tp.Partition), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(at), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(r.Timestamp), 10)
+	b = append(b, ' ')
+	b = appendBytes(b, r.Key)
+	b = append(b, ' ')
+	d.trace.buf = appendBytes(b, r.Value)
+	d.trace.end()
+}
+
+func appendBytes(b, v []byte) []byte {
+	if v == nil {
+		return append(b, "null"...)
+	}
+	return strconv.AppendQuote(b, string(v))
+}
+
+// mix draws a number from a seed, a step and a name (splitmix64's finalizer).
+func mix(seed, step, name uint64) uint64 {
+	x := seed*0x9e3779b97f4a7c15 + step*0xd1b54a32d192ed03 ^ name
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,217 @@
+// Package seam carries calls from clients into a simulated cluster and records out of it. It is the shell around the
+// cluster's core, in three ways of running:
+//
+//   - free: calls are applied by the goroutine that makes them, each under one short lock, and a goroutine per
+//     subscription pumps records out. Time is package time, so that a testing/synctest bubble makes it virtual.
+//   - by hand: as free, but records leave only while somebody calls Settle, one at a time, each handled before the
+//     next: what a tester needs who feeds one record and wants everything that it caused.
+//   - driven: calls wait in a mailbox, and a Driver that a seed steers applies one event at a time.
+//
+// The rules S1 to S9 and R2 of the determinism notes hold here: records are handed to parked receivers only, requests
+// park on a plain receive, posts never block, and each call names its caller.
+package seam
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
+)
+
+// ErrClosed reports a call on a client, or a cluster, that was closed.
+var ErrClosed = errors.New("memkafka: cluster or client is closed")
+
+// Mode is the way in which an Engine runs.
+type Mode int
+
+// The ways of running; see the package comment.
+const (
+	Free Mode = iota
+	ByHand
+	Driven
+)
+
+// Engine runs one cluster.
+type Engine struct {
+	mode Mode
+
+	mu      sync.Mutex // guards all below, and the core
+	core    *cluster.Cluster
+	timer   *time.Timer // fires the core's next timer; nil until there was one
+	timerAt kafka.Millis
+	subs    map[kafka.TopicPartition][]*Subscription
+	clients map[string]*Client
+	closed  bool
+	topics  uint64 // counts changes of the set of topics and partitions
+
+	hand   hand
+	driver *Driver
+}
+
+// New returns an engine for an empty cluster with the given settings.
+func New(settings cluster.Settings, mode Mode) *Engine {
+	return &Engine{
+		mode:    mode,
+		core:    cluster.New(settings),
+		subs:    map[kafka.TopicPartition][]*Subscription{},
+		clients: map[string]*Client{},
+	}
+}
+
+// Do runs f on the core under the engine's lock, at once in every mode: for tests and tools that look from outside.
+// f must not block and must not call the engine.
+func (e *Engine) Do(f func(core *cluster.Cluster, now kafka.Millis)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	f(e.core, nowMillis())
+	e.afterStep()
+	return nil
+}
+
+// Close ends every client and subscription. Waiting calls return ErrClosed. It may be called twice.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed = true
+	clients := e.sortedClients()
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	e.mu.Unlock()
+	for _, c := range clients {
+		c.Close()
+	}
+}
+
+// Client registers a client under a name that is unique in the cluster: when the wanted one is taken, a number is
+// added. Kind and id together make the name, so that a simulation tells the parts of one program apart.
+func (e *Engine) Client(id, kind string) (*Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	name := id + "/" + kind
+	for n := 2; e.clients[name] != nil; n++ {
+		name = id + "/" + kind + "#" + strconv.Itoa(n)
+	}
+	c := &Client{e: e, id: id, name: name, hash: hashName(name), done: make(chan struct{})}
+	e.clients[name] = c
+	return c, nil
+}
+
+// Append writes records to a partition as one batch, outside of any client: at once, in every mode. The slice belongs
+// to the log afterwards.
+func (e *Engine) Append(tp kafka.TopicPartition, records []kafka.Record) (plog.Appended, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return plog.Appended{}, ErrClosed
+	}
+	return e.append(nowMillis(), tp, batch.FromRecords(records))
+}
+
+func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batch) (plog.Appended, error) {
+	p := e.core.Partition(tp.Topic, tp.Partition)
+	if p == nil {
+		return plog.Appended{}, kafka.UnknownTopicOrPartition
+	}
+	a, err := e.core.Produce(now, p, b)
+	if err != nil {
+		return a, err
+	}
+	for _, s := range e.subs[tp] {
+		s.available(p.Log)
+	}
+	return a, nil
+}
+
+// afterStep hands out the replies of the core and sets the timer for what it wants done next. Called with mu held.
+func (e *Engine) afterStep() {
+	for _, r := range e.core.Take() {
+		r.Tag.(*Call).resolve(r.Response, nil)
+	}
+	if e.mode == Driven {
+		return // the driver looks at the core's timers itself
+	}
+	at, ok := e.core.NextTimer()
+	if !ok {
+		return
+	}
+	if e.timer != nil && e.timerAt == at {
+		return
+	}
+	e.timerAt = at
+	wait := time.Until(time.UnixMilli(int64(at)))
+	if e.timer == nil {
+		e.timer = time.AfterFunc(wait, e.fire)
+		return
+	}
+	e.timer.Reset(wait)
+}
+
+func (e *Engine) fire() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.timerAt = 0
+	e.core.Fire(nowMillis())
+	e.afterStep()
+}
+
+func (e *Engine) sortedClients() []*Client {
+	names := make([]string, 0, len(e.clients))
+	for name := range e.clients {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	cs := make([]*Client, len(names))
+	for i, name := range names {
+		cs[i] = e.clients[name]
+	}
+	return cs
+}
+
+func nowMillis() kafka.Millis { return kafka.Millis(time.Now().UnixMilli()) }
+
+// Brokers returns the number of brokers.
+func (e *Engine) Brokers() int32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.core.Settings().Brokers
+}
+
+// OneByOne reports whether records are handed to waiting receivers only, so that the
+// channel to them must have no buffer.
+func (e *Engine) OneByOne() bool {
+	return e.mode == Driven || e.mode == ByHand
+}
+
+// Driven reports whether a Driver decides what happens.
+func (e *Engine) Driven() bool { return e.mode == Driven }
+
+// Partitions returns the number of partitions of a topic, 0 when there is none. It is not a call of a client: a
+// producer uses it to see that its knowledge of a topic is old.
+func (e *Engine) Partitions(topic string) int32 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.core.Topic(topic)
+	if t == nil {
+		return 0
+	}
+	return int32(len(t.Partitions))
+}

@@ -1,0 +1,216 @@
+package seam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// ErrStuck reports that Settle waited in vain for records to be handled.
+var ErrStuck = errors.New("records were handed out and not handled")
+
+// hand is what the ByHand mode keeps beside the subscriptions. All is guarded by the engine's mu.
+type hand struct {
+	subs     []*Subscription // all of the cluster, in the fixed order
+	driving  bool            // a Settle is under way
+	progress chan struct{}   // capacity 1; made when first needed, so that it belongs to its bubble
+}
+
+func (h *hand) add(s *Subscription) {
+	h.subs = insertSub(h.subs, s)
+	h.signal()
+}
+
+func (h *hand) remove(s *Subscription) {
+	h.subs = removeSub(h.subs, s)
+	h.signal()
+}
+
+// signal wakes the Settle under way, if there is one. Called with mu held.
+func (h *hand) signal() {
+	if !h.driving {
+		return
+	}
+	select {
+	case h.progress <- struct{}{}:
+	default:
+	}
+}
+
+// Settle hands out records of claims, one at a time and each handled before the next, until every subscription has
+// handled all there is to read. Tables and views go first, so that an input finds every row that was written before
+// it. It fails with ErrStuck, naming who did not handle what, when bound passes without any progress, and with ctx.
+//
+// A Settle that begins while another is under way returns at once: the other one will not end before all is handled.
+// Only for ByHand.
+func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hand.driving {
+		return nil
+	}
+	if e.hand.progress == nil {
+		e.hand.progress = make(chan struct{}, 1)
+	}
+	e.hand.driving = true
+	defer func() { e.hand.driving = false }()
+
+	var watch watchdog
+	defer watch.stop()
+	for {
+		if e.closed {
+			return ErrClosed
+		}
+		ready, unhandled := e.hand.look()
+		if unhandled == nil && ready == nil {
+			return nil
+		}
+		if unhandled == nil {
+			if !e.handOut(ready, &watch, bound) {
+				return e.hand.stuck(bound)
+			}
+			continue
+		}
+		e.mu.Unlock()
+		var err error
+		select {
+		case <-e.hand.progress:
+		default:
+			select {
+			case <-e.hand.progress:
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-watch.after(bound):
+				err = ErrStuck
+			}
+		}
+		e.mu.Lock()
+		switch {
+		case errors.Is(err, ErrStuck):
+			return e.hand.stuck(bound)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// look finds the first subscription that has not handled what it got, and the first claim with something to hand out.
+func (h *hand) look() (ready, unhandled *Subscription) {
+	for _, s := range h.subs {
+		switch {
+		case s.handled < s.pos && !s.paused, !s.claim && s.pos < s.end && !s.paused:
+			return nil, s
+		case ready == nil && s.claim && s.pos < s.end && !s.paused:
+			ready = s
+		}
+	}
+	return ready, nil
+}
+
+// watchdog is a timer that is made when first needed and used again.
+type watchdog struct{ timer *time.Timer }
+
+func (w *watchdog) after(d time.Duration) <-chan time.Time {
+	if w.timer == nil {
+		w.timer = time.NewTimer(d)
+	} else {
+		w.timer.Reset(d)
+	}
+	return w.timer.C
+}
+
+func (w *watchdog) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// handOut gives the next record of s to its receiver, and reports whether that or the subscription's end came within
+// bound. Called with mu held, which it lets go of meanwhile.
+func (e *Engine) handOut(s *Subscription, watch *watchdog, bound time.Duration) bool {
+	err := s.fill(64)
+	if err == nil && len(s.ahead) == 0 {
+		s.handled = max(s.handled, s.pos) // holes need no handling
+		s.end = min(s.end, s.pos)
+		return true
+	}
+	s.sending = true
+	e.mu.Unlock()
+	sent := false
+	switch {
+	case err != nil:
+		s.sink.Fail(err)
+		s.Close()
+	case s.sink.TrySend(&s.ahead[0]):
+		sent = true
+	default:
+		sent = s.sink.Send(&s.ahead[0], s.stop, watch.after(bound))
+	}
+	e.mu.Lock()
+	s.sending = false
+	switch {
+	case s.closed:
+		s.endSink()
+		return true
+	case sent:
+		s.took()
+	}
+	return sent
+}
+
+func (h *hand) stuck(bound time.Duration) error {
+	var names []string
+	for _, s := range h.subs {
+		if s.handled < s.pos {
+			names = append(names, fmt.Sprintf("%s has not finished the record at offset %d", s.name, s.handled))
+		} else if s.pos < s.end && !s.paused {
+			names = append(names, fmt.Sprintf("%s does not take the record at offset %d", s.name, s.pos))
+		}
+	}
+	return fmt.Errorf("%w within %v: %s (is a callback blocked, or a deferred commit open?)", ErrStuck, bound, strings.Join(names, "; "))
+}
+
+// Claims lists the partitions that members of groups hold at present, as client names by partition.
+func (e *Engine) Claims() map[kafka.TopicPartition][]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	claims := map[kafka.TopicPartition][]string{}
+	for tp, subs := range e.subs {
+		for _, s := range subs {
+			if s.claim {
+				claims[tp] = append(claims[tp], s.c.name)
+			}
+		}
+	}
+	for _, names := range claims {
+		slices.Sort(names)
+	}
+	return claims
+}
+
+// Changed waits until a subscription begins, ends or moves, or ctx ends. Only for ByHand, by the one goroutine that
+// calls Settle.
+func (e *Engine) Changed(ctx context.Context) error {
+	e.mu.Lock()
+	if e.hand.progress == nil {
+		e.hand.progress = make(chan struct{}, 1)
+	}
+	e.hand.driving = true
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		e.hand.driving = false
+		e.mu.Unlock()
+	}()
+	select {
+	case <-e.hand.progress:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,376 @@
+package seam
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
+)
+
+// Sink takes the records of a subscription. Its methods are called by one goroutine at a time.
+type Sink interface {
+	// TrySend hands a record over if a receiver is waiting for it, and reports whether one was.
+	TrySend(r *kafka.Record) bool
+	// Send hands a record over, and waits for a receiver until stop is closed or giveUp says something; it reports
+	// whether it did. A nil giveUp never does.
+	Send(r *kafka.Record, stop <-chan struct{}, giveUp <-chan time.Time) bool
+	// Barrier waits until the receiver comes back for more, which means that it handled what it got, or stop is closed.
+	Barrier(stop <-chan struct{}) bool
+	// Fail tells why no more records will come. End follows.
+	Fail(err error)
+	// End says that nothing is sent any more.
+	End()
+}
+
+// Subscription hands the records of one partition to a sink, in order, from a position on.
+type Subscription struct {
+	c         *Client
+	tp        kafka.TopicPartition
+	sink      Sink
+	claim     bool // belongs to a group's member, which marks what it handled
+	committed bool // isolation.level=read_committed
+	name      string
+	hash      uint64
+	stop      chan struct{} // closed by Close
+	finished  chan struct{} // closed after sink.End
+	wake      chan struct{} // capacity 1: there is something to look at
+
+	// guarded by the engine's mu
+	log     *plog.Log
+	pos     kafka.Offset // of the next record to hand out
+	end     kafka.Offset // where the readable records end
+	handled kafka.Offset // all below was handled
+	paused  bool
+	closed  bool
+	ended   bool
+	sending bool // by hand: a Send is under way
+	waiters []reachedWaiter
+
+	// owned by who delivers
+	ahead []kafka.Record // read and not handed out yet
+	next  kafka.Offset   // position after ahead
+	busy  bool           // driven: the receiver did not wait for a record
+}
+
+type reachedWaiter struct {
+	offset kafka.Offset
+	ch     chan struct{}
+}
+
+// SubscribeOptions are what Subscribe can be told beyond the place.
+type SubscribeOptions struct {
+	Claim         bool // a group's member marks what it handled: see Handled
+	ReadCommitted bool // stop at the last stable offset, leave out what was aborted
+	Paused        bool
+}
+
+// Subscribe starts handing out the records of a partition from an offset on, which may be OffsetEarliest or
+// OffsetLatest. It fails with kafka.OffsetOutOfRange when the offset lies outside of the log.
+func (c *Client) Subscribe(ctx context.Context, tp kafka.TopicPartition, from kafka.Offset, sink Sink, o SubscribeOptions) (*Subscription, error) {
+	s := &Subscription{
+		c: c, tp: tp, sink: sink, claim: o.Claim, committed: o.ReadCommitted, paused: o.Paused,
+		name:     c.name + " " + tp.String(),
+		hash:     hashName("deliver " + c.name + " " + tp.String()),
+		stop:     make(chan struct{}),
+		finished: make(chan struct{}),
+		wake:     make(chan struct{}, 1),
+	}
+	_, err := c.Ask(ctx, "subscribe", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *Call) {
+		call.resolve(nil, c.e.subscribe(core, s, from))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.e.pumps(s) {
+		go s.pump()
+	}
+	return s, nil
+}
+
+// pumps reports whether a goroutine of its own hands out the records of s.
+func (e *Engine) pumps(s *Subscription) bool {
+	return e.mode == Free || e.mode == ByHand && !s.claim
+}
+
+func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Offset) error {
+	p := core.Partition(s.tp.Topic, s.tp.Partition)
+	if p == nil {
+		return kafka.UnknownTopicOrPartition
+	}
+	if s.c.closed {
+		return ErrClosed
+	}
+	s.log = p.Log
+	s.end = s.readable(p.Log)
+	switch {
+	case from == kafka.OffsetEarliest:
+		from = p.Log.LogStart()
+	case from == kafka.OffsetLatest:
+		from = s.end
+	case from < p.Log.LogStart() || from > p.Log.LogEnd():
+		return &cluster.Error{Code: kafka.OffsetOutOfRange, Detail: s.tp.String() + " does not have this offset any more, or not yet"}
+	}
+	s.pos, s.next, s.handled = from, from, from
+	e.subs[s.tp] = insertSub(e.subs[s.tp], s)
+	s.c.subs = insertSub(s.c.subs, s)
+	e.hand.add(s)
+	if e.driver != nil {
+		e.driver.add(s)
+	}
+	return nil
+}
+
+// compareSubs is the fixed order of subscriptions: tables and views before claims, then by client, then by partition.
+func compareSubs(a, b *Subscription) int {
+	switch {
+	case a.claim != b.claim && !a.claim:
+		return -1
+	case a.claim != b.claim:
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.c.name, b.c.name), a.tp.Compare(b.tp))
+}
+
+func insertSub(subs []*Subscription, s *Subscription) []*Subscription {
+	i, _ := slices.BinarySearchFunc(subs, s, compareSubs)
+	return slices.Insert(slices.Clone(subs), i, s)
+}
+
+func removeSub(subs []*Subscription, s *Subscription) []*Subscription {
+	if i := slices.Index(subs, s); i >= 0 {
+		return slices.Delete(slices.Clone(subs), i, i+1)
+	}
+	return subs
+}
+
+func (s *Subscription) readable(l *plog.Log) kafka.Offset {
+	if s.committed {
+		return l.LastStable()
+	}
+	return l.HighWatermark()
+}
+
+// available is told, with mu held, that the log grew.
+func (s *Subscription) available(l *plog.Log) {
+	s.end = s.readable(l)
+	s.signal()
+}
+
+func (s *Subscription) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// TP returns the partition.
+func (s *Subscription) TP() kafka.TopicPartition { return s.tp }
+
+// Name names the subscription in traces and errors.
+func (s *Subscription) Name() string { return s.name }
+
+// Client returns whose subscription it is.
+func (s *Subscription) Client() *Client { return s.c }
+
+// HighWatermark returns the present high watermark of the partition.
+func (s *Subscription) HighWatermark() kafka.Offset {
+	s.c.e.mu.Lock()
+	defer s.c.e.mu.Unlock()
+	return s.log.HighWatermark()
+}
+
+// Position returns the offset of the next record to hand out.
+func (s *Subscription) Position() kafka.Offset {
+	s.c.e.mu.Lock()
+	defer s.c.e.mu.Unlock()
+	return s.pos
+}
+
+// Pause stops handing out records until Resume; one may still be on its way.
+func (s *Subscription) Pause() { s.setPaused(true) }
+
+// Resume ends Pause.
+func (s *Subscription) Resume() { s.setPaused(false) }
+
+func (s *Subscription) setPaused(p bool) {
+	s.c.e.mu.Lock()
+	s.paused = p
+	s.signal()
+	s.c.e.hand.signal()
+	s.c.e.mu.Unlock()
+}
+
+// Paused reports whether Pause is in force.
+func (s *Subscription) Paused() bool {
+	s.c.e.mu.Lock()
+	defer s.c.e.mu.Unlock()
+	return s.paused
+}
+
+// Handled says that every record below next was handled. Members of groups call it as they mark.
+func (s *Subscription) Handled(next kafka.Offset) {
+	s.c.e.mu.Lock()
+	if next > s.handled {
+		s.handled = next
+		s.c.e.hand.signal()
+	}
+	s.c.e.mu.Unlock()
+}
+
+// Reached returns a channel that is closed once every record below offset was handed out and the position is at or
+// past offset, or the subscription ended.
+func (s *Subscription) Reached(offset kafka.Offset) <-chan struct{} {
+	ch := make(chan struct{})
+	s.c.e.mu.Lock()
+	defer s.c.e.mu.Unlock()
+	if s.closed || s.pos >= offset {
+		close(ch)
+		return ch
+	}
+	s.waiters = append(s.waiters, reachedWaiter{offset, ch})
+	return ch
+}
+
+// tellReached closes the channels of those who waited for the position. Called with mu held.
+func (s *Subscription) tellReached() {
+	if len(s.waiters) == 0 {
+		return
+	}
+	s.waiters = slices.DeleteFunc(s.waiters, func(w reachedWaiter) bool {
+		if !s.closed && s.pos < w.offset {
+			return false
+		}
+		close(w.ch)
+		return true
+	})
+}
+
+// Close ends the subscription: no record is handed out any more, and the sink is told so. It does not wait; Finished
+// does. It may be called twice.
+func (s *Subscription) Close() {
+	e := s.c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.stop)
+	e.subs[s.tp] = removeSub(e.subs[s.tp], s)
+	s.c.subs = removeSub(s.c.subs, s)
+	e.hand.remove(s)
+	s.tellReached()
+	if e.driver != nil {
+		e.driver.remove(s)
+	}
+	if !e.pumps(s) && !s.sending {
+		s.endSink()
+	}
+}
+
+// Finished is closed when nothing is sent any more.
+func (s *Subscription) Finished() <-chan struct{} { return s.finished }
+
+// endSink is called once, by whoever is the last that may send.
+func (s *Subscription) endSink() {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	s.sink.End()
+	close(s.finished)
+}
+
+// fill reads ahead when nothing is left to hand out. Called with mu held.
+func (s *Subscription) fill(maxRecords int) error {
+	if len(s.ahead) > 0 {
+		return nil
+	}
+	var err error
+	s.ahead, s.next, err = s.log.ReadInto(s.ahead[:0], s.pos, maxRecords, s.committed)
+	if err != nil {
+		return err
+	}
+	if len(s.ahead) == 0 && s.next > s.pos {
+		s.pos = s.next // only holes were left
+		s.tellReached()
+	}
+	return nil
+}
+
+// took notes, with mu held, that the first record of ahead was handed out.
+func (s *Subscription) took() {
+	if len(s.ahead) > 1 {
+		s.pos = s.ahead[1].Offset
+		s.ahead = s.ahead[1:]
+	} else {
+		s.pos = s.next
+		s.ahead = s.ahead[:0]
+	}
+	s.tellReached()
+}
+
+const pumpRecords = 512 // read at once by a pump
+
+// pump hands out records until the subscription is closed.
+func (s *Subscription) pump() {
+	e := s.c.e
+	defer func() {
+		e.mu.Lock()
+		s.endSink()
+		e.hand.signal()
+		e.mu.Unlock()
+	}()
+	var buf []kafka.Record
+	for {
+		var err error
+		e.mu.Lock()
+		closed, paused, pos := s.closed, s.paused, s.pos
+		buf = buf[:0]
+		next := pos
+		if !paused && !closed {
+			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
+		}
+		if len(buf) == 0 && next > pos { // nothing but holes
+			s.pos = next
+			s.tellReached()
+		}
+		barrier := e.mode == ByHand && s.handled < pos
+		e.mu.Unlock()
+
+		switch {
+		case closed:
+			return
+		case err != nil:
+			s.sink.Fail(err)
+			s.Close()
+			return
+		case len(buf) > 0:
+			for i := range buf {
+				if !s.sink.Send(&buf[i], s.stop, nil) {
+					return
+				}
+			}
+			e.mu.Lock()
+			s.pos = next
+			s.tellReached()
+			e.mu.Unlock()
+		case next > pos:
+		case barrier:
+			if !s.sink.Barrier(s.stop) {
+				return
+			}
+			s.Handled(pos)
+		default:
+			select {
+			case <-s.wake:
+			case <-s.stop:
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,279 @@
+package saramaclient
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
+)
+
+// consumer is a sarama.Consumer on a cluster.
+type consumer struct {
+	sarama.Consumer
+	config *sarama.Config
+	seam   *seam.Client
+	claims bool // of a group's member
+
+	mu       sync.Mutex // guards children
+	children map[kafka.TopicPartition]*partitionConsumer
+}
+
+// NewConsumer mirrors sarama.NewConsumer. A nil config is sarama's default.
+func NewConsumer(c *memkafka.Cluster, config *sarama.Config) (sarama.Consumer, error) {
+	s, config, err := open(c, config, "consumer")
+	if err != nil {
+		return nil, err
+	}
+	return newConsumer(s, config), nil
+}
+
+func newConsumer(s *seam.Client, config *sarama.Config) *consumer {
+	return &consumer{config: config, seam: s, children: map[kafka.TopicPartition]*partitionConsumer{}}
+}
+
+func (c *consumer) Topics() ([]string, error) { return listTopics(c.seam) }
+
+func (c *consumer) Partitions(topic string) ([]int32, error) {
+	m, err := topicMetadata(c.seam, topic, c.config.Metadata.AllowAutoTopicCreation)
+	return m.partitions, err
+}
+
+func (c *consumer) ConsumePartition(topic string, partition int32, offset int64) (sarama.PartitionConsumer, error) {
+	return c.consume(context.Background(), topic, partition, offset)
+}
+
+func (c *consumer) consume(ctx context.Context, topic string, partition int32, offset int64) (*partitionConsumer, error) {
+	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
+	child := &partitionConsumer{
+		parent:   c,
+		tp:       tp,
+		messages: make(chan *sarama.ConsumerMessage, c.buffer()),
+		errors:   make(chan *sarama.ConsumerError, c.config.ChannelBufferSize),
+	}
+	c.mu.Lock()
+	if c.children[tp] != nil {
+		c.mu.Unlock()
+		return nil, sarama.ConfigurationError("That topic/partition is already being consumed")
+	}
+	c.children[tp] = child
+	c.mu.Unlock()
+
+	s, err := c.seam.Subscribe(ctx, tp, kafka.Offset(offset), child, seam.SubscribeOptions{
+		Claim:         c.claims,
+		ReadCommitted: c.config.Consumer.IsolationLevel == sarama.ReadCommitted,
+	})
+	if err != nil {
+		c.forget(child)
+		return nil, saramaError(err)
+	}
+	child.sub.Store(s)
+	return child, nil
+}
+
+// buffer is the capacity of Messages: the configured one, but none where records are handed over one by one.
+func (c *consumer) buffer() int {
+	if c.seam.Engine().OneByOne() {
+		return 0
+	}
+	return c.config.ChannelBufferSize
+}
+
+func (c *consumer) forget(p *partitionConsumer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.children[p.tp] == p {
+		delete(c.children, p.tp)
+	}
+}
+
+func (c *consumer) HighWaterMarks() map[string]map[int32]int64 {
+	marks := map[string]map[int32]int64{}
+	for _, p := range c.all() {
+		if marks[p.tp.Topic] == nil {
+			marks[p.tp.Topic] = map[int32]int64{}
+		}
+		marks[p.tp.Topic][p.tp.Partition] = p.HighWaterMarkOffset()
+	}
+	return marks
+}
+
+func (c *consumer) all() []*partitionConsumer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ps := make([]*partitionConsumer, 0, len(c.children))
+	for _, p := range c.children {
+		if p.sub.Load() != nil {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func (c *consumer) some(partitions map[string][]int32) []*partitionConsumer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ps []*partitionConsumer
+	for topic, numbers := range partitions {
+		for _, n := range numbers {
+			if p := c.children[kafka.TopicPartition{Topic: topic, Partition: n}]; p != nil && p.sub.Load() != nil {
+				ps = append(ps, p)
+			}
+		}
+	}
+	return ps
+}
+
+func (c *consumer) Pause(partitions map[string][]int32) { pauseAll(c.some(partitions), true) }
+
+func (c *consumer) Resume(partitions map[string][]int32) { pauseAll(c.some(partitions), false) }
+
+func (c *consumer) PauseAll() { pauseAll(c.all(), true) }
+
+func (c *consumer) ResumeAll() { pauseAll(c.all(), false) }
+
+func pauseAll(ps []*partitionConsumer, pause bool) {
+	for _, p := range ps {
+		if pause {
+			p.Pause()
+		} else {
+			p.Resume()
+		}
+	}
+}
+
+// Close ends the consumer with all its partition consumers.
+func (c *consumer) Close() error {
+	c.seam.Close()
+	return nil
+}
+
+// partitionConsumer is a sarama.PartitionConsumer, and the sink of its subscription.
+type partitionConsumer struct {
+	sarama.PartitionConsumer
+	parent   *consumer
+	tp       kafka.TopicPartition
+	sub      atomic.Pointer[seam.Subscription]
+	messages chan *sarama.ConsumerMessage
+	errors   chan *sarama.ConsumerError
+	early    *sarama.ConsumerMessage // made for a receiver that did not wait
+}
+
+func (p *partitionConsumer) Messages() <-chan *sarama.ConsumerMessage { return p.messages }
+
+func (p *partitionConsumer) Errors() <-chan *sarama.ConsumerError { return p.errors }
+
+func (p *partitionConsumer) HighWaterMarkOffset() int64 { return int64(p.sub.Load().HighWatermark()) }
+
+func (p *partitionConsumer) Pause() { p.sub.Load().Pause() }
+
+func (p *partitionConsumer) Resume() { p.sub.Load().Resume() }
+
+func (p *partitionConsumer) IsPaused() bool { return p.sub.Load().Paused() }
+
+// Reached implements door.Positioned.
+func (p *partitionConsumer) Reached(offset int64) <-chan struct{} {
+	return p.sub.Load().Reached(kafka.Offset(offset))
+}
+
+func (p *partitionConsumer) AsyncClose() { p.sub.Load().Close() }
+
+// Close ends the partition consumer, drops what waits in Messages, and returns what waits in Errors.
+func (p *partitionConsumer) Close() error {
+	p.AsyncClose()
+	for range p.messages { //nolint:revive // what was not received is given up
+	}
+	var errs sarama.ConsumerErrors
+	for e := range p.errors {
+		errs = append(errs, e)
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// message makes sarama's message of a record; interceptors see it once.
+func (p *partitionConsumer) message(r *kafka.Record) *sarama.ConsumerMessage {
+	if m := p.early; m != nil && m.Offset == int64(r.Offset) {
+		return m
+	}
+	m := &sarama.ConsumerMessage{
+		Topic:     p.tp.Topic,
+		Partition: p.tp.Partition,
+		Offset:    int64(r.Offset),
+		Key:       r.Key,
+		Value:     r.Value,
+		Timestamp: r.Timestamp.Time(),
+	}
+	if len(r.Headers) > 0 {
+		hs := make([]sarama.RecordHeader, len(r.Headers))
+		m.Headers = make([]*sarama.RecordHeader, len(r.Headers))
+		for i, h := range r.Headers {
+			hs[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
+			m.Headers[i] = &hs[i]
+		}
+	}
+	for _, i := range p.parent.config.Consumer.Interceptors {
+		i.OnConsume(m)
+	}
+	return m
+}
+
+func (p *partitionConsumer) TrySend(r *kafka.Record) bool {
+	m := p.message(r)
+	select {
+	case p.messages <- m:
+		p.early = nil
+		return true
+	default:
+		p.early = m
+		return false
+	}
+}
+
+func (p *partitionConsumer) Send(r *kafka.Record, stop <-chan struct{}, giveUp <-chan time.Time) bool {
+	m := p.message(r)
+	p.early = nil
+	select {
+	case p.messages <- m:
+		return true
+	case <-stop:
+	case <-giveUp:
+		p.early = m
+	}
+	return false
+}
+
+func (p *partitionConsumer) Barrier(stop <-chan struct{}) bool {
+	select {
+	case p.messages <- nil:
+		return true
+	case <-stop:
+		return false
+	}
+}
+
+func (p *partitionConsumer) Fail(err error) {
+	ce := &sarama.ConsumerError{Topic: p.tp.Topic, Partition: p.tp.Partition, Err: saramaError(err)}
+	if !p.parent.config.Consumer.Return.Errors {
+		sarama.Logger.Println(ce)
+		return
+	}
+	select {
+	case p.errors <- ce:
+	default:
+		sarama.Logger.Println(ce) // nobody reads errors, and the channel is full of them
+	}
+}
+
+func (p *partitionConsumer) End() {
+	p.parent.forget(p)
+	close(p.messages)
+	close(p.errors)
+}

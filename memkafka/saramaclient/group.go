@@ -1,0 +1,418 @@
+package saramaclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/group"
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
+)
+
+// consumerGroup is a sarama.ConsumerGroup on a cluster: one member of a classic group.
+type consumerGroup struct {
+	sarama.ConsumerGroup
+	config   *sarama.Config
+	seam     *seam.Client
+	consumer *consumer
+	id       string
+	instance string // group.instance.id of a static member (KIP-345)
+
+	errs      chan error
+	closed    chan struct{}
+	closeOnce sync.Once
+	errsMu    sync.RWMutex // held for reading to send on errs, for writing to close it
+
+	turn     chan struct{} // capacity 1: held by Consume, and by Close to leave
+	memberID string        // owned by who holds turn
+	userData []byte        // owned by who holds turn
+}
+
+// NewConsumerGroup mirrors sarama.NewConsumerGroup. A nil config is sarama's default. Strategies that rebalance
+// cooperatively are refused.
+func NewConsumerGroup(c *memkafka.Cluster, groupID string, config *sarama.Config) (sarama.ConsumerGroup, error) {
+	if config != nil {
+		for _, s := range strategies(config) {
+			if p, ok := s.(sarama.RebalanceProtocolBalanceStrategy); ok && slices.Contains(p.SupportedProtocols(), sarama.RebalanceProtocolCooperative) {
+				return nil, notOffered("the cooperative rebalance strategy " + s.Name())
+			}
+		}
+	}
+	s, config, err := open(c, config, "group "+groupID)
+	if err != nil {
+		return nil, err
+	}
+	consumer := newConsumer(s, config)
+	consumer.claims = true
+	return &consumerGroup{
+		config:   config,
+		seam:     s,
+		consumer: consumer,
+		id:       groupID,
+		instance: config.Consumer.Group.InstanceId,
+		errs:     make(chan error, config.ChannelBufferSize),
+		closed:   make(chan struct{}),
+		turn:     make(chan struct{}, 1),
+		userData: config.Consumer.Group.Member.UserData,
+	}, nil
+}
+
+func strategies(config *sarama.Config) []sarama.BalanceStrategy {
+	if s := config.Consumer.Group.Rebalance.Strategy; s != nil { //nolint:staticcheck // deprecated, and still honoured by sarama
+		return []sarama.BalanceStrategy{s}
+	}
+	return config.Consumer.Group.Rebalance.GroupStrategies
+}
+
+func (g *consumerGroup) Errors() <-chan error { return g.errs }
+
+func (g *consumerGroup) Pause(p map[string][]int32) { g.consumer.Pause(p) }
+
+func (g *consumerGroup) Resume(p map[string][]int32) { g.consumer.Resume(p) }
+
+func (g *consumerGroup) PauseAll() { g.consumer.PauseAll() }
+
+func (g *consumerGroup) ResumeAll() { g.consumer.ResumeAll() }
+
+// Close ends the session, leaves the group unless the member is static, and returns the last error that nobody read.
+func (g *consumerGroup) Close() (err error) {
+	g.closeOnce.Do(func() {
+		close(g.closed)
+		g.turn <- struct{}{}
+		err = g.leave()
+		<-g.turn
+		g.errsMu.Lock()
+		close(g.errs)
+		g.errsMu.Unlock()
+		for e := range g.errs {
+			err = e
+		}
+		g.seam.Close()
+	})
+	return err
+}
+
+func (g *consumerGroup) leave() error {
+	if g.memberID == "" || g.instance != "" {
+		g.memberID = ""
+		return nil
+	}
+	_, err := g.ask(context.Background(), "leave", func(call *seam.Call) group.Command {
+		return group.Leave{Tag: call, Members: []group.LeavingMember{{MemberID: g.memberID, Reason: "the consumer is being closed"}}}
+	})
+	g.memberID = ""
+	if err != nil && !errors.Is(err, sarama.ErrClosedClient) {
+		return err
+	}
+	return nil
+}
+
+// ask sends one command to the group's coordinator.
+func (g *consumerGroup) ask(ctx context.Context, kind seam.Kind, command func(call *seam.Call) group.Command) (any, error) {
+	v, err := g.seam.Ask(ctx, kind, g.id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+		core.GroupStep(now, g.id, command(call))
+	})
+	return v, saramaError(err)
+}
+
+// Consume joins the group and runs handler for one generation. It returns nil when that ends, be it by a rebalance, by
+// ctx or by Close; call it again to go on.
+func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
+	select {
+	case <-g.closed:
+		return sarama.ErrClosedConsumerGroup
+	default:
+	}
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
+	select {
+	case <-g.closed:
+		return sarama.ErrClosedConsumerGroup
+	default:
+	}
+	if len(topics) == 0 {
+		return errors.New("no topics provided")
+	}
+	for _, t := range topics {
+		if _, err := topicMetadata(g.seam, t, g.config.Metadata.AllowAutoTopicCreation); err != nil {
+			return closedGroup(err)
+		}
+	}
+	// joining ends with Close as well as with ctx
+	joining, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := afterClosed(g.closed, cancel)
+	a, err := g.joinAndSync(joining, topics)
+	stop()
+	if err != nil {
+		select {
+		case <-g.closed:
+			return sarama.ErrClosedConsumerGroup
+		default:
+		}
+		return closedGroup(err)
+	}
+	s, err := g.newSession(ctx, a, handler)
+	if err != nil {
+		return closedGroup(err)
+	}
+	select {
+	case <-g.closed:
+	case <-s.ctx.Done():
+	}
+	return s.release(true)
+}
+
+// afterClosed calls f once ch is closed, until the function that it returns is called.
+func afterClosed(ch <-chan struct{}, f func()) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-ch:
+			f()
+		case <-done:
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func closedGroup(err error) error {
+	if errors.Is(err, sarama.ErrClosedClient) {
+		return sarama.ErrClosedConsumerGroup
+	}
+	return err
+}
+
+// assignment is what a member holds in one generation.
+type assignment struct {
+	memberID   string
+	generation int32
+	claims     map[string][]int32
+	leader     bool
+	topics     map[string][]int32 // leader: the partitions it planned with
+}
+
+// joinAndSync takes part in a rebalance until it has an assignment, in the order of sarama's own member: errors that
+// forget the member id join anew at once, errors that pass are retried after a pause.
+func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string) (assignment, error) {
+	retries := g.config.Consumer.Group.Rebalance.Retry.Max
+	for {
+		a, err := g.tryJoin(ctx, topics)
+		switch {
+		case err == nil:
+			return a, nil
+		case errors.Is(err, sarama.ErrMemberIdRequired):
+		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration):
+			g.memberID = ""
+		case errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrNotCoordinatorForConsumer),
+			errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable), errors.Is(err, sarama.ErrOffsetsLoadInProgress):
+			if retries <= 0 {
+				return assignment{}, err
+			}
+			retries--
+			if err := sleep(ctx, g.config.Consumer.Group.Rebalance.Retry.Backoff); err != nil {
+				return assignment{}, err
+			}
+		default:
+			return assignment{}, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *consumerGroup) tryJoin(ctx context.Context, topics []string) (assignment, error) {
+	protocols, err := g.protocols(topics)
+	if err != nil {
+		return assignment{}, err
+	}
+	v, err := g.ask(ctx, "join", func(call *seam.Call) group.Command {
+		return group.Join{
+			Tag: call, MemberID: g.memberID, InstanceID: g.instance, ClientID: g.config.ClientID, ClientHost: "/127.0.0.1",
+			RequireKnownMemberID: true, ProtocolType: "consumer", Protocols: protocols,
+			SessionTimeout:   millis(g.config.Consumer.Group.Session.Timeout),
+			RebalanceTimeout: millis(g.config.Consumer.Group.Rebalance.Timeout),
+		}
+	})
+	if err != nil {
+		return assignment{}, err
+	}
+	join := v.(group.JoinResponse)
+	if join.Err == kafka.MemberIDRequired {
+		g.memberID = join.MemberID
+	}
+	if join.Err != kafka.None {
+		return assignment{}, sarama.KError(join.Err)
+	}
+	g.memberID = join.MemberID
+	strategy, err := g.strategy(join.Protocol)
+	if err != nil {
+		return assignment{}, err
+	}
+	a := assignment{memberID: join.MemberID, generation: join.Generation, leader: join.Leader == join.MemberID && !join.SkipAssignment}
+	var assignments []group.MemberAssignment
+	if a.leader {
+		if assignments, a.topics, err = g.plan(strategy, join); err != nil {
+			return assignment{}, err
+		}
+	}
+	v, err = g.ask(ctx, "sync", func(call *seam.Call) group.Command {
+		return group.Sync{
+			Tag: call, MemberID: join.MemberID, InstanceID: g.instance, Generation: join.Generation,
+			ProtocolType: "consumer", Protocol: join.Protocol, Assignments: assignments,
+		}
+	})
+	if err != nil {
+		return assignment{}, err
+	}
+	sync := v.(group.SyncResponse)
+	if sync.Err != kafka.None {
+		return assignment{}, sarama.KError(sync.Err)
+	}
+	return a, g.take(&a, strategy, sync.Assignment)
+}
+
+func millis(d time.Duration) kafka.Millis { return kafka.Millis(d.Milliseconds()) }
+
+func (g *consumerGroup) protocols(topics []string) ([]group.Protocol, error) {
+	req := &sarama.JoinGroupRequest{}
+	for _, s := range strategies(g.config) {
+		meta := &sarama.ConsumerGroupMemberMetadata{Topics: topics, UserData: g.userData}
+		if u, ok := s.(sarama.SubscriptionUserDataBalanceStrategy); ok {
+			if data, err := u.SubscriptionUserData(slices.Clone(topics)); err == nil {
+				meta.UserData = data
+			} else {
+				sarama.Logger.Printf("consumergroup/%s: static user data for strategy %q, since its own failed: %v\n", g.id, s.Name(), err)
+			}
+		}
+		if err := req.AddGroupProtocolMetadata(s.Name(), meta); err != nil {
+			return nil, err
+		}
+	}
+	protocols := make([]group.Protocol, len(req.OrderedGroupProtocols))
+	for i, p := range req.OrderedGroupProtocols {
+		protocols[i] = group.Protocol{Name: p.Name, Metadata: p.Metadata}
+	}
+	return protocols, nil
+}
+
+func (g *consumerGroup) strategy(name string) (sarama.BalanceStrategy, error) {
+	for _, s := range strategies(g.config) {
+		if s.Name() == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("unable to find selected strategy: %s", name)
+}
+
+// plan lets the strategy of the leader distribute the partitions of all topics that members ask for.
+func (g *consumerGroup) plan(strategy sarama.BalanceStrategy, join group.JoinResponse) ([]group.MemberAssignment, map[string][]int32, error) {
+	resp := &sarama.JoinGroupResponse{}
+	for _, m := range join.Members {
+		resp.Members = append(resp.Members, sarama.GroupMember{MemberId: m.MemberID, Metadata: m.Metadata})
+	}
+	members, err := resp.GetMembers()
+	if err != nil {
+		return nil, nil, err
+	}
+	topics := map[string][]int32{}
+	for _, meta := range members {
+		for _, t := range meta.Topics {
+			topics[t] = nil
+		}
+	}
+	for _, t := range slices.Sorted(maps.Keys(topics)) {
+		m, err := topicMetadata(g.seam, t, g.config.Metadata.AllowAutoTopicCreation)
+		if err != nil {
+			return nil, nil, err
+		}
+		topics[t] = m.partitions
+	}
+	plan, err := strategy.Plan(members, topics)
+	if err != nil {
+		return nil, nil, err
+	}
+	req := &sarama.SyncGroupRequest{}
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		a := &sarama.ConsumerGroupMemberAssignment{}
+		if mine, ok := plan[id]; ok {
+			a.Topics = mine
+			if a.UserData, err = strategy.AssignmentData(id, mine, join.Generation); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := req.AddGroupAssignmentMember(id, a); err != nil {
+			return nil, nil, err
+		}
+	}
+	assignments := make([]group.MemberAssignment, len(req.GroupAssignments))
+	for i, a := range req.GroupAssignments {
+		assignments[i] = group.MemberAssignment{MemberID: a.MemberId, Assignment: a.Assignment}
+	}
+	return assignments, topics, nil
+}
+
+// take decodes what the leader assigned to this member.
+func (g *consumerGroup) take(a *assignment, strategy sarama.BalanceStrategy, encoded []byte) error {
+	if len(encoded) == 0 {
+		return nil
+	}
+	m, err := (&sarama.SyncGroupResponse{MemberAssignment: encoded}).GetMemberAssignment()
+	if err != nil {
+		return err
+	}
+	a.claims = m.Topics
+	g.userData = g.config.Consumer.Group.Member.UserData
+	if m.UserData != nil {
+		g.userData = m.UserData
+	}
+	if s, ok := strategy.(sarama.OnAssignmentBalanceStrategy); ok {
+		s.OnAssignment(m, a.generation)
+	}
+	for _, ps := range a.claims {
+		slices.Sort(ps)
+	}
+	return nil
+}
+
+// handleError hands an error to Errors, or to the log when nobody wants it there.
+func (g *consumerGroup) handleError(err error, topic string, partition int32) {
+	var ce *sarama.ConsumerError
+	if !errors.As(err, &ce) && topic != "" && partition >= 0 {
+		err = &sarama.ConsumerError{Topic: topic, Partition: partition, Err: err}
+	}
+	if !g.config.Consumer.Return.Errors {
+		sarama.Logger.Println(err)
+		return
+	}
+	g.errsMu.RLock()
+	defer g.errsMu.RUnlock()
+	select {
+	case <-g.closed:
+		return
+	default:
+	}
+	select {
+	case g.errs <- err:
+	default: // nobody listens
+	}
+}
