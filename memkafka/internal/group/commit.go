@@ -48,16 +48,33 @@ func (g *Group) commit(cmd Commit) {
 	if m, known := g.classic.members.byID[cmd.MemberID]; known {
 		g.classic.keepAlive(m)
 	}
-	response := CommitResponse{Partitions: make([]CommitResult, len(cmd.Offsets))}
-	var accepted []OffsetCommit
-	for i, o := range cmd.Offsets {
-		response.Partitions[i] = CommitResult{TP: o.TP, Err: g.checkMetadata(o)}
-		if response.Partitions[i].Err == kafka.None {
-			accepted = append(accepted, o)
+	g.reply(cmd.Tag, g.storeOffsets(cmd.Offsets, nil))
+}
+
+// storeOffsets appends the records of those offsets that may be stored, and applies them: at once, or for the time when
+// their transaction is committed.
+func (g *Group) storeOffsets(commits []OffsetCommit, txn *Transaction) CommitResponse {
+	response := CommitResponse{Partitions: make([]CommitResult, len(commits))}
+	var records []kafka.Record
+	for i, o := range commits {
+		response.Partitions[i].TP = o.TP
+		if g.cfg.OffsetMetadataMaxBytes > 0 && len(o.Metadata) > g.cfg.OffsetMetadataMaxBytes {
+			response.Partitions[i].Err = kafka.OffsetMetadataTooLarge
+			continue
+		}
+		stored := committedOffset{OffsetCommit: o, at: g.now, expires: -1}
+		stored.RetainFor = 0
+		if o.RetainFor > 0 {
+			stored.expires = g.now + o.RetainFor
+		}
+		records = append(records, kafka.Record{Key: encodeOffsetKey(g.id, o.TP), Value: stored.encode()})
+		g.offsets.apply(stored, txn)
+		if at, may := g.expiryOf(stored); may && !g.checkedBy(at) {
+			g.expiryChanged = true
 		}
 	}
-	g.storeOffsets(accepted)
-	g.reply(cmd.Tag, response)
+	g.appendIn(txn, records)
+	return response
 }
 
 func commitRefused(asked []OffsetCommit, err kafka.ErrorCode) CommitResponse {
@@ -68,32 +85,35 @@ func commitRefused(asked []OffsetCommit, err kafka.ErrorCode) CommitResponse {
 	return r
 }
 
-func (c *core) checkMetadata(o OffsetCommit) kafka.ErrorCode {
-	if c.cfg.OffsetMetadataMaxBytes > 0 && len(o.Metadata) > c.cfg.OffsetMetadataMaxBytes {
-		return kafka.OffsetMetadataTooLarge
+// checkCommit says who may commit: members of this generation, and anybody while the group has no members.
+func (c *classic) checkCommit(memberID, instanceID string, generation int32) kafka.ErrorCode {
+	if generation < 0 && memberID == "" && instanceID == "" && c.state != Empty && c.state != Dead {
+		return kafka.UnknownMemberID
+	}
+	if err := c.checkCommitter(memberID, instanceID, generation); err != kafka.None {
+		return err
+	}
+	if c.state == Completing {
+		return kafka.RebalanceInProgress
 	}
 	return kafka.None
 }
 
-// checkCommit says who may commit: members of this generation, and anybody while the group has no members.
-func (c *classic) checkCommit(memberID, instanceID string, generation int32) kafka.ErrorCode {
+// checkCommitter checks the member that a commit names, if it names one.
+func (c *classic) checkCommitter(memberID, instanceID string, generation int32) kafka.ErrorCode {
 	switch {
 	case c.state == Dead && generation >= 0:
 		return kafka.IllegalGeneration
 	case generation < 0 && (c.state == Empty || c.state == Dead):
 		return kafka.None
 	case generation < 0 && memberID == "" && instanceID == "":
-		return kafka.UnknownMemberID
+		return kafka.None
 	}
 	if err := c.members.validate(memberID, instanceID); err != kafka.None {
 		return err
 	}
-	switch {
-	case generation != c.generation:
+	if generation != c.generation {
 		return kafka.IllegalGeneration
-	case c.state == Completing:
-		return kafka.RebalanceInProgress
-	default:
-		return kafka.None
 	}
+	return kafka.None
 }

@@ -59,8 +59,8 @@ func (g *Group) nextExpiry() (first kafka.Millis, may bool) {
 	if g.removable() {
 		return g.now, true
 	}
-	for _, o := range g.offsets.committed {
-		if at, expires := g.expiryOf(o); expires && (!may || at < first) {
+	for tp, o := range g.offsets.committed {
+		if at, expires := g.expiryOf(o); expires && !g.offsets.unstable(tp) && (!may || at < first) {
 			first, may = at, true
 		}
 	}
@@ -69,15 +69,15 @@ func (g *Group) nextExpiry() (first kafka.Millis, may bool) {
 
 // removable reports whether the group holds nothing any more: no members, nobody about to join, no offsets.
 func (g *Group) removable() bool {
-	return g.classic.state == Empty && len(g.classic.pending) == 0 && len(g.offsets.committed) == 0
+	return g.classic.state == Empty && len(g.classic.pending) == 0 && g.offsets.empty()
 }
 
 // expire drops the offsets that have expired, and the group itself once it holds nothing.
 func (g *Group) expire() {
 	var tombstones []kafka.Record
 	for _, tp := range g.offsets.partitions() {
-		if at, may := g.expiryOf(g.offsets.committed[tp]); may && at <= g.now {
-			delete(g.offsets.committed, tp)
+		if at, may := g.expiryOf(g.offsets.committed[tp]); may && at <= g.now && !g.offsets.unstable(tp) {
+			g.offsets.remove(tp)
 			tombstones = append(tombstones, kafka.Record{Key: encodeOffsetKey(g.id, tp)})
 		}
 	}

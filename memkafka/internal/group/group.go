@@ -52,7 +52,7 @@ func New(id string, cfg Config, newID func(clientID string) string) *Group {
 }
 
 // Command is one request to a group, or the word that a timer is due: a [Join], [Sync], [Heartbeat], [Leave],
-// [Commit], [FetchOffsets] or [Timer].
+// [Commit], [FetchOffsets], [TxnCommit], [EndTxn], [DeleteOffsets], [Delete] or [Timer].
 type Command interface{ command() }
 
 // Effect is something the caller of [Group.Step] has to carry out: a [Reply], [SetTimer], [StopTimer] or
@@ -77,7 +77,17 @@ type StopTimer struct{ Key string }
 
 // AppendState asks for records to be appended to the group's partition of __consumer_offsets, as one batch, before any
 // reply that follows it leaves. They carry no offsets yet.
-type AppendState struct{ Records []kafka.Record }
+type AppendState struct {
+	Records []kafka.Record
+	// Transaction, if not nil, is the one that the batch belongs to: it counts once that is committed.
+	Transaction *Transaction
+}
+
+// Transaction names an open transaction of a producer (KIP-98).
+type Transaction struct {
+	ProducerID    int64
+	ProducerEpoch int16
+}
 
 func (Reply) effect()       {}
 func (SetTimer) effect()    {}
@@ -111,6 +121,14 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 		g.commit(c)
 	case FetchOffsets:
 		g.fetchOffsets(c)
+	case TxnCommit:
+		g.txnCommit(c)
+	case EndTxn:
+		g.endTxn(c)
+	case DeleteOffsets:
+		g.deleteOffsets(c)
+	case Delete:
+		g.delete(c)
 	case Timer:
 		g.timer(c)
 	default:
@@ -158,14 +176,16 @@ func (c *core) stopTimer(key string) {
 	}
 }
 
-func (c *core) append(records ...kafka.Record) {
+func (c *core) append(records ...kafka.Record) { c.appendIn(nil, records) }
+
+func (c *core) appendIn(txn *Transaction, records []kafka.Record) {
 	if len(records) == 0 {
 		return
 	}
 	for i := range records {
 		records[i].Timestamp = c.now
 	}
-	c.effects = append(c.effects, AppendState{Records: records})
+	c.effects = append(c.effects, AppendState{Records: records, Transaction: txn})
 }
 
 // ID is the group id.

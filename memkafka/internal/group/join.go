@@ -1,6 +1,11 @@
 package group
 
-import "github.com/gokasim/gokasim/internal/kafka"
+import (
+	"maps"
+	"slices"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
 
 // Join is JoinGroup: a member asks to take part in the next generation. Its reply is a [JoinResponse], which waits
 // until the generation begins.
@@ -114,7 +119,7 @@ func (c *classic) end() kafka.Record {
 	c.move(Dead)
 	c.generation, c.protocolType, c.protocol, c.leader = 0, "", "", ""
 	c.subscribed = subscription{}
-	for id := range c.pending {
+	for _, id := range slices.Sorted(maps.Keys(c.pending)) {
 		c.forget(id)
 	}
 	return kafka.Record{Key: encodeMetadataKey(c.id)}

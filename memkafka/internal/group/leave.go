@@ -44,35 +44,33 @@ func (c *classic) leave(cmd Leave) {
 	response := LeaveResponse{Members: make([]LeftMember, len(cmd.Members))}
 	left := false
 	for i, l := range cmd.Members {
-		m, err := c.leaving(l)
-		if m != nil {
-			c.remove(m)
-			left = true
-		}
+		err := c.leaveOne(l)
+		left = left || err == kafka.None
 		response.Members[i] = LeftMember{MemberID: l.MemberID, InstanceID: l.InstanceID, Err: err}
 	}
-	if left {
+	if left && c.state != Empty {
 		c.rebalance()
-	} else {
-		c.completeJoinsIfAll()
 	}
 	c.reply(cmd.Tag, response)
 }
 
-// leaving finds the member that leaves. An id that was given out and never used is taken back here, and is no member.
-func (c *classic) leaving(l LeavingMember) (*member, kafka.ErrorCode) {
+// leaveOne takes one member out, or takes back an id that was given out and not used.
+func (c *classic) leaveOne(l LeavingMember) kafka.ErrorCode {
 	if l.MemberID == "" {
-		if m, known := c.members.instances[l.InstanceID]; known {
-			return m, kafka.None
+		m, known := c.members.instances[l.InstanceID]
+		if !known {
+			return kafka.UnknownMemberID
 		}
-		return nil, kafka.UnknownMemberID
+		c.remove(m)
+		return kafka.None
 	}
 	if _, given := c.pending[l.MemberID]; given {
 		c.forget(l.MemberID)
-		return nil, kafka.None
+		return kafka.None
 	}
 	if err := c.members.validate(l.MemberID, l.InstanceID); err != kafka.None {
-		return nil, err
+		return err
 	}
-	return c.members.byID[l.MemberID], kafka.None
+	c.remove(c.members.byID[l.MemberID])
+	return kafka.None
 }

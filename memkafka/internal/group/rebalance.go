@@ -154,7 +154,7 @@ func (c *classic) removeAndRebalance(m *member) {
 func (c *classic) remove(m *member) {
 	c.members.remove(m)
 	c.stopTimer(m.sessionKey())
-	c.answerJoin(m, JoinResponse{Err: kafka.UnknownMemberID, Generation: -1, MemberID: m.id})
+	c.answerJoin(m, JoinResponse{Err: kafka.UnknownMemberID, Generation: -1})
 	c.answerSync(m, SyncResponse{Err: kafka.UnknownMemberID})
 	if c.leader == m.id {
 		c.leader = ""

@@ -8,7 +8,6 @@ func (c *classic) takeOver(old *member, id string, cmd Join) {
 	formerLeader := c.leader
 	c.replace(old, id)
 	m := c.members.byID[id]
-	m.clientID, m.clientHost = cmd.ClientID, cmd.ClientHost
 	c.updateMember(m, cmd)
 	c.keepAlive(m)
 	switch {

@@ -42,7 +42,6 @@ func (c *classic) sync(cmd Sync) {
 	}
 	if c.state == Stable {
 		c.reply(cmd.Tag, c.syncResponse(m))
-		c.keepAlive(m)
 		return
 	}
 	// The client gave up on an earlier request of the same member, so that answer is for nobody.

@@ -17,7 +17,7 @@ import (
 // TestTranscripts plays the histories in testdata. Members are called by the name of their client; the bench
 // remembers the member id and generation that each was told last, and uses them unless a line gives others.
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/classic", func(t *testing.T, path string) {
 		b := newBench(t, DefaultConfig())
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			b.t = t
@@ -37,13 +37,12 @@ type bench struct {
 	timers  []SetTimer // in the order in which they were set
 	ids     map[string]string
 	epochs  map[string]int32
-	log     []kafka.Record
+	log     []Entry
 	out     strings.Builder
-	waiting map[string]int // replies owed, by tag
 }
 
 func newBench(t testing.TB, cfg Config) *bench {
-	b := &bench{t: t, cfg: cfg, ids: map[string]string{}, epochs: map[string]int32{}, waiting: map[string]int{}}
+	b := &bench{t: t, cfg: cfg, ids: map[string]string{}, epochs: map[string]int32{}}
 	b.g = New("g", cfg, b.newID)
 	return b
 }
@@ -72,9 +71,13 @@ func (b *bench) perform(e Effect) {
 	case StopTimer:
 		b.stop(e.Key)
 	case AppendState:
-		b.log = append(b.log, e.Records...)
+		b.log = append(b.log, Entry{Records: e.Records, Transaction: e.Transaction})
 		for _, r := range e.Records {
-			fmt.Fprintf(&b.out, "append %s\n", describeRecord(b.t, r))
+			fmt.Fprintf(&b.out, "append %s", describeRecord(b.t, r))
+			if e.Transaction != nil {
+				fmt.Fprintf(&b.out, " in transaction of %d", e.Transaction.ProducerID)
+			}
+			b.out.WriteString("\n")
 		}
 	case Reply:
 		b.reply(e.Tag.(string), e.Response)
@@ -102,15 +105,27 @@ func (b *bench) advance(d kafka.Millis) {
 		s := b.timers[due]
 		b.timers = slices.Delete(b.timers, due, due+1)
 		b.now = max(b.now, s.At)
-		before := b.out.Len()
-		b.step(Timer{Key: s.Key})
-		if b.out.Len() > before {
-			said := b.out.String()[before:]
-			rest := b.out.String()[:before]
-			b.out.Reset()
-			fmt.Fprintf(&b.out, "%s%s: timer %s\n%s", rest, time.Duration(b.now)*time.Millisecond, s.Key, said)
+		state := b.g.State()
+		said := b.during(func() { b.step(Timer{Key: s.Key}) })
+		if now := b.g.State(); said != "" || now != state {
+			fmt.Fprintf(&b.out, "%s: timer %s", time.Duration(b.now)*time.Millisecond, s.Key)
+			if now != state {
+				fmt.Fprintf(&b.out, " -> %s", now)
+			}
+			fmt.Fprintf(&b.out, "\n%s", said)
 		}
 	}
+}
+
+// during returns what do writes down, without keeping it.
+func (b *bench) during(do func()) string {
+	kept := b.out.String()
+	b.out.Reset()
+	do()
+	said := b.out.String()
+	b.out.Reset()
+	b.out.WriteString(kept)
+	return said
 }
 
 func (b *bench) run(d *datadriven.TestData) string {
@@ -173,6 +188,35 @@ func (b *bench) run(d *datadriven.TestData) string {
 			cmd.Partitions = append(cmd.Partitions, partitionFrom(b.t, f))
 		}
 		b.step(cmd)
+	case "txn-commit":
+		cmd := TxnCommit{Tag: "txn-commit", Generation: a.int32("generation", -1)}
+		cmd.Transaction.ProducerID = int64(a.int32("producer", 0))
+		if _, named := b.ids[name]; named {
+			cmd.MemberID, cmd.InstanceID = a.string("member", b.ids[name]), a.string("instance", "")
+			cmd.Generation = a.int32("generation", b.epochs[name])
+		}
+		for _, line := range strings.Fields(d.Input) {
+			cmd.Offsets = append(cmd.Offsets, commitFrom(b.t, line))
+		}
+		b.step(cmd)
+	case "end-txn":
+		cmd := EndTxn{ProducerID: int64(a.int32("producer", 0)), Commit: a.flag("commit")}
+		marker := AbortMarker
+		if cmd.Commit {
+			marker = CommitMarker
+		}
+		b.log = append(b.log, Entry{Transaction: &Transaction{ProducerID: cmd.ProducerID}, Marker: marker})
+		b.step(cmd)
+	case "delete-offsets":
+		cmd := DeleteOffsets{Tag: "delete-offsets"}
+		for _, f := range strings.Fields(d.Input) {
+			cmd.Partitions = append(cmd.Partitions, partitionFrom(b.t, f))
+		}
+		b.step(cmd)
+	case "delete":
+		b.step(Delete{Tag: "delete"})
+	case "restart":
+		b.restart()
 	case "advance":
 		b.advance(millisFrom(b.t, name))
 	case "keep-alive":
@@ -192,18 +236,29 @@ func (b *bench) run(d *datadriven.TestData) string {
 	return b.out.String()
 }
 
-// keepAlive lets the named members heartbeat each 3 s for a while, and reports only heartbeats that failed.
+// restart replaces the group by what its records give.
+func (b *bench) restart() {
+	g, effects, err := Replay("g", b.cfg, b.newID, b.now, b.log)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.g, b.timers = g, nil
+	for _, e := range effects {
+		b.perform(e)
+	}
+}
+
+// keepAlive lets the named members heartbeat each 3 s for a while, and reports each kind of failure once.
 func (b *bench) keepAlive(d *datadriven.TestData) {
 	until := b.now + millisFrom(b.t, d.CmdArgs[len(d.CmdArgs)-1].Key)
 	for b.now < until {
 		b.advance(min(3_000, until-b.now))
 		for _, arg := range d.CmdArgs[:len(d.CmdArgs)-1] {
-			before := b.out.Len()
-			b.step(Heartbeat{Tag: arg.Key, MemberID: b.ids[arg.Key], Generation: b.epochs[arg.Key]})
-			if said := b.out.String()[before:]; strings.HasSuffix(said, "heartbeat ok\n") {
-				rest := b.out.String()[:before]
-				b.out.Reset()
-				b.out.WriteString(rest)
+			said := b.during(func() {
+				b.step(Heartbeat{Tag: arg.Key, MemberID: b.ids[arg.Key], Generation: b.epochs[arg.Key]})
+			})
+			if !strings.HasSuffix(said, "heartbeat ok\n") && !strings.Contains(b.out.String(), said) {
+				b.out.WriteString(said)
 			}
 		}
 	}
@@ -253,13 +308,11 @@ func (b *bench) reply(tag string, response any) {
 		}
 		b.out.WriteString("\n")
 	case CommitResponse:
-		fmt.Fprintf(&b.out, "%s: %s", tag, okOr(r.Err, "ok"))
-		for _, p := range r.Partitions {
-			if p.Err != r.Err {
-				fmt.Fprintf(&b.out, " %s=%s", p.TP, p.Err.Name())
-			}
-		}
-		b.out.WriteString("\n")
+		b.partitions(tag, r.Err, r.Partitions)
+	case DeleteOffsetsResponse:
+		b.partitions(tag, r.Err, r.Partitions)
+	case DeleteResponse:
+		fmt.Fprintf(&b.out, "%s: %s\n", tag, okOr(r.Err, "ok"))
 	case FetchOffsetsResponse:
 		fmt.Fprintf(&b.out, "%s: %s", tag, okOr(r.Err, "ok"))
 		for _, o := range r.Offsets {
@@ -272,6 +325,16 @@ func (b *bench) reply(tag string, response any) {
 	default:
 		b.t.Fatalf("a reply of type %T", response)
 	}
+}
+
+func (b *bench) partitions(tag string, err kafka.ErrorCode, results []CommitResult) {
+	fmt.Fprintf(&b.out, "%s: %s", tag, okOr(err, "ok"))
+	for _, p := range results {
+		if p.Err != err {
+			fmt.Fprintf(&b.out, " %s=%s", p.TP, p.Err.Name())
+		}
+	}
+	b.out.WriteString("\n")
 }
 
 func okOr(err kafka.ErrorCode, ok string) string {
@@ -406,6 +469,9 @@ func protocolsFrom(a args) []Protocol {
 		names = arg.Vals
 	}
 	var protocols []Protocol
+	if a.flag("no-protocols") {
+		return nil
+	}
 	for _, name := range names {
 		protocols = append(protocols, Protocol{Name: name, Metadata: consumerMetadata(a.string("extra", ""), topics...)})
 	}
