@@ -77,6 +77,13 @@ type ContextOpener interface {
 	OpenContext(ctx context.Context) error
 }
 
+// ContextCloser is implemented by storages whose Close may take long. CloseContext is Close until ctx ends, and returns
+// ctx's cause then. Rows that were not written out by that time are given up: they are in Kafka's changelog, and the
+// offset that is stored tells from where on.
+type ContextCloser interface {
+	CloseContext(ctx context.Context) error
+}
+
 // Builder makes the storage for one partition of a table. Open is called by whoever uses the storage.
 type Builder func(topic string, partition int32) (Storage, error)
 

@@ -1,0 +1,12 @@
+package disk
+
+import (
+	"testing"
+
+	"github.com/gokasim/gokasim/storage"
+	"github.com/gokasim/gokasim/storage/storagetest"
+)
+
+func TestDiskKeepsTheContract(t *testing.T) {
+	storagetest.Run(t, func(place string) (storage.Storage, error) { return Builder(place)("topic", 3) })
+}
