@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,11 +100,7 @@ func TestTablesAreTheModels(t *testing.T) {
 		for _, instances := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%d partitions, %d instances", partitions, instances), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					a := app{
-						brokers:    []string{fmt.Sprintf("mem://flights-%d-%d", partitions, instances)},
-						partitions: partitions,
-						instances:  instances,
-					}
+					a := app{brokers: brokers(t), partitions: partitions, instances: instances}
 					got, err := a.run(t.Context(), records)
 					if err != nil {
 						t.Fatal(err)
@@ -138,7 +136,7 @@ func TestSampleHasNullKeysAndCancelledFlights(t *testing.T) {
 func TestSecondRunComesOnTop(t *testing.T) {
 	few := fewRecords(t)
 	synctest.Test(t, func(t *testing.T) {
-		a := app{brokers: []string{"mem://flights-twice"}, partitions: 2, instances: 1}
+		a := app{brokers: brokers(t), partitions: 2, instances: 1}
 		if _, err := a.run(t.Context(), few); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +157,7 @@ func TestCommandPrintsBothTables(t *testing.T) {
 		`{"topic":"flights","key":null,"payload":"{\"carrier\":\"UA\",\"dep_delay\":null,\"distance\":719}","ts":1357035420001}`)
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		if err := command(t.Context(), []string{"-brokers", "mem://flights-command", "-in", few}, &out); err != nil {
+		if err := command(t.Context(), []string{"-brokers", brokers(t)[0], "-in", few}, &out); err != nil {
 			t.Fatal(err)
 		}
 		want := `
@@ -195,6 +193,21 @@ func TestCommandRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// brokers makes a cluster with Kafka's own waits, gives it the test's name, and returns the addresses that lead to it.
+func brokers(t *testing.T) []string {
+	t.Helper()
+	cluster := memkafka.New()
+	release, err := memkafka.SetNamed(t.Name(), cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		release()
+		cluster.Close()
+	})
+	return []string{"mem://" + t.Name()}
 }
 
 // fewRecords is the tables and the first flights of the sample.

@@ -26,22 +26,37 @@ type row struct {
 var arrows = []row{
 	{name: "internal/arch"},
 	{name: "internal/kafka"},
-	{name: "internal/sim", ours: "internal/kafka"},
-	{name: "internal/script", ours: "internal/kafka internal/sim"},
+	{name: "internal/dump", ours: "internal/kafka", others: "github.com/klauspost/compress"},
 	{name: "internal/door", others: "github.com/IBM/sarama"},
+	{name: "internal/replaywire"},
 
-	{name: "memkafka", ours: "internal/... memkafka/internal/... memkafka/trace"},
-	{name: "memkafka/trace", ours: "internal/..."},
-	{name: "memkafka/internal/...", ours: "internal/kafka internal/sim internal/script memkafka/internal/..."},
-	{name: "memkafka/saramaclient", ours: "internal/... memkafka/...", others: "github.com/IBM/sarama"},
+	{name: "memkafka", ours: "internal/kafka memkafka/internal/..."},
+	{name: "memkafka/internal/batch", ours: "internal/kafka", others: "github.com/klauspost/compress github.com/pierrec/lz4"},
+	{name: "memkafka/internal/cluster", ours: "internal/kafka memkafka/internal/..."},
+	{name: "memkafka/internal/group", ours: "internal/kafka"},
+	{name: "memkafka/internal/plog", ours: "internal/kafka memkafka/internal/batch"},
+	{name: "memkafka/internal/seam", ours: "internal/kafka memkafka/internal/..."},
+	{name: "memkafka/saramaclient", ours: "internal/door internal/kafka memkafka memkafka/internal/...", others: "github.com/IBM/sarama"},
 
 	{name: "storage", others: "github.com/tidwall/btree", tests: "storage/storagetest"},
+	{name: "storage/disk", ours: "storage", others: "github.com/cockroachdb/pebble", tests: "storage/storagetest"},
 	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
-	{name: "goka", ours: "storage internal/... goka/...", others: "github.com/IBM/sarama"},
-	{name: "goka/...", ours: "storage internal/... goka/..."},
+	{name: "goka", ours: "storage internal/door internal/kafka goka/...", others: "github.com/IBM/sarama golang.org/x/sync", tests: "memkafka memkafka/saramaclient tester"},
+	{name: "goka/codec"},
+	{name: "goka/internal/ack", ours: "internal/kafka"},
+	{name: "goka/internal/copartition"},
+	{name: "goka/internal/overlay", ours: "storage"},
+	{name: "goka/internal/recovery", ours: "internal/kafka"},
+	{name: "goka/logger"},
+	{name: "goka/multierr", others: "golang.org/x/sync"},
 
-	{name: "examples/flights", ours: "goka storage memkafka/saramaclient", others: "golang.org/x/sync"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire", others: "github.com/spf13/cobra golang.org/x/term"},
+	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},
+	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
+	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},
+
+	{name: "examples/flights", ours: "goka storage memkafka/saramaclient", others: "golang.org/x/sync", tests: "memkafka"},
 }
 
 // testTools are modules that tests may import anywhere.
