@@ -261,6 +261,12 @@ func (c *Cluster) Settle(ctx context.Context, bound time.Duration) error {
 // that calls Settle.
 func (c *Cluster) Changed(ctx context.Context) error { return c.engine.Changed(ctx) }
 
+// Subscription is one partition that a client reads.
+type Subscription = seam.SubscriptionInfo
+
+// Subscriptions lists who reads what at present: tables and views first, then by name of client, topic and partition.
+func (c *Cluster) Subscriptions() []Subscription { return c.engine.Subscriptions() }
+
 // Claims lists who holds which partitions as a member of a group: names of clients by partition.
 func (c *Cluster) Claims() map[TopicPartition][]string { return c.engine.Claims() }
 
@@ -317,3 +323,18 @@ func SetNamed(name string, c *Cluster) (release func(), err error) {
 		}
 	}, nil
 }
+
+// Append writes one record to a partition as it is, its timestamp included, and returns its offset.
+func (c *Cluster) Append(topic string, partition int32, r Record) (Offset, error) {
+	a, err := c.engine.Append(TopicPartition{Topic: topic, Partition: partition}, []Record{r})
+	if err != nil {
+		return kafka.NoOffset, fmt.Errorf("append to %s/%d: %w", topic, partition, err)
+	}
+	return a.Base, nil
+}
+
+// SubscriptionsVersion counts the changes of what Subscriptions lists.
+func (c *Cluster) SubscriptionsVersion() uint64 { return c.engine.SubscriptionsVersion() }
+
+// Wake ends a Changed under way.
+func (c *Cluster) Wake() { c.engine.Wake() }

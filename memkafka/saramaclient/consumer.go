@@ -33,6 +33,15 @@ func NewConsumer(c *memkafka.Cluster, config *sarama.Config) (sarama.Consumer, e
 	return newConsumer(s, config), nil
 }
 
+// SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand) send a nil message after the last
+// record that there is: when the receiver takes it, it has handled all before. goka's tables know such messages. It
+// has no effect on other consumers.
+func SendBarriers(c sarama.Consumer) {
+	if c, ok := c.(*consumer); ok {
+		c.seam.UseBarriers()
+	}
+}
+
 func newConsumer(s *seam.Client, config *sarama.Config) *consumer {
 	return &consumer{config: config, seam: s, children: map[kafka.TopicPartition]*partitionConsumer{}}
 }

@@ -20,10 +20,11 @@ type Client struct {
 	done chan struct{} // closed when the client is
 
 	// guarded by e.mu
-	closed  bool
-	pending []*Call // asked and not answered
-	subs    []*Subscription
-	seq     uint64 // calls made
+	closed   bool
+	barriers bool    // plain subscriptions ask their receivers for word that they handled what they got
+	pending  []*Call // asked and not answered
+	subs     []*Subscription
+	seq      uint64 // calls made
 
 	// owned by the driver
 	requests []*Call                        // asked and not yet served, in order
@@ -38,6 +39,14 @@ func (c *Client) Name() string { return c.name }
 
 // Engine returns the engine that the client belongs to.
 func (c *Client) Engine() *Engine { return c.e }
+
+// UseBarriers says that the receivers of the client's subscriptions know nil messages as the question whether they
+// handled what they got. It counts by hand only, and for subscriptions that begin later.
+func (c *Client) UseBarriers() {
+	c.e.mu.Lock()
+	c.barriers = true
+	c.e.mu.Unlock()
+}
 
 // Done is closed when the client is closed, also when that happens because the cluster is closed or the client killed.
 func (c *Client) Done() <-chan struct{} { return c.done }

@@ -61,6 +61,7 @@ func New(settings cluster.Settings, mode Mode) *Engine {
 		core:    cluster.New(settings),
 		subs:    map[kafka.TopicPartition][]*Subscription{},
 		clients: map[string]*Client{},
+		hand:    hand{progress: make(chan struct{}, 1)},
 	}
 }
 
@@ -214,4 +215,22 @@ func (e *Engine) Partitions(topic string) int32 {
 		return 0
 	}
 	return int32(len(t.Partitions))
+}
+
+// SubscriptionInfo is one subscription as Subscriptions lists it.
+type SubscriptionInfo struct {
+	ClientID string // as the client's configuration gives it
+	TP       kafka.TopicPartition
+	Claim    bool // belongs to a group's member
+}
+
+// Subscriptions lists the subscriptions that exist, in the engine's fixed order.
+func (e *Engine) Subscriptions() []SubscriptionInfo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	infos := make([]SubscriptionInfo, len(e.hand.subs))
+	for i, s := range e.hand.subs {
+		infos[i] = SubscriptionInfo{ClientID: s.c.id, TP: s.tp, Claim: s.claim}
+	}
+	return infos
 }

@@ -17,25 +17,25 @@ var ErrStuck = errors.New("records were handed out and not handled")
 // hand is what the ByHand mode keeps beside the subscriptions. All is guarded by the engine's mu.
 type hand struct {
 	subs     []*Subscription // all of the cluster, in the fixed order
+	version  uint64          // counts changes of subs
 	driving  bool            // a Settle is under way
-	progress chan struct{}   // capacity 1; made when first needed, so that it belongs to its bubble
+	progress chan struct{}   // capacity 1: something changed since it was last empty
 }
 
 func (h *hand) add(s *Subscription) {
+	h.version++
 	h.subs = insertSub(h.subs, s)
 	h.signal()
 }
 
 func (h *hand) remove(s *Subscription) {
+	h.version++
 	h.subs = removeSub(h.subs, s)
 	h.signal()
 }
 
-// signal wakes the Settle under way, if there is one. Called with mu held.
+// signal wakes the Settle or Changed under way, or the next one. Called with mu held.
 func (h *hand) signal() {
-	if !h.driving {
-		return
-	}
 	select {
 	case h.progress <- struct{}{}:
 	default:
@@ -53,9 +53,6 @@ func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
 	defer e.mu.Unlock()
 	if e.hand.driving {
 		return nil
-	}
-	if e.hand.progress == nil {
-		e.hand.progress = make(chan struct{}, 1)
 	}
 	e.hand.driving = true
 	defer func() { e.hand.driving = false }()
@@ -196,21 +193,24 @@ func (e *Engine) Claims() map[kafka.TopicPartition][]string {
 // Changed waits until a subscription begins, ends or moves, or ctx ends. Only for ByHand, by the one goroutine that
 // calls Settle.
 func (e *Engine) Changed(ctx context.Context) error {
-	e.mu.Lock()
-	if e.hand.progress == nil {
-		e.hand.progress = make(chan struct{}, 1)
-	}
-	e.hand.driving = true
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		e.hand.driving = false
-		e.mu.Unlock()
-	}()
 	select {
 	case <-e.hand.progress:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Wake ends a Changed under way.
+func (e *Engine) Wake() {
+	e.mu.Lock()
+	e.hand.signal()
+	e.mu.Unlock()
+}
+
+// SubscriptionsVersion counts how often a subscription began or ended.
+func (e *Engine) SubscriptionsVersion() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hand.version
 }

@@ -337,9 +337,11 @@ func (s *Subscription) pump() {
 		}
 		if len(buf) == 0 && next > pos { // nothing but holes
 			s.pos = next
+			s.handled = max(s.handled, pos)
 			s.tellReached()
+			e.hand.signal()
 		}
-		barrier := e.mode == ByHand && s.handled < pos
+		barrier := e.mode == ByHand && s.c.barriers && s.handled < pos
 		e.mu.Unlock()
 
 		switch {
@@ -357,7 +359,11 @@ func (s *Subscription) pump() {
 			}
 			e.mu.Lock()
 			s.pos = next
+			if !s.c.barriers {
+				s.handled = next
+			}
 			s.tellReached()
+			e.hand.signal()
 			e.mu.Unlock()
 		case next > pos:
 		case barrier:

@@ -1,0 +1,216 @@
+package tester
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/memkafka/saramaclient"
+)
+
+// party is a registered processor or view: what it must read before messages are consumed.
+type party struct {
+	id     string // its client id
+	what   string
+	graph  *goka.GroupGraph // nil for a view
+	inputs []string         // claimed together with the group's other processors
+	joins  []string         // read together with the group's other processors
+	views  []string         // read completely by each
+
+	began bool // it opened a client
+	open  int  // clients that are open
+	ended bool // it closed all of them again
+}
+
+// parties are all that registered, in order.
+type parties struct {
+	mu   sync.Mutex // guards all below, and the states of each party
+	list []*party
+	gen  uint64 // counts changes
+	ok   uint64 // the gen for which everything was found to have started
+	done bool   // ok is set
+}
+
+func (ps *parties) add(p *party) string {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p.id = "client-" + strconv.Itoa(len(ps.list))
+	ps.list = append(ps.list, p)
+	ps.gen++
+	return p.id
+}
+
+// opened notes that a client with an id was opened, and returns what is to be called when it is closed.
+func (ps *parties) opened(id string) (closed func()) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	i := slices.IndexFunc(ps.list, func(p *party) bool { return p.id == id })
+	if i < 0 {
+		return func() {}
+	}
+	p := ps.list[i]
+	p.began, p.ended = true, false
+	p.open++
+	ps.gen++
+	return sync.OnceFunc(func() {
+		ps.mu.Lock()
+		defer ps.mu.Unlock()
+		if p.open--; p.open == 0 {
+			p.ended = true
+		}
+		ps.gen++
+	})
+}
+
+// missing says what registered parties have not begun to read, "" when nothing is missing.
+func (ps *parties) missing(subs []memkafka.Subscription, partitions int) string {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	var missing []string
+	for _, p := range ps.list {
+		if p.ended {
+			continue
+		}
+		if !p.began {
+			missing = append(missing, p.what+" was registered and does not run; call its Run")
+			continue
+		}
+		members := ps.membersOf(p)
+		for _, topic := range p.inputs {
+			if n := countPartitions(subs, topic, true, members); n < partitions {
+				missing = append(missing, fmt.Sprintf("%s has not begun to read all of topic %s (%d of %d partitions)", p.what, topic, n, partitions))
+			}
+		}
+		for _, topic := range p.joins {
+			if n := countPartitions(subs, topic, false, members); n < partitions {
+				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitions))
+			}
+		}
+		for _, topic := range p.views {
+			if n := countPartitions(subs, topic, false, []string{p.id}); n < partitions {
+				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitions))
+			}
+		}
+	}
+	slices.Sort(missing)
+	return strings.Join(slices.Compact(missing), "; ")
+}
+
+// membersOf lists the client ids of all processors that share p's group.
+func (ps *parties) membersOf(p *party) []string {
+	if p.graph == nil {
+		return []string{p.id}
+	}
+	var ids []string
+	for _, q := range ps.list {
+		if q.graph != nil && q.graph.Group() == p.graph.Group() {
+			ids = append(ids, q.id)
+		}
+	}
+	return ids
+}
+
+func countPartitions(subs []memkafka.Subscription, topic string, claim bool, clients []string) int {
+	seen := map[int32]bool{}
+	for _, s := range subs {
+		if s.Claim == claim && s.TP.Topic == topic && slices.Contains(clients, s.ClientID) {
+			seen[s.TP.Partition] = true
+		}
+	}
+	return len(seen)
+}
+
+// awaitStart waits until every registered processor and view that has not ended reads all that it has to.
+func (tt *Tester) awaitStart() error {
+	version := tt.cluster.SubscriptionsVersion()
+	tt.parties.mu.Lock()
+	known := tt.parties.done && tt.parties.ok == tt.parties.gen+version
+	tt.parties.mu.Unlock()
+	if known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tt.timeout)
+	defer cancel()
+	for {
+		version := tt.cluster.SubscriptionsVersion()
+		tt.parties.mu.Lock()
+		gen := tt.parties.gen
+		tt.parties.mu.Unlock()
+		missing := tt.parties.missing(tt.cluster.Subscriptions(), tt.partitions)
+		if missing == "" {
+			tt.parties.mu.Lock()
+			tt.parties.done, tt.parties.ok = true, gen+version
+			tt.parties.mu.Unlock()
+			return nil
+		}
+		if err := tt.cluster.Changed(ctx); err != nil {
+			return fmt.Errorf("waited %v: %s", tt.timeout, missing)
+		}
+	}
+}
+
+// config is the configuration of clients on the tester's cluster.
+func config(clientID string) *sarama.Config {
+	c := goka.DefaultConfig()
+	c.ClientID = clientID
+	c.Consumer.Offsets.Initial = sarama.OffsetOldest
+	return c
+}
+
+// ConsumerGroupBuilder builds members of groups on the tester's cluster. goka calls it.
+func (tt *Tester) ConsumerGroupBuilder() goka.ConsumerGroupBuilder {
+	return func(_ []string, group, clientID string) (sarama.ConsumerGroup, error) {
+		cg, err := saramaclient.NewConsumerGroup(tt.cluster, group, config(clientID))
+		if err != nil {
+			return nil, err
+		}
+		return &watchedGroup{ConsumerGroup: cg, closed: tt.parties.opened(clientID), tester: tt}, nil
+	}
+}
+
+// watchedGroup tells the tester when a processor ends.
+type watchedGroup struct {
+	sarama.ConsumerGroup
+	closed func()
+	tester *Tester
+}
+
+func (g *watchedGroup) Close() error {
+	err := g.ConsumerGroup.Close()
+	g.closed()
+	g.tester.cluster.Wake()
+	return err
+}
+
+// ConsumerBuilder builds consumers of tables on the tester's cluster. goka calls it.
+func (tt *Tester) ConsumerBuilder() goka.SaramaConsumerBuilder {
+	return func(_ []string, clientID string) (sarama.Consumer, error) {
+		c, err := saramaclient.NewConsumer(tt.cluster, config(clientID))
+		if err != nil {
+			return nil, err
+		}
+		saramaclient.SendBarriers(c)
+		return &watchedConsumer{Consumer: c, closed: tt.parties.opened(clientID), tester: tt}, nil
+	}
+}
+
+// watchedConsumer tells the tester when a view ends.
+type watchedConsumer struct {
+	sarama.Consumer
+	closed func()
+	tester *Tester
+}
+
+func (c *watchedConsumer) Close() error {
+	err := c.Consumer.Close()
+	c.closed()
+	c.tester.cluster.Wake()
+	return err
+}

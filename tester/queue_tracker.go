@@ -1,0 +1,117 @@
+package tester
+
+import (
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// QueueTracker reads the messages of a topic one after the other. With several partitions it reads those that are there
+// partition by partition, and its offsets count the messages that it read.
+type QueueTracker struct {
+	tester *Tester
+	topic  string
+	read   []memkafka.Record // all messages so far, in the order of reading
+	ends   []memkafka.Offset // by partition: how far read goes
+	next   int64
+}
+
+// NewQueueTracker returns a tracker that begins with the next message of the topic.
+func (tt *Tester) NewQueueTracker(topic string) *QueueTracker {
+	q := &QueueTracker{tester: tt, topic: topic, ends: make([]memkafka.Offset, tt.partitions)}
+	q.next = q.Hwm()
+	return q
+}
+
+// fill reads what came since.
+func (q *QueueTracker) fill() {
+	q.tester.helper()
+	if err := q.tester.ensureTopic(q.topic); err != nil {
+		q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
+		return
+	}
+	for p := range q.ends {
+		for {
+			records, err := q.tester.cluster.Fetch(q.topic, int32(p), q.ends[p], 1000)
+			if err != nil {
+				q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
+				return
+			}
+			if len(records) == 0 {
+				break
+			}
+			q.read = append(q.read, records...)
+			q.ends[p] = records[len(records)-1].Offset + 1
+		}
+	}
+}
+
+func (q *QueueTracker) take() (memkafka.Record, bool) {
+	if q.next >= int64(len(q.read)) {
+		q.fill()
+	}
+	if q.next >= int64(len(q.read)) {
+		return memkafka.Record{}, false
+	}
+	r := q.read[q.next]
+	q.next++
+	return r, true
+}
+
+// Next returns key and decoded value of the next message, false when there is none.
+func (q *QueueTracker) Next() (string, interface{}, bool) {
+	q.tester.helper()
+	_, key, value, ok := q.NextWithHeaders()
+	return key, value, ok
+}
+
+// NextWithHeaders is Next, with the headers of the message.
+func (q *QueueTracker) NextWithHeaders() (goka.Headers, string, interface{}, bool) {
+	q.tester.helper()
+	r, ok := q.take()
+	if !ok {
+		return nil, "", nil, false
+	}
+	value, err := q.tester.codecs.decode(q.topic, r.Value)
+	if err != nil {
+		q.tester.t.Fatalf("tester: message %d of topic %s, key %q: %v", q.next-1, q.topic, r.Key, err)
+	}
+	return headersTo(r.Headers), string(r.Key), value, true
+}
+
+// NextRaw returns key and value of the next message as they are in the topic, false when there is none.
+func (q *QueueTracker) NextRaw() (string, []byte, bool) {
+	q.tester.helper()
+	_, key, value, ok := q.NextRawWithHeaders()
+	return key, value, ok
+}
+
+// NextRawWithHeaders is NextRaw, with the headers of the message.
+func (q *QueueTracker) NextRawWithHeaders() (goka.Headers, string, []byte, bool) {
+	q.tester.helper()
+	r, ok := q.take()
+	if !ok {
+		return nil, "", nil, false
+	}
+	return headersTo(r.Headers), string(r.Key), r.Value, true
+}
+
+func headersTo(headers []memkafka.Header) goka.Headers {
+	h := goka.Headers{}
+	for _, header := range headers {
+		h[header.Key] = header.Value
+	}
+	return h
+}
+
+// Seek makes the message at offset the next one.
+func (q *QueueTracker) Seek(offset int64) { q.next = offset }
+
+// NextOffset returns the offset of the next message.
+func (q *QueueTracker) NextOffset() int64 { return q.next }
+
+// Hwm returns the number of messages in the topic, which is the offset of the next one to come.
+func (q *QueueTracker) Hwm() int64 {
+	q.tester.helper()
+	q.fill()
+	return int64(len(q.read))
+}

@@ -1,0 +1,219 @@
+package tester
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/storage"
+)
+
+// tables are the stores of all processors and views, and the values that SetTableValue gave.
+type tables struct {
+	tester *Tester
+
+	mu     sync.Mutex // guards all below
+	stores []*store
+	preset map[string][]storage.Row // by topic: rows for stores that are opened later
+}
+
+// store is the store of one partition of a table, of one processor or view.
+type store struct {
+	storage.Storage
+	storage.BatchWriter
+	tables    *tables
+	topic     string
+	partition int32
+	closed    bool
+}
+
+// build makes a store in memory. Each caller gets one of its own, as in production.
+func (ts *tables) build(topic string, partition int32) (storage.Storage, error) {
+	m := storage.NewMemory()
+	s := &store{Storage: m, BatchWriter: m.(storage.BatchWriter), tables: ts, topic: topic, partition: partition}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, r := range ts.preset[topic] {
+		if ts.tester.partitionOf(r.Key, goka.DefaultHasher()) != partition {
+			continue
+		}
+		if err := m.Set(r.Key, r.Value); err != nil {
+			return nil, err
+		}
+	}
+	// a closed store of the same place is kept only as long as nobody opens that place again
+	ts.stores = slices.DeleteFunc(ts.stores, func(o *store) bool {
+		return o.closed && o.topic == topic && o.partition == partition
+	})
+	ts.stores = append(ts.stores, s)
+	return s, nil
+}
+
+func (s *store) Close() error {
+	s.tables.mu.Lock()
+	s.closed = true
+	s.tables.mu.Unlock()
+	return s.Storage.Close()
+}
+
+// of lists the stores of a topic, open ones first.
+func (ts *tables) of(topic string) []*store {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	var open, closed []*store
+	for _, s := range ts.stores {
+		switch {
+		case s.topic != topic:
+		case s.closed:
+			closed = append(closed, s)
+		default:
+			open = append(open, s)
+		}
+	}
+	return append(open, closed...)
+}
+
+// known reports whether anybody declared the topic as a table that is stored.
+func (ts *tables) known(topic string) bool {
+	if len(ts.of(topic)) > 0 {
+		return true
+	}
+	_, err := ts.tester.codecs.get(topic)
+	return err == nil
+}
+
+// TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is none.
+func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
+	tt.helper()
+	if err := tt.awaitStart(); err != nil {
+		tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+		return nil
+	}
+	topic := string(table)
+	stores := tt.tables.of(topic)
+	if len(stores) == 0 {
+		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
+		return nil
+	}
+	for _, s := range stores {
+		b, err := s.Get(key)
+		if err != nil {
+			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+			return nil
+		}
+		if b == nil {
+			if !s.closed && s.partition == tt.partitionOf(key, goka.DefaultHasher()) {
+				return nil
+			}
+			continue
+		}
+		v, err := tt.codecs.decode(topic, b)
+		if err != nil {
+			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+		}
+		return v
+	}
+	return nil
+}
+
+// SetTableValue writes a row straight into every store of a table, those that are opened later included. No record is
+// written to the table's topic. A nil value deletes the row.
+func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{}) {
+	tt.helper()
+	topic := string(table)
+	b, err := tt.codecs.encode(topic, value)
+	if err != nil {
+		tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
+		return
+	}
+	ts := &tt.tables
+	ts.mu.Lock()
+	if ts.preset == nil {
+		ts.preset = map[string][]storage.Row{}
+	}
+	rows := slices.DeleteFunc(ts.preset[topic], func(r storage.Row) bool { return r.Key == key })
+	if b != nil {
+		rows = append(rows, storage.Row{Key: key, Value: b})
+	}
+	ts.preset[topic] = rows
+	ts.mu.Unlock()
+	partition := tt.partitionOf(key, goka.DefaultHasher())
+	for _, s := range ts.of(topic) {
+		if s.closed || s.partition != partition {
+			continue
+		}
+		if b == nil {
+			err = s.Delete(key)
+		} else {
+			err = s.Set(key, b)
+		}
+		if err != nil {
+			tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
+		}
+	}
+}
+
+// GetTableKeys returns the sorted keys of a table.
+func (tt *Tester) GetTableKeys(table goka.Table) []string {
+	tt.helper()
+	if err := tt.awaitStart(); err != nil {
+		tt.t.Fatalf("tester: keys of table %s: %v", table, err)
+		return nil
+	}
+	stores := tt.tables.of(string(table))
+	if len(stores) == 0 {
+		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
+		return nil
+	}
+	var keys []string
+	for _, s := range stores {
+		if err := eachKey(s, func(k string) { keys = append(keys, k) }); err != nil {
+			tt.t.Fatalf("tester: keys of table %s: %v", table, err)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func eachKey(s *store, f func(key string)) error {
+	it, err := s.Iterator()
+	if err != nil {
+		return err
+	}
+	defer it.Release()
+	for it.Next() {
+		f(string(it.Key()))
+	}
+	return it.Err()
+}
+
+// ClearValues empties every store, and forgets what SetTableValue gave. Topics keep their records.
+func (tt *Tester) ClearValues() {
+	tt.helper()
+	ts := &tt.tables
+	ts.mu.Lock()
+	ts.preset = nil
+	stores := slices.Clone(ts.stores)
+	ts.mu.Unlock()
+	for _, s := range stores {
+		var keys []string
+		err := eachKey(s, func(k string) { keys = append(keys, k) })
+		for _, k := range keys {
+			if err == nil {
+				err = s.Delete(k)
+			}
+		}
+		if err != nil {
+			tt.t.Fatalf("tester: clear table %s: %v", s.topic, err)
+		}
+	}
+}
+
+func joinSorted(names []string) string {
+	if len(names) == 0 {
+		return "no topic"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
