@@ -29,16 +29,16 @@ func TestTranscripts(t *testing.T) {
 // bench steps a group by hand: it keeps virtual time and the timers that the group sets, and writes down what the
 // group answers.
 type bench struct {
-	t       testing.TB
-	cfg     Config
-	g       *Group
-	now     kafka.Millis
-	serial  int
-	timers  []SetTimer // in the order in which they were set
-	ids     map[string]string
-	epochs  map[string]int32
-	log     []Entry
-	out     strings.Builder
+	t      testing.TB
+	cfg    Config
+	g      *Group
+	now    kafka.Millis
+	serial int
+	timers []SetTimer // in the order in which they were set
+	ids    map[string]string
+	epochs map[string]int32
+	log    []Entry
+	out    strings.Builder
 }
 
 func newBench(t testing.TB, cfg Config) *bench {
