@@ -191,6 +191,12 @@ func (b *Batch) StampLogAppendTime(now kafka.Millis) {
 	b.stamp(b.attributes()|logAppendTimeBit, now)
 }
 
+// StampCreateTime takes back that the timestamps are the broker's: a log whose records keep their own does not believe
+// a producer that says so.
+func (b *Batch) StampCreateTime() {
+	b.stamp(b.attributes()&^logAppendTimeBit, b.maxTimestamp)
+}
+
 func (b *Batch) stamp(attributes int16, largest kafka.Millis) {
 	b.maxTimestamp = largest
 	binary.BigEndian.PutUint16(b.wire[atAttributes:], uint16(attributes))

@@ -27,10 +27,41 @@ func (b *Batch) All() iter.Seq[kafka.Record] {
 	}
 }
 
+// Outline is what compaction asks about a record.
+type Outline struct {
+	Offset    kafka.Offset
+	Key       []byte // nil is a null key
+	Tombstone bool   // the value is null
+}
+
+// Outlines yields the outline of every record, without allocating.
+func (b *Batch) Outlines() iter.Seq[Outline] {
+	return func(yield func(Outline) bool) {
+		p, at := b.plainRecords(), 0
+		for range b.count {
+			n, start := varint(p, at)
+			at = start + int(n)
+			var o Outline
+			_, start = varint(p, start+1)
+			delta, start := varint(p, start)
+			o.Offset = b.baseOffset + kafka.Offset(delta)
+			o.Key, start = nullable(p, start)
+			n, _ = varint(p, start)
+			o.Tombstone = n < 0
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
 // AppendRecords appends the records at or past offset from to dst, at most n of them, and returns dst. It allocates
 // nothing but room in dst, and for headers if there are any.
 func (b *Batch) AppendRecords(dst []kafka.Record, from kafka.Offset, n int) []kafka.Record {
 	c := b.cursor()
+	if n < int(b.count) {
+		c.headers = int32(int64(b.headers)*int64(max(n, 0))/int64(b.count)) + 1
+	}
 	for range b.count {
 		if n <= 0 {
 			break
@@ -54,8 +85,7 @@ type cursor struct {
 	baseTime   kafka.Millis
 	appendTime kafka.Millis // of every record, if logAppendTime
 	logAppend  bool
-	left       int32 // records not yet read
-	headers    int32 // headers of the whole batch
+	headers    int32 // how many are still to come, or a guess
 	slab       []kafka.Header
 }
 
@@ -66,7 +96,6 @@ func (b *Batch) cursor() cursor {
 		baseTime:   b.BaseTimestamp(),
 		appendTime: b.maxTimestamp,
 		logAppend:  b.TimestampType() == LogAppendTime,
-		left:       b.count,
 		headers:    b.headers,
 	}
 }
@@ -99,7 +128,6 @@ func (c *cursor) nextOffset() kafka.Offset {
 func (c *cursor) skip() {
 	n, at := varint(c.plain, c.at)
 	c.at = at + int(n)
-	c.left--
 }
 
 func (c *cursor) read(r *kafka.Record) {
@@ -121,12 +149,10 @@ func (c *cursor) read(r *kafka.Record) {
 		at = c.readHeaders(r, at, int(n))
 	}
 	c.at = at
-	c.left--
 }
 
 func (c *cursor) readHeaders(r *kafka.Record, at, n int) int {
 	if cap(c.slab)-len(c.slab) < n {
-		// Enough for the records that are left, if headers are spread evenly.
 		c.slab = make([]kafka.Header, 0, max(n, int(c.headers)))
 	}
 	first := len(c.slab)

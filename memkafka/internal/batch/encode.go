@@ -7,49 +7,117 @@ import (
 )
 
 // Option says more about a batch than its records do.
-type Option func(*making)
+type Option func(*frame)
 
-// making is what FromRecords and Marker are asked for.
-type making struct {
-	codec         Codec
-	attributes    int16
+// frame is the part of a batch that its records do not tell.
+type frame struct {
+	baseOffset    kafka.Offset
+	lastDelta     int32
+	leaderEpoch   kafka.Epoch
+	attributes    int16 // with the codec
+	baseTimestamp kafka.Millis
+	maxTimestamp  kafka.Millis
 	producerID    int64
 	producerEpoch kafka.Epoch
 	baseSequence  int32
+	gaps          bool // the records have their offsets already, and need not follow one another
 }
 
 // WithCodec compresses the records (compression.type of a producer): None unless set.
-func WithCodec(c Codec) Option { return func(m *making) { m.codec = c } }
+func WithCodec(c Codec) Option {
+	return func(f *frame) { f.attributes = f.attributes&^codecMask | int16(c) }
+}
 
 // WithProducer names the idempotent producer and the sequence number of its first record
 // (enable.idempotence): none unless set.
 func WithProducer(id int64, epoch kafka.Epoch, baseSequence int32) Option {
-	return func(m *making) { m.producerID, m.producerEpoch, m.baseSequence = id, epoch, baseSequence }
+	return func(f *frame) { f.producerID, f.producerEpoch, f.baseSequence = id, epoch, baseSequence }
 }
 
 // Transactional makes the batch part of its producer's transaction (transactional.id).
-func Transactional() Option { return func(m *making) { m.attributes |= transactionalBit } }
+func Transactional() Option { return func(f *frame) { f.attributes |= transactionalBit } }
 
 // FromRecords makes a batch of records, whose offsets do not matter. It copies what it keeps. A log refuses a batch
 // of no records.
 func FromRecords(recs []kafka.Record, opts ...Option) *Batch {
-	m := making{producerID: NoProducerID, producerEpoch: NoProducerEpoch, baseSequence: NoSequence}
-	for _, opt := range opts {
-		opt(&m)
+	f := frame{
+		lastDelta:     int32(len(recs)) - 1,
+		leaderEpoch:   NoLeaderEpoch,
+		baseTimestamp: kafka.NoTimestamp,
+		maxTimestamp:  kafka.NoTimestamp,
+		producerID:    NoProducerID,
+		producerEpoch: NoProducerEpoch,
+		baseSequence:  NoSequence,
 	}
-	return m.fromRecords(recs)
+	for _, opt := range opts {
+		opt(&f)
+	}
+	if len(recs) > 0 {
+		f.baseTimestamp = recs[0].Timestamp
+	}
+	return f.encode(recs)
 }
 
-func (m *making) fromRecords(recs []kafka.Record) *Batch {
-	b := &Batch{count: int32(len(recs)), lastDelta: int32(len(recs)) - 1, maxTimestamp: kafka.NoTimestamp}
-	base := kafka.NoTimestamp
-	if len(recs) > 0 {
-		base = recs[0].Timestamp
+// Compacted is what is left of a batch when compaction keeps only some of its records: kept, which may be none. The
+// batch keeps its offsets and sequence numbers, so that nobody sees a gap between it and its neighbours. A horizon other
+// than NoTimestamp is the time from which the tombstones or the marker in it may go (KIP-534).
+func (b *Batch) Compacted(kept []kafka.Record, horizon kafka.Millis) *Batch {
+	f := frame{
+		baseOffset:    b.baseOffset,
+		lastDelta:     b.lastDelta,
+		leaderEpoch:   b.LeaderEpoch(),
+		attributes:    b.attributes() &^ deleteHorizonBit,
+		baseTimestamp: kafka.NoTimestamp,
+		maxTimestamp:  kafka.NoTimestamp,
+		producerID:    b.ProducerID(),
+		producerEpoch: b.ProducerEpoch(),
+		baseSequence:  b.BaseSequence(),
+		gaps:          true,
 	}
+	switch {
+	case len(kept) == 0:
+		f.attributes &^= codecMask
+		f.maxTimestamp = b.maxTimestamp
+	case horizon != kafka.NoTimestamp:
+		f.attributes |= deleteHorizonBit
+		f.baseTimestamp = horizon
+	default:
+		f.baseTimestamp = kept[0].Timestamp
+	}
+	return f.encode(kept)
+}
+
+// Recompressed is the same batch with its records compressed by c, b itself if they are already. It has to be done
+// before a log takes the batch.
+func (b *Batch) Recompressed(c Codec) *Batch {
+	if b.Codec() == c {
+		return b
+	}
+	plain := b.plainRecords()
+	r := &Batch{
+		baseOffset:   b.baseOffset,
+		maxTimestamp: b.maxTimestamp,
+		lastDelta:    b.lastDelta,
+		count:        b.count,
+		headers:      b.headers,
+		nullKeys:     b.nullKeys,
+	}
+	r.wire = c.compress(append(make([]byte, 0, HeaderBytes+len(plain)/2), b.wire[:HeaderBytes]...), plain)
+	if c != None {
+		r.plain.Store(&plain)
+	}
+	binary.BigEndian.PutUint32(r.wire[atLength:], uint32(len(r.wire)-lengthOverhead))
+	binary.BigEndian.PutUint16(r.wire[atAttributes:], uint16(b.attributes()&^codecMask)|uint16(c))
+	r.seal()
+	return r
+}
+
+func (f *frame) encode(recs []kafka.Record) *Batch {
+	b := &Batch{baseOffset: f.baseOffset, maxTimestamp: f.maxTimestamp, lastDelta: f.lastDelta, count: int32(len(recs))}
 	size := HeaderBytes
 	for i := range recs {
 		r := &recs[i]
-		n := bodyLen(r, int64(r.Timestamp-base), int64(i))
+		n := bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
 		size += varintLen(int64(n)) + n
 		b.maxTimestamp = max(b.maxTimestamp, r.Timestamp)
 		b.headers += int32(len(r.Headers))
@@ -58,33 +126,40 @@ func (m *making) fromRecords(recs []kafka.Record) *Batch {
 	wire := make([]byte, size)
 	at := HeaderBytes
 	for i := range recs {
-		at = putRecord(wire, at, &recs[i], int64(recs[i].Timestamp-base), int64(i))
+		r := &recs[i]
+		at = putRecord(wire, at, r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
+	}
+	if codec := Codec(f.attributes & codecMask); codec != None {
+		plain := wire[HeaderBytes:]
+		b.plain.Store(&plain)
+		wire = codec.compress(make([]byte, HeaderBytes, HeaderBytes+len(plain)/2), plain)
 	}
 	b.wire = wire
-	b.finish(m, base)
+	f.putHeader(b)
 	return b
 }
 
-// finish compresses the plain records that stand in b.wire after the room for the header, and writes the header.
-func (b *Batch) finish(m *making, base kafka.Millis) {
-	if m.codec != None {
-		plain := b.wire[HeaderBytes:]
-		b.plain.Store(&plain)
-		b.wire = m.codec.compress(make([]byte, HeaderBytes, HeaderBytes+len(plain)/2), plain)
+func (f *frame) delta(r *kafka.Record, i int) int64 {
+	if f.gaps {
+		return int64(r.Offset - f.baseOffset)
 	}
-	w := b.wire
-	be := binary.BigEndian
+	return int64(i)
+}
+
+// putHeader writes everything before the records.
+func (f *frame) putHeader(b *Batch) {
+	w, be := b.wire, binary.BigEndian
 	be.PutUint64(w[atBaseOffset:], uint64(b.baseOffset))
 	be.PutUint32(w[atLength:], uint32(len(w)-lengthOverhead))
-	be.PutUint32(w[atLeaderEpoch:], ^uint32(0))
+	be.PutUint32(w[atLeaderEpoch:], uint32(f.leaderEpoch))
 	w[atMagic] = magic2
-	be.PutUint16(w[atAttributes:], uint16(m.attributes)|uint16(m.codec))
+	be.PutUint16(w[atAttributes:], uint16(f.attributes))
 	be.PutUint32(w[atLastDelta:], uint32(b.lastDelta))
-	be.PutUint64(w[atBaseTimestamp:], uint64(base))
+	be.PutUint64(w[atBaseTimestamp:], uint64(f.baseTimestamp))
 	be.PutUint64(w[atMaxTimestamp:], uint64(b.maxTimestamp))
-	be.PutUint64(w[atProducerID:], uint64(m.producerID))
-	be.PutUint16(w[atProducerEpoch:], uint16(m.producerEpoch))
-	be.PutUint32(w[atBaseSequence:], uint32(m.baseSequence))
+	be.PutUint64(w[atProducerID:], uint64(f.producerID))
+	be.PutUint16(w[atProducerEpoch:], uint16(f.producerEpoch))
+	be.PutUint32(w[atBaseSequence:], uint32(f.baseSequence))
 	be.PutUint32(w[atCount:], uint32(b.count))
 	b.seal()
 }
@@ -131,31 +206,4 @@ func putNullable(w []byte, at int, b []byte) int {
 	}
 	at = putVarint(w, at, int64(len(b)))
 	return at + copy(w[at:], b)
-}
-
-// Recompressed is the same batch with its records compressed by c, b itself if they are already. It has to be done
-// before a log takes the batch.
-func (b *Batch) Recompressed(c Codec) *Batch {
-	if b.Codec() == c {
-		return b
-	}
-	plain := b.plainRecords()
-	r := &Batch{
-		baseOffset:   b.baseOffset,
-		maxTimestamp: b.maxTimestamp,
-		lastDelta:    b.lastDelta,
-		count:        b.count,
-		headers:      b.headers,
-		nullKeys:     b.nullKeys,
-	}
-	r.wire = make([]byte, HeaderBytes, HeaderBytes+len(plain))
-	copy(r.wire, b.wire)
-	r.wire = c.compress(r.wire, plain)
-	if c != None {
-		r.plain.Store(&plain)
-	}
-	binary.BigEndian.PutUint32(r.wire[atLength:], uint32(len(r.wire)-lengthOverhead))
-	binary.BigEndian.PutUint16(r.wire[atAttributes:], uint16(b.attributes()&^codecMask)|uint16(c))
-	r.seal()
-	return r
 }

@@ -25,13 +25,16 @@ func FromMarker(now kafka.Millis, producerID int64, epoch kafka.Epoch, end Marke
 	}
 	key := binary.BigEndian.AppendUint16(make([]byte, 2, 4), kind)
 	value := binary.BigEndian.AppendUint32(make([]byte, 2, 6), uint32(end.CoordinatorEpoch))
-	m := making{
+	f := frame{
+		leaderEpoch:   NoLeaderEpoch,
 		attributes:    transactionalBit | controlBit,
+		baseTimestamp: now,
+		maxTimestamp:  now,
 		producerID:    producerID,
 		producerEpoch: epoch,
 		baseSequence:  NoSequence,
 	}
-	return m.fromRecords([]kafka.Record{{Timestamp: now, Key: key, Value: value}})
+	return f.encode([]kafka.Record{{Timestamp: now, Key: key, Value: value}})
 }
 
 // Marker is the transaction marker in the batch. It is not there in data, nor once compaction has dropped it.

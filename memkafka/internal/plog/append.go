@@ -52,6 +52,8 @@ func (l *Log) AppendFrom(origin Origin, now kafka.Millis, b *batch.Batch) (Appen
 	if l.cfg.TimestampType == batch.LogAppendTime {
 		appended.LogAppendTime = now
 		b.StampLogAppendTime(now)
+	} else if b.TimestampType() == batch.LogAppendTime {
+		b.StampCreateTime()
 	}
 	if l.active().rolls(&l.cfg, b, now, appended.Last) {
 		l.roll(now)
@@ -116,9 +118,10 @@ func (l *Log) checkSize(b *batch.Batch) error {
 
 // checkRecords refuses records without a key on a compacted topic, and timestamps that are out of bounds.
 func (l *Log) checkRecords(now kafka.Millis, b *batch.Batch) error {
-	createTime := l.cfg.TimestampType == batch.CreateTime
-	if (!l.cfg.Compact || !b.HasNullKeys()) &&
-		(!createTime || b.TimestampType() == batch.CreateTime && !l.mayBeOutOfBounds(now, b)) {
+	keys := l.cfg.Compact && b.HasNullKeys()
+	stamps := b.TimestampType() == batch.LogAppendTime ||
+		l.cfg.TimestampType == batch.CreateTime && l.mayBeOutOfBounds(now, b)
+	if !keys && !stamps {
 		return nil
 	}
 	var bad []RecordError
@@ -126,15 +129,17 @@ func (l *Log) checkRecords(now kafka.Millis, b *batch.Batch) error {
 	i := 0
 	for r := range b.All() {
 		switch {
-		case l.cfg.Compact && r.Key == nil:
+		case keys && r.Key == nil:
 			bad = append(bad, RecordError{i, "compacted topic cannot accept message without key"})
-		case createTime && b.TimestampType() == batch.LogAppendTime:
+		case l.cfg.TimestampType == batch.CreateTime && r.Timestamp != kafka.NoTimestamp:
+			if l.cfg.outOfBounds(r.Timestamp, now) {
+				code = kafka.InvalidTimestamp
+				bad = append(bad, RecordError{i, fmt.Sprintf("timestamp %d of message with offset %d is out of range; it should be within [%d, %d]",
+					r.Timestamp, r.Offset, int64(now)-l.cfg.TimestampBeforeMs, int64(now)+l.cfg.TimestampAfterMs)})
+			}
+		case b.TimestampType() == batch.LogAppendTime:
 			code = kafka.InvalidTimestamp
 			bad = append(bad, RecordError{i, "invalid timestamp type in message: a producer should not set it to LogAppendTime"})
-		case createTime && l.cfg.outOfBounds(r.Timestamp, now):
-			code = kafka.InvalidTimestamp
-			bad = append(bad, RecordError{i, fmt.Sprintf("timestamp %d of message with offset %d is out of range; it should be within [%d, %d]",
-				r.Timestamp, r.Offset, int64(now)-l.cfg.TimestampBeforeMs, int64(now)+l.cfg.TimestampAfterMs)})
 		}
 		i++
 	}

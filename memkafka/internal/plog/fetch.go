@@ -1,6 +1,7 @@
 package plog
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -107,22 +108,26 @@ func (l *Log) ReadInto(dst []kafka.Record, from kafka.Offset, maxRecords int, co
 
 // OffsetForTime is the first record, by offset, with timestamp ts or later, and its timestamp. ok is false if there
 // is none below the high watermark. Under read_committed an answer at or past LastStable counts as none (KIP-98).
+//
+// Kafka looks no further than the first segment that may hold such a record, and so do we: if those records of it lie
+// below the log start or were compacted away, the answer is none although a later segment has one.
 func (l *Log) OffsetForTime(ts kafka.Millis) (offset kafka.Offset, at kafka.Millis, ok bool) {
-	for _, s := range l.segments {
-		if s.maxTimestamp < ts {
+	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.largestTimestamp() >= ts })
+	if i < 0 {
+		return kafka.NoOffset, kafka.NoTimestamp, false
+	}
+	s := l.segments[i]
+	for _, b := range s.batches[s.firstSince(ts):] {
+		if b.MaxTimestamp() < ts || b.LastOffset() < l.start {
 			continue
 		}
-		for _, b := range s.batches[s.firstSince(ts):] {
-			if b.NextOffset() > l.high {
+		for r := range b.All() {
+			switch {
+			case r.Timestamp < ts || r.Offset < l.start:
+			case r.Offset < l.high:
+				return r.Offset, r.Timestamp, true
+			default:
 				return kafka.NoOffset, kafka.NoTimestamp, false
-			}
-			if b.MaxTimestamp() < ts || b.LastOffset() < l.start {
-				continue
-			}
-			for r := range b.All() {
-				if r.Timestamp >= ts && r.Offset >= l.start {
-					return r.Offset, r.Timestamp, true
-				}
 			}
 		}
 	}

@@ -24,8 +24,10 @@ type Log struct {
 
 	epochs    epochs
 	producers producers
-	unstable  []openTxn    // transactions that hold the last stable offset, by first offset
-	aborted   []AbortedTxn // by last offset
+	unstable  []UnstableTxn // transactions that hold the last stable offset, by first offset
+	aborted   []AbortedTxn  // by last offset
+
+	cleaned kafka.Offset // where the last pass of compaction ended; of no use when it is not within the log
 
 }
 
@@ -58,7 +60,7 @@ func (l *Log) LastStable() kafka.Offset {
 	if len(l.unstable) == 0 {
 		return l.high
 	}
-	return max(l.start, min(l.high, l.unstable[0].first))
+	return max(l.start, min(l.high, l.unstable[0].First))
 }
 
 // HoldHighWatermark says who moves the high watermark. A log whose partition has one replica moves it to the log end

@@ -1,7 +1,6 @@
 package plog
 
 import (
-	"math"
 	"slices"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -24,20 +23,20 @@ type producer struct {
 	txnFirst         kafka.Offset // where its open transaction begins, NoOffset if none is open
 
 	// sent is the last batches of this epoch, oldest first. A new epoch begins with none.
-	sent  [windowBatches]sentBatch
+	sent  [windowBatches]SentBatch
 	count int
 }
 
-// sentBatch is what the log remembers of a batch, to know it again.
-type sentBatch struct {
-	firstSeq, lastSeq int32
-	base, last        kafka.Offset
-	timestamp         kafka.Millis
+// SentBatch is what a log remembers of a batch, to know it when its producer sends it again.
+type SentBatch struct {
+	FirstSequence, LastSequence int32
+	Base, Last                  kafka.Offset
+	Timestamp                   kafka.Millis // the largest of the batch
 }
 
 // appended is the answer to a producer that sends a batch again.
-func (s *sentBatch) appended() Appended {
-	return Appended{Base: s.base, Last: s.last, LogAppendTime: s.timestamp, Duplicate: true}
+func (s *SentBatch) appended() Appended {
+	return Appended{Base: s.Base, Last: s.Last, LogAppendTime: s.Timestamp, Duplicate: true}
 }
 
 // lastSeq is the sequence number that the producer used last, batch.NoSequence in a new epoch.
@@ -45,10 +44,10 @@ func (p *producer) lastSeq() int32 {
 	if p.count == 0 {
 		return batch.NoSequence
 	}
-	return p.sent[p.count-1].lastSeq
+	return p.sent[p.count-1].LastSequence
 }
 
-func (p *producer) note(s sentBatch) {
+func (p *producer) note(s SentBatch) {
 	if p.count == windowBatches {
 		copy(p.sent[:], p.sent[1:])
 		p.count--
@@ -66,7 +65,7 @@ func (p *producer) enter(epoch kafka.Epoch) {
 
 // checkProducer refuses a batch that does not follow what its producer sent before. It returns the earlier try if the
 // batch is a duplicate of one of the last five.
-func (l *Log) checkProducer(origin Origin, b *batch.Batch) (before *sentBatch, err error) {
+func (l *Log) checkProducer(origin Origin, b *batch.Batch) (before *SentBatch, err error) {
 	p := l.producers[b.ProducerID()]
 	if b.IsControl() {
 		return nil, l.checkMarker(p, b)
@@ -94,13 +93,13 @@ func (l *Log) checkProducer(origin Origin, b *batch.Batch) (before *sentBatch, e
 }
 
 // find is the batch among the last five that b repeats.
-func (p *producer) find(b *batch.Batch) *sentBatch {
+func (p *producer) find(b *batch.Batch) *SentBatch {
 	if p.epoch != b.ProducerEpoch() {
 		return nil
 	}
 	first, last := b.BaseSequence(), b.LastSequence()
 	for i := range p.sent[:p.count] {
-		if s := &p.sent[i]; s.firstSeq == first && s.lastSeq == last {
+		if s := &p.sent[i]; s.FirstSequence == first && s.LastSequence == last {
 			return s
 		}
 	}
@@ -115,8 +114,8 @@ func (p *producer) checkSequence(b *batch.Batch) error {
 		}
 		return nil
 	}
-	if last := p.lastSeq(); int64(first) != int64(last)+1 && !(first == 0 && last == math.MaxInt32) {
-		return refuse(kafka.OutOfOrderSequenceNumber, "producer %d sent sequence number %d after %d", p.id, first, last)
+	if next := batch.AddSequence(p.lastSeq(), 1); first != next {
+		return refuse(kafka.OutOfOrderSequenceNumber, "producer %d sent sequence number %d, expected is %d", p.id, first, next)
 	}
 	return nil
 }
@@ -131,12 +130,12 @@ func (l *Log) noteProducer(b *batch.Batch) {
 	p := l.producer(id)
 	p.enter(b.ProducerEpoch())
 	p.lastTimestamp = b.MaxTimestamp()
-	p.note(sentBatch{
-		firstSeq:  b.BaseSequence(),
-		lastSeq:   b.LastSequence(),
-		base:      b.BaseOffset(),
-		last:      b.LastOffset(),
-		timestamp: b.MaxTimestamp(),
+	p.note(SentBatch{
+		FirstSequence: b.BaseSequence(),
+		LastSequence:  b.LastSequence(),
+		Base:          b.BaseOffset(),
+		Last:          b.LastOffset(),
+		Timestamp:     b.MaxTimestamp(),
 	})
 	if b.IsTransactional() && p.txnFirst == kafka.NoOffset {
 		l.beginTxn(p, b.BaseOffset())

@@ -167,6 +167,14 @@ func (l *Log) Bytes() int64 {
 
 func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }
 
+// Roll begins a new segment, as an append does when the active one is full or old, so that what is in it can be
+// compacted. It does nothing while the active segment is empty.
+func (l *Log) Roll(now kafka.Millis) {
+	if len(l.active().batches) > 0 {
+		l.roll(now)
+	}
+}
+
 // roll begins a new active segment at the log end.
 func (l *Log) roll(now kafka.Millis) {
 	l.segments = append(l.segments, l.newSegment(l.end, now))

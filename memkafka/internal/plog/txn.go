@@ -8,11 +8,12 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
 )
 
-// openTxn is a transaction that keeps the last stable offset from moving past it.
-type openTxn struct {
-	producerID int64
-	first      kafka.Offset
-	marker     kafka.Offset // NoOffset while it is open; afterwards it waits for the high watermark to pass this
+// UnstableTxn is a transaction that keeps the last stable offset from moving past it: one that is open, or one whose
+// marker is not below the high watermark yet.
+type UnstableTxn struct {
+	ProducerID int64
+	First      kafka.Offset
+	Marker     kafka.Offset // NoOffset while it is open
 }
 
 // AbortedTxn is an entry of the aborted index: readers under read_committed drop the producer's records from First
@@ -23,11 +24,27 @@ type AbortedTxn struct {
 	LastStable  kafka.Offset // the last stable offset once this transaction had ended
 }
 
+// Marker is a transaction coordinator's word on how the transaction of a producer ended (WriteTxnMarkers).
+type Marker struct {
+	ProducerID    int64
+	ProducerEpoch kafka.Epoch
+	batch.Marker
+	// TxnVersion is the transaction.version of the producer: 2 if it follows KIP-890. The epoch of a marker has to be
+	// larger then than that of the data; otherwise it may be the same.
+	TxnVersion int8
+}
+
 // AppendMarker ends the transaction of a producer with a control batch, which takes one offset, also if the
 // producer wrote nothing here. It refuses an older producer epoch (InvalidProducerEpoch) and an older coordinator
 // (TransactionCoordinatorFenced).
-func (l *Log) AppendMarker(now kafka.Millis, producerID int64, epoch kafka.Epoch, end batch.Marker) (Appended, error) {
-	return l.AppendFrom(Coordinator, now, batch.FromMarker(now, producerID, epoch, end))
+func (l *Log) AppendMarker(now kafka.Millis, m Marker) (Appended, error) {
+	if m.TxnVersion >= 2 {
+		// A marker that comes again finds its own epoch and no open transaction. It is written once more.
+		if p := l.producers[m.ProducerID]; p != nil && m.ProducerEpoch == p.epoch && p.txnFirst != kafka.NoOffset {
+			return Appended{}, refuse(kafka.InvalidProducerEpoch, "marker for producer %d has epoch %d, which is its last; transaction version 2 ends a transaction with a larger one", p.id, p.epoch)
+		}
+	}
+	return l.AppendFrom(Coordinator, now, batch.FromMarker(now, m.ProducerID, m.ProducerEpoch, m.Marker))
 }
 
 // OpenTxn is the offset at which the open transaction of a producer begins. ok is false if it has none.
@@ -60,7 +77,7 @@ func (l *Log) checkMarker(p *producer, b *batch.Batch) error {
 
 func (l *Log) beginTxn(p *producer, first kafka.Offset) {
 	p.txnFirst = first
-	l.unstable = append(l.unstable, openTxn{p.id, first, kafka.NoOffset})
+	l.unstable = append(l.unstable, UnstableTxn{p.id, first, kafka.NoOffset})
 }
 
 // noteMarker ends the transaction that the marker in b, which is in the log now, is for.
@@ -82,10 +99,10 @@ func (l *Log) noteMarker(b *batch.Batch) {
 	for i := range l.unstable {
 		t := &l.unstable[i]
 		switch {
-		case t.producerID == p.id && t.marker == kafka.NoOffset:
-			t.marker = b.BaseOffset()
-		case t.marker == kafka.NoOffset:
-			stable = min(stable, t.first)
+		case t.ProducerID == p.id && t.Marker == kafka.NoOffset:
+			t.Marker = b.BaseOffset()
+		case t.Marker == kafka.NoOffset:
+			stable = min(stable, t.First)
 		}
 	}
 	if !m.Commit {
@@ -96,8 +113,8 @@ func (l *Log) noteMarker(b *batch.Batch) {
 // settleTxns lets go of the transactions whose markers the high watermark has passed.
 func (l *Log) settleTxns() {
 	if len(l.unstable) > 0 {
-		l.unstable = slices.DeleteFunc(l.unstable, func(t openTxn) bool {
-			return t.marker != kafka.NoOffset && t.marker < l.high
+		l.unstable = slices.DeleteFunc(l.unstable, func(t UnstableTxn) bool {
+			return t.Marker != kafka.NoOffset && t.Marker < l.high
 		})
 	}
 }
@@ -149,7 +166,7 @@ func (f *abortedFilter) has(b *batch.Batch) bool {
 
 // dropUnstableBefore lets go of ended transactions that lie below the log start.
 func (l *Log) dropUnstableBefore(start kafka.Offset) {
-	l.unstable = slices.DeleteFunc(l.unstable, func(t openTxn) bool {
-		return t.marker != kafka.NoOffset && t.marker < start
+	l.unstable = slices.DeleteFunc(l.unstable, func(t UnstableTxn) bool {
+		return t.Marker != kafka.NoOffset && t.Marker < start
 	})
 }
