@@ -38,6 +38,9 @@ type (
 	Millis = kafka.Millis
 	// TopicPartition names one partition.
 	TopicPartition = kafka.TopicPartition
+	// Source names the caller behind a record that is sent: the input record at hand. A sarama.ProducerMessage whose
+	// Metadata has a method KafkaSource() Source carries one.
+	Source = kafka.Source
 	// ErrorCode is an error as Kafka's protocol numbers it; errors of a cluster wrap one.
 	ErrorCode = kafka.ErrorCode
 )
