@@ -37,8 +37,8 @@ type topic struct {
 	readers []string // groups that read it as an input or a loop, join or look it up
 	writers []string // groups that emit to it, or have it as their table or loop
 	owner   string   // the group whose table it is
+	loop    bool     // some group's loop
 	output  bool     // some group's output
-	joined  bool     // some group joins it or looks it up
 }
 
 // newPlan calls the functions of graphs and puts together what they say.
@@ -95,14 +95,15 @@ func (p *plan) add(name string, gg *goka.GroupGraph) *group {
 		g.inputs = append(g.inputs, reads(p.topic(e.Topic())))
 	}
 	for _, e := range slices.Concat(gg.JointTables(), gg.LookupTables()) {
-		t := reads(p.topic(e.Topic()))
-		t.table, t.joined = true, true
+		reads(p.topic(e.Topic())).table = true
 	}
 	for _, e := range gg.OutputStreams() {
 		writes(p.topic(e.Topic())).output = true
 	}
 	if e := gg.LoopStream(); e != nil {
-		g.inputs = append(g.inputs, writes(reads(p.topic(e.Topic()))))
+		t := writes(reads(p.topic(e.Topic())))
+		t.loop = true
+		g.inputs = append(g.inputs, t)
 	}
 	if e := gg.GroupTable(); e != nil {
 		t := writes(p.topic(e.Topic()))
@@ -155,7 +156,7 @@ func (p *plan) fed(name string, timeless bool) (*topic, error) {
 			strings.Join(p.groupNames(), ", "), name, strings.Join(p.readable(), ", "))
 	case t.owner != "" && timeless:
 		return t, nil
-	case len(t.readers) == 0 || t.owner != "" || slices.Contains(t.writers, t.readers[0]) && len(t.readers) == 1 && !t.output:
+	case len(t.readers) == 0 || t.owner != "" || t.loop:
 		return nil, fmt.Errorf("%w: %q is written by group %s itself; leave it out of the input", errUnknownTopic, name, t.writers[0])
 	}
 	return t, nil

@@ -587,3 +587,32 @@ func mix(seed, step, name uint64) uint64 {
 	x *= 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// Pending describes what has not been finished, a line each, for people.
+func (d *Driver) Pending() string {
+	var b []byte
+	for _, f := range d.feeds {
+		if !f.ended {
+			b = append(b, "  input "+f.Name+" has more\n"...)
+		}
+	}
+	for _, l := range d.lanes {
+		if n := len(l.queue) + len(l.unacked); n > 0 {
+			b = append(b, "  "+l.name+" has "+strconv.Itoa(n)+" records on their way\n"...)
+		}
+	}
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	for _, s := range d.subs {
+		if s.pos < s.end || s.handled < s.pos {
+			b = append(b, "  "+s.name+" was handed offsets up to "+strconv.FormatInt(int64(s.pos), 10)+
+				" of "+strconv.FormatInt(int64(s.end), 10)+" and has finished up to "+strconv.FormatInt(int64(s.handled), 10)+"\n"...)
+		}
+	}
+	for _, c := range d.e.sortedClients() {
+		for _, call := range c.pending {
+			b = append(b, "  "+c.name+" waits for the answer to "+string(call.kind)+" "+call.name+"\n"...)
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,213 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/internal/door"
+)
+
+// cluster is the cluster of a run, reached as goka reaches it.
+type cluster struct {
+	brokers    []string
+	partitions int
+	config     *sarama.Config
+	door       door.Door
+	client     sarama.Client
+	admin      sarama.ClusterAdmin
+
+	// idle waits until no goroutine of the run can go on before time passes. It is nil on a real cluster, where nobody
+	// can tell.
+	idle func()
+}
+
+func (c *cluster) simulated() bool { return c.idle != nil }
+
+// connect opens clients on brokers.
+func connect(brokers []string, partitions int, idle func()) (*cluster, error) {
+	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, config: goka.DefaultConfig()}
+	c.config.ClientID = "gokasim"
+	c.config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	c.config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides
+	var err error
+	if c.door, err = door.For(brokers); err != nil {
+		return nil, err
+	}
+	if c.client, err = c.door.NewClient(brokers, c.config); err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", c, err)
+	}
+	if c.admin, err = c.door.NewClusterAdmin(brokers, c.config); err != nil {
+		return nil, errors.Join(fmt.Errorf("connecting to %s: %w", c, err), c.client.Close())
+	}
+	return c, nil
+}
+
+func (c *cluster) String() string { return strings.Join(c.brokers, ",") }
+
+func (c *cluster) close() error { return errors.Join(c.admin.Close(), c.client.Close()) }
+
+// topicManagerConfig keeps streams for ever: recorded times would have them expire at once.
+func topicManagerConfig() *goka.TopicManagerConfig {
+	config := goka.NewTopicManagerConfig()
+	config.Stream.Retention = -time.Millisecond
+	config.Logger = logger.Discard()
+	return config
+}
+
+// createTopics makes all topics of a plan. On a real cluster those that are there already must be empty, and must have
+// the right number of partitions.
+func (c *cluster) createTopics(p *plan) error {
+	all := p.sorted(func(*topic) bool { return true })
+	existing, err := c.admin.ListTopics()
+	if err != nil {
+		return fmt.Errorf("listing the topics of %s: %w", c, err)
+	}
+	var errs []error
+	for _, t := range all {
+		if detail, ok := existing[t.name]; ok {
+			errs = append(errs, c.checkEmpty(t, int(detail.NumPartitions)))
+		}
+	}
+	for _, g := range p.groups {
+		errs = append(errs, c.checkUnused(g, existing))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	manager, err := goka.NewTopicManager(c.brokers, c.config, topicManagerConfig())
+	if err != nil {
+		return err
+	}
+	replicas, err := c.replicas()
+	for _, t := range all {
+		if _, ok := existing[t.name]; ok || err != nil {
+			continue
+		}
+		err = manager.EnsureTopicExists(t.name, c.partitions, replicas, c.settings(t))
+	}
+	if err = errors.Join(err, manager.Close()); err != nil {
+		return err
+	}
+	var names []string
+	for _, t := range all {
+		names = append(names, t.name)
+	}
+	if err := c.client.RefreshMetadata(names...); err != nil {
+		return fmt.Errorf("asking %s for its topics: %w", c, err)
+	}
+	return nil
+}
+
+// settings returns the configuration of a new topic.
+func (c *cluster) settings(t *topic) map[string]string {
+	s := map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"}
+	if t.table {
+		s = map[string]string{"cleanup.policy": "compact"}
+	}
+	if c.simulated() {
+		s["message.timestamp.after.max.ms"] = "9223372036854775807" // a bubble's clock is behind every recording
+	}
+	return s
+}
+
+// replicas is goka's default of 2, or fewer where there are fewer brokers.
+func (c *cluster) replicas() (int, error) {
+	brokers, _, err := c.admin.DescribeCluster()
+	if err != nil {
+		return 0, fmt.Errorf("describing %s: %w", c, err)
+	}
+	return max(1, min(2, len(brokers))), nil
+}
+
+// errNotEmpty reports a cluster that was worked on before.
+var errNotEmpty = errors.New("the cluster was used before")
+
+func (c *cluster) checkEmpty(t *topic, partitions int) error {
+	if partitions != c.partitions {
+		return fmt.Errorf("topic %s has %d partitions on %s and this run is for %d; give --partitions %d, or delete the topic",
+			t.name, partitions, c, c.partitions, partitions)
+	}
+	for p := range int32(partitions) {
+		oldest, newest, err := c.offsets(t.name, p)
+		if err != nil {
+			return err
+		}
+		if oldest != newest {
+			return fmt.Errorf("%w: topic %s/%d holds offsets %d to %d on %s, and a replay on top of them would count twice; "+
+				"delete the topic, or take another cluster", errNotEmpty, t.name, p, oldest, newest-1, c)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) offsets(topic string, partition int32) (oldest, newest int64, err error) {
+	if oldest, err = c.client.GetOffset(topic, partition, sarama.OffsetOldest); err == nil {
+		newest, err = c.client.GetOffset(topic, partition, sarama.OffsetNewest)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking %s for the offsets of %s/%d: %w", c, topic, partition, err)
+	}
+	return oldest, newest, nil
+}
+
+func (c *cluster) checkUnused(g *group, existing map[string]sarama.TopicDetail) error {
+	var known []*topic
+	for _, t := range g.inputs {
+		if _, ok := existing[t.name]; ok {
+			known = append(known, t)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	committed, err := c.committed(g, known)
+	if err != nil {
+		return err
+	}
+	for _, t := range known {
+		for p, offset := range committed[t] {
+			if offset >= 0 {
+				return fmt.Errorf("%w: group %s has committed offset %d of %s/%d on %s; delete the group, or take another cluster",
+					errNotEmpty, g.name, offset, t.name, p, c)
+			}
+		}
+	}
+	return nil
+}
+
+// committed returns the offsets that a group committed, by topic and partition, -1 for none.
+func (c *cluster) committed(g *group, topics []*topic) (map[*topic][]int64, error) {
+	ask := map[string][]int32{}
+	for _, t := range topics {
+		for p := range int32(c.partitions) {
+			ask[t.name] = append(ask[t.name], p)
+		}
+	}
+	answer, err := c.admin.ListConsumerGroupOffsets(g.name, ask)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s for the offsets of group %s: %w", c, g.name, err)
+	}
+	if answer.Err != sarama.ErrNoError {
+		return nil, fmt.Errorf("asking %s for the offsets of group %s: %w", c, g.name, answer.Err)
+	}
+	offsets := map[*topic][]int64{}
+	for _, t := range topics {
+		for p := range int32(c.partitions) {
+			offset := int64(-1)
+			if b := answer.GetBlock(t.name, p); b != nil {
+				if b.Err != sarama.ErrNoError {
+					return nil, fmt.Errorf("asking %s for the offset of group %s in %s/%d: %w", c, g.name, t.name, p, b.Err)
+				}
+				offset = b.Offset
+			}
+			offsets[t] = append(offsets[t], offset)
+		}
+	}
+	return offsets, nil
+}

@@ -1,0 +1,200 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/storage"
+)
+
+// groups are the processors of a run.
+type groups struct {
+	cluster   *cluster
+	plan      *plan
+	positions map[*group]positions
+	log       goka.Logger
+
+	stop    context.CancelCauseFunc
+	running sync.WaitGroup
+	mu      sync.Mutex // guards failed
+	failed  error
+}
+
+// positions are how far a group has handled its inputs: for each topic and partition the offset after the last record
+// that is done with, everything before it included.
+type positions map[string][]atomic.Int64
+
+// startupBound is how long processors may take to recover their tables and get partitions.
+const startupBound = 10 * time.Minute
+
+// startGroups starts instances processors of each group, and returns when all have partitions and are recovered.
+// The context that it returns ends, with the cause, when one of them does.
+func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool) (*groups, context.Context, error) {
+	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard()}
+	if verbose {
+		g.log = logger.Default()
+	}
+	ctx, g.stop = context.WithCancelCause(ctx)
+	var processors []*goka.Processor
+	for _, group := range p.groups {
+		g.positions[group] = positions{}
+		for _, t := range group.inputs {
+			g.positions[group][t.name] = make([]atomic.Int64, c.partitions)
+		}
+		for i := range instances {
+			processor, err := goka.NewProcessor(c.brokers, group.graph, g.options(group, i)...)
+			if err != nil {
+				g.end()
+				return nil, nil, fmt.Errorf("making a processor of group %s: %w", group.name, err)
+			}
+			processors = append(processors, processor)
+			g.running.Go(func() { g.run(ctx, processor, group.name, i) })
+		}
+	}
+	starting, cancel := context.WithTimeoutCause(ctx, startupBound, fmt.Errorf("the processors were not ready within %v", startupBound))
+	defer cancel()
+	for _, p := range processors {
+		if err := p.WaitForReadyContext(starting); err != nil {
+			err = g.cause(starting, err)
+			g.end()
+			return nil, nil, err
+		}
+	}
+	return g, ctx, nil
+}
+
+// options returns what a processor needs to be part of the run, whatever the user's global configuration says: tables
+// are in memory, and the group's inputs are read from their beginning.
+func (g *groups) options(group *group, instance int) []goka.ProcessorOption {
+	config := g.cluster.config
+	return []goka.ProcessorOption{
+		goka.WithClientID(fmt.Sprintf("gokasim-%s-%d", group.name, instance)),
+		goka.WithStorageBuilder(storage.MemoryBuilder()),
+		goka.WithLogger(g.log),
+		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(config)),
+		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(config)),
+		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(config, topicManagerConfig())),
+		goka.WithConsumerGroupBuilder(func(brokers []string, name, clientID string) (sarama.ConsumerGroup, error) {
+			member, err := goka.ConsumerGroupBuilderWithConfig(config)(brokers, name, clientID)
+			if err != nil {
+				return nil, err
+			}
+			return &watchedMember{ConsumerGroup: member, positions: g.positions[group]}, nil
+		}),
+	}
+}
+
+func (g *groups) run(ctx context.Context, p *goka.Processor, name string, instance int) {
+	err := p.Run(ctx)
+	if err == nil && ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		err = fmt.Errorf("it ended by itself")
+	}
+	g.fail(fmt.Errorf("group %s, instance %d: %w", name, instance, err))
+}
+
+func (g *groups) fail(err error) {
+	g.mu.Lock()
+	if g.failed == nil {
+		g.failed = err
+	}
+	g.mu.Unlock()
+	g.stop(err)
+}
+
+// cause returns why ctx ended: a processor's failure rather than what followed from it, and err if it has not ended.
+func (g *groups) cause(ctx context.Context, err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failed != nil {
+		return g.failed
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// end stops all processors and waits for them. It returns the first failure.
+func (g *groups) end() error {
+	g.stop(context.Canceled)
+	g.running.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failed
+}
+
+// processed counts what all groups are done with.
+func (g *groups) processed() int64 {
+	var n int64
+	for _, topics := range g.positions {
+		for _, partitions := range topics {
+			for i := range partitions {
+				n += partitions[i].Load()
+			}
+		}
+	}
+	return n
+}
+
+// watchedMember is a member of a group whose marks are noted.
+type watchedMember struct {
+	sarama.ConsumerGroup
+	positions positions
+}
+
+func (m *watchedMember) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
+	return m.ConsumerGroup.Consume(ctx, topics, watchedHandler{handler, m.positions})
+}
+
+type watchedHandler struct {
+	handler   sarama.ConsumerGroupHandler
+	positions positions
+}
+
+func (h watchedHandler) Setup(s sarama.ConsumerGroupSession) error {
+	return h.handler.Setup(watchedSession{s, h.positions})
+}
+
+func (h watchedHandler) Cleanup(s sarama.ConsumerGroupSession) error {
+	return h.handler.Cleanup(watchedSession{s, h.positions})
+}
+
+func (h watchedHandler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
+	return h.handler.ConsumeClaim(watchedSession{s, h.positions}, c)
+}
+
+type watchedSession struct {
+	sarama.ConsumerGroupSession
+	positions positions
+}
+
+func (s watchedSession) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
+	s.ConsumerGroupSession.MarkMessage(m, metadata)
+	s.positions.note(m.Topic, m.Partition, m.Offset+1)
+}
+
+func (s watchedSession) MarkOffset(topic string, partition int32, offset int64, metadata string) {
+	s.ConsumerGroupSession.MarkOffset(topic, partition, offset, metadata)
+	s.positions.note(topic, partition, offset)
+}
+
+func (p positions) note(topic string, partition int32, offset int64) {
+	partitions, ok := p[topic]
+	if !ok || int(partition) >= len(partitions) {
+		return
+	}
+	at := &partitions[partition]
+	for old := at.Load(); offset > old && !at.CompareAndSwap(old, offset); old = at.Load() {
+		// somebody else was faster
+	}
+}

@@ -1,0 +1,211 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/gokasim/gokasim/internal/replaywire"
+)
+
+// run is one replay: input in, tables and outputs out. It talks to its cluster as goka does, so that it is the same
+// run in a bubble and outside.
+type run struct {
+	settings replaywire.Settings
+	graphs   []Graph
+	in       *input
+	plans    chan<- *plan // takes the plan, once the topics are there, so that reading begins
+	tell     func(replaywire.Event)
+
+	fed     atomic.Pointer[feed] // for those who watch
+	running atomic.Pointer[groups]
+}
+
+// How many records of the input are under way at most on a simulated cluster, and after how many it forgets those that
+// are done with.
+const (
+	underWay  = 8192
+	trimEvery = 8 * underWay
+)
+
+// replay does it all. It returns when the groups are done with everything and have stopped.
+func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result *replaywire.Result, err error) {
+	p, err := newPlan(r.graphs)
+	if err != nil {
+		return nil, err
+	}
+	c, err := connect(brokers, r.settings.Partitions, idle)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.createTopics(p); err != nil {
+		return nil, err
+	}
+	f, err := newFeed(c)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	r.fed.Store(f)
+	r.tell(replaywire.Event{Plan: &replaywire.Plan{
+		Groups: p.groupNames(), Partitions: r.settings.Partitions, Instances: r.settings.Instances, TotalBytes: r.in.totalBytes,
+	}})
+	r.plans <- p
+
+	cur := &cursor{in: r.in, tell: r.tell}
+	if err := cur.feedTables(ctx, f); err != nil {
+		return nil, err
+	}
+	outputs, err := collect(c, p.sorted(func(t *topic) bool { return t.output }), r.settings.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, outputs.close()) }()
+	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose)
+	if err != nil {
+		return nil, err
+	}
+	r.running.Store(g)
+	result, err = r.feedAndCollect(ctx, cur, f, g, outputs)
+	return result, errors.Join(g.end(), err)
+}
+
+// feedAndCollect feeds the rest of the input to running groups, and reads what came of it.
+func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *groups, outputs *collector) (*replaywire.Result, error) {
+	var err error
+	if g.cluster.simulated() {
+		err = cur.feedInOrder(ctx, f, g, outputs)
+	} else {
+		err = cur.feedFreely(ctx, f, g)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := g.complete(ctx); err != nil {
+		return nil, err
+	}
+	var result replaywire.Result
+	for _, t := range g.plan.sorted(func(t *topic) bool { return f.counts[t] > 0 }) {
+		result.Inputs = append(result.Inputs, replaywire.Topic{Name: t.name, Count: f.counts[t]})
+	}
+	if result.Outputs, err = outputs.finish(ctx); err != nil {
+		return nil, g.cause(ctx, err)
+	}
+	for _, t := range g.plan.sorted(func(t *topic) bool { return t.owner != "" }) {
+		table, err := writeTable(ctx, g.cluster, t, r.settings.Dir)
+		if err != nil {
+			return nil, g.cause(ctx, err)
+		}
+		result.Tables = append(result.Tables, table)
+	}
+	result.BadLines, result.Skipped, result.Late = r.in.badLines.Load(), r.in.skipped.Load(), r.in.late.Load()
+	return &result, nil
+}
+
+// cursor walks over the records of an input.
+type cursor struct {
+	in    *input
+	tell  func(replaywire.Event)
+	batch batch
+	at    int
+}
+
+// peek returns the next record without passing it, io.EOF at the end.
+func (cur *cursor) peek(ctx context.Context) (*record, error) {
+	for cur.at == len(cur.batch.records) {
+		if cur.batch.err != nil {
+			return nil, cur.batch.err
+		}
+		select {
+		case b, ok := <-cur.in.batches:
+			if !ok {
+				return nil, errInterrupted
+			}
+			cur.batch, cur.at = b, 0
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		for _, text := range cur.batch.badLines {
+			cur.tell(replaywire.Event{BadLine: text})
+		}
+	}
+	return &cur.batch.records[cur.at], nil
+}
+
+// errInterrupted reports a run that was told to end.
+var errInterrupted = errors.New("interrupted")
+
+// feedTables feeds the rows that were there before anything happened.
+func (cur *cursor) feedTables(ctx context.Context, f *feed) error {
+	for {
+		rec, err := cur.peek(ctx)
+		switch {
+		case err == io.EOF || err == nil && !rec.timeless():
+			return f.flush()
+		case err != nil:
+			return err
+		}
+		if err := f.send(ctx, rec); err != nil {
+			return err
+		}
+		cur.at++
+	}
+}
+
+// feedFreely feeds all records as fast as the cluster takes them.
+func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
+	for {
+		rec, err := cur.peek(ctx)
+		switch {
+		case err == io.EOF:
+			return f.flush()
+		case err != nil:
+			return g.cause(ctx, err)
+		}
+		if err := f.send(ctx, rec); err != nil {
+			return g.cause(ctx, err)
+		}
+		cur.at++
+	}
+}
+
+// feedInOrder feeds all records to a simulated cluster, so that an input sees exactly the rows of other tables that are
+// older: before rows, the groups finish what they have, and after them the rows arrive before anything else.
+func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs *collector) error {
+	rows, sinceSettled, sinceTrimmed := false, 0, 0
+	for {
+		rec, err := cur.peek(ctx)
+		switch {
+		case err == io.EOF:
+			return errors.Join(f.flush(), outputs.failure())
+		case err != nil:
+			return g.cause(ctx, err)
+		}
+		switch turn := rec.topic.table != rows; {
+		case turn && rows: // a message after rows
+			err = f.flush()
+			g.cluster.idle()
+		case turn, sinceSettled == underWay: // a row after messages, or enough messages
+			if err = f.flush(); err == nil {
+				err = g.settle(ctx)
+			}
+			sinceSettled = 0
+		}
+		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
+			sinceTrimmed = 0
+			err = g.trim(ctx, outputs.kept)
+		}
+		if err := errors.Join(err, outputs.failure()); err != nil {
+			return g.cause(ctx, err)
+		}
+		if err := f.send(ctx, rec); err != nil {
+			return g.cause(ctx, err)
+		}
+		rows = rec.topic.table
+		sinceSettled++
+		sinceTrimmed++
+		cur.at++
+	}
+}

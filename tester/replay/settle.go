@@ -1,0 +1,207 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// patience is how long a run may stand still before it is given up: longer where time is virtual and costs nothing.
+const (
+	patience          = 2 * time.Minute
+	simulatedPatience = time.Hour
+)
+
+// tick is the pause between two looks at a cluster. On a simulated one it has an odd nanosecond, so that it never ends
+// together with somebody else's timer.
+const (
+	tick          = 100 * time.Millisecond
+	simulatedTick = time.Millisecond + 1
+)
+
+// lag is a partition that a group is not done with.
+type lag struct {
+	group, topic  string
+	partition     int32
+	position, end int64
+}
+
+func (l lag) String() string {
+	return fmt.Sprintf("group %s has done %d of %d records of %s/%d", l.group, l.position, l.end, l.topic, l.partition)
+}
+
+// lags lists what the groups are not done with. A record is done with when all that it caused has arrived, too.
+func (g *groups) lags() ([]lag, error) {
+	var lags []lag
+	ends := map[*topic][]int64{}
+	for _, group := range g.plan.groups {
+		for _, t := range group.inputs {
+			if ends[t] == nil {
+				var err error
+				if ends[t], err = g.cluster.ends(t); err != nil {
+					return nil, err
+				}
+			}
+			for p, end := range ends[t] {
+				if at := g.positions[group][t.name][p].Load(); at < end {
+					lags = append(lags, lag{group.name, t.name, int32(p), at, end})
+				}
+			}
+		}
+	}
+	return lags, nil
+}
+
+// ends returns the log ends of a topic's partitions.
+func (c *cluster) ends(t *topic) ([]int64, error) {
+	ends := make([]int64, c.partitions)
+	for p := range ends {
+		end, err := c.client.GetOffset(t.name, int32(p), -1)
+		if err != nil {
+			return nil, fmt.Errorf("asking %s for the end of %s/%d: %w", c, t.name, p, err)
+		}
+		ends[p] = end
+	}
+	return ends, nil
+}
+
+// settle waits until all groups are done with all that is in their inputs.
+func (g *groups) settle(ctx context.Context) error {
+	var seen int64
+	stillSince := time.Now()
+	for {
+		if g.cluster.simulated() {
+			g.cluster.idle()
+		}
+		if ctx.Err() != nil {
+			return g.cause(ctx, nil)
+		}
+		lags, err := g.lags()
+		if err != nil || len(lags) == 0 {
+			return g.cause(ctx, err)
+		}
+		if n := g.processed(); n != seen {
+			seen, stillSince = n, time.Now()
+		}
+		if err := g.cluster.pause(ctx, stillSince, func() string { return lags[0].String() }); err != nil {
+			return g.cause(ctx, err)
+		}
+	}
+}
+
+// pause lets one tick pass, unless the run stands still for too long.
+func (c *cluster) pause(ctx context.Context, stillSince time.Time, where func() string) error {
+	limit, d := patience, tick
+	if c.simulated() {
+		limit, d = simulatedPatience, simulatedTick
+	}
+	if still := time.Since(stillSince); still > limit {
+		return fmt.Errorf("the run stands still for %v: %s", limit, where())
+	} else if c.simulated() {
+		d += still / 8 // nobody waits for virtual time, but a timer in a callback may take long
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// complete waits until all groups have committed all that is in their inputs, and nothing was added between two looks.
+func (g *groups) complete(ctx context.Context) error {
+	var before [][]int64
+	var stillSince time.Time
+	for quiet := 0; ; {
+		if err := g.settle(ctx); err != nil {
+			return err
+		}
+		state, behind, err := g.commits()
+		if err != nil {
+			return g.cause(ctx, err)
+		}
+		if !slices.EqualFunc(state, before, slices.Equal[[]int64]) {
+			before, quiet, stillSince = state, 0, time.Now()
+		}
+		if behind == nil {
+			if quiet++; quiet == 2 {
+				return nil
+			}
+			behind = &lag{}
+		}
+		if err := g.cluster.pause(ctx, stillSince, behind.String); err != nil {
+			return g.cause(ctx, err)
+		}
+	}
+}
+
+// commits returns all committed offsets and log ends, in a fixed order, and one partition where they differ.
+func (g *groups) commits() (state [][]int64, behind *lag, err error) {
+	for _, group := range g.plan.groups {
+		committed, err := g.cluster.committed(group, group.inputs)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, t := range group.inputs {
+			ends, err := g.cluster.ends(t)
+			if err != nil {
+				return nil, nil, err
+			}
+			for p, end := range ends {
+				if at := committed[t][p]; at < end && end > 0 {
+					behind = &lag{group.name, t.name, int32(p), max(at, 0), end}
+				}
+			}
+			state = append(state, committed[t], ends)
+		}
+	}
+	return state, behind, nil
+}
+
+// trim takes away what all groups have committed, from the inputs of a simulated cluster, so that its memory does not
+// grow with the input. Others who read the topic have to be as far as kept says.
+func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) int64) error {
+	time.Sleep(g.cluster.config.Consumer.Offsets.AutoCommit.Interval + simulatedTick)
+	g.cluster.idle()
+	if ctx.Err() != nil {
+		return g.cause(ctx, nil)
+	}
+	until := map[*topic][]int64{}
+	for _, group := range g.plan.groups {
+		committed, err := g.cluster.committed(group, group.inputs)
+		if err != nil {
+			return g.cause(ctx, err)
+		}
+		for _, t := range group.inputs {
+			if until[t] == nil {
+				until[t] = slices.Clone(committed[t])
+				continue
+			}
+			for p, offset := range committed[t] {
+				until[t][p] = min(until[t][p], offset)
+			}
+		}
+	}
+	for _, t := range g.plan.sorted(func(t *topic) bool { return !t.table }) {
+		offsets := map[int32]int64{}
+		for p := range g.cluster.partitions {
+			offset := kept(t, p)
+			if u, read := until[t]; read {
+				offset = min(offset, u[p])
+			}
+			if offset > 0 {
+				offsets[int32(p)] = offset
+			}
+		}
+		if len(offsets) == 0 {
+			continue
+		}
+		if err := g.cluster.admin.DeleteRecords(t.name, offsets); err != nil {
+			return fmt.Errorf("trimming %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
