@@ -1,6 +1,7 @@
 package saramaclient
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -25,21 +26,19 @@ type asyncProducer struct {
 	closeOnce sync.Once
 	topics    map[string]*producerTopic // owned by the input goroutine
 
-	mu       sync.Mutex // guards results, inFlight and flushed
-	results  []result
+	mu       sync.Mutex   // guards results, spare, inFlight and flushed
+	results  []*seam.Emit // whose Tag is the message
+	spare    []*seam.Emit // to be used again
 	inFlight int
 	flushed  bool          // no more messages will come
 	ready    chan struct{} // capacity 1: results is not empty, or all is done
+
+	doneOne func(e *seam.Emit) // done, for a driven cluster
 }
 
 type producerTopic struct {
 	partitioner sarama.Partitioner
 	partitions  int32
-}
-
-type result struct {
-	msg *sarama.ProducerMessage
-	err error
 }
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default. Records are sent at once:
@@ -69,6 +68,7 @@ func newAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (*asyncProduce
 	if !s.Engine().OneByOne() {
 		p.input = make(chan *sarama.ProducerMessage, config.ChannelBufferSize)
 	}
+	p.doneOne = func(e *seam.Emit) { p.done(e) }
 	go p.send()
 	go p.report()
 	return p, nil
@@ -111,72 +111,102 @@ const sendAtOnce = 512
 
 // send moves messages from Input to the cluster until the producer is closed and Input is empty.
 func (p *asyncProducer) send() {
-	var emits []*seam.Emit
+	var emits, refused []*seam.Emit
+	closing := p.closing
 	for {
-		emits = emits[:0]
+		var m *sarama.ProducerMessage
 		select {
-		case m := <-p.input:
-			emits = p.take(emits, m)
-		case <-p.closing:
-			for emits = p.drain(emits); len(emits) > 0; emits = p.drain(emits[:0]) {
-				p.seam.Produce(emits)
+		case m = <-p.input:
+		case <-closing:
+			closing = nil
+		}
+		for n := 0; ; n++ {
+			if m != nil {
+				if e := p.take(m); e.Err == nil {
+					emits = append(emits, e)
+				} else {
+					refused = append(refused, e)
+				}
 			}
+			if n == sendAtOnce {
+				break
+			}
+			var more bool
+			if m, more = p.waiting(); !more {
+				break
+			}
+		}
+		p.produce(emits, refused)
+		if closing == nil && len(emits)+len(refused) == 0 {
 			p.finish()
 			return
 		}
-		if emits = p.drain(emits); len(emits) > 0 {
-			p.seam.Produce(emits)
+		if closing == nil {
+			closing = p.closing
 		}
+		emits, refused = emits[:0], refused[:0]
 	}
 }
 
-// drain takes what waits in Input, up to sendAtOnce.
-func (p *asyncProducer) drain(emits []*seam.Emit) []*seam.Emit {
-	for len(emits) < sendAtOnce {
-		select {
-		case m := <-p.input:
-			emits = p.take(emits, m)
-		default:
-			return emits
-		}
+// waiting takes a message that waits in Input.
+func (p *asyncProducer) waiting() (m *sarama.ProducerMessage, ok bool) {
+	select {
+	case m = <-p.input:
+		return m, true
+	default:
+		return nil, false
 	}
-	return emits
 }
 
-// take turns a message into an emit, or reports what is wrong with it.
-func (p *asyncProducer) take(emits []*seam.Emit, m *sarama.ProducerMessage) []*seam.Emit {
-	if m == nil {
-		return emits
+// produce sends what was taken from Input, and notes the results that are there at once.
+func (p *asyncProducer) produce(emits, refused []*seam.Emit) {
+	if len(emits)+len(refused) == 0 {
+		return
 	}
+	p.mu.Lock()
+	p.inFlight += len(emits) + len(refused)
+	p.mu.Unlock()
+	if len(emits) > 0 && p.seam.Produce(emits) {
+		p.done(emits...)
+	}
+	p.done(refused...)
+}
+
+// take makes an emit of a message. It has its error already when something is wrong with the message.
+func (p *asyncProducer) take(m *sarama.ProducerMessage) *seam.Emit {
 	for _, i := range p.config.Producer.Interceptors {
 		i.OnSend(m)
 	}
+	var e *seam.Emit
 	p.mu.Lock()
-	p.inFlight++
-	p.mu.Unlock()
-	e, err := p.emit(m)
-	if err != nil {
-		p.done(m, err)
-		return emits
+	if n := len(p.spare); n > 0 {
+		e = p.spare[n-1]
+		p.spare = p.spare[:n-1]
 	}
-	return append(emits, e)
+	p.mu.Unlock()
+	if e == nil {
+		e = new(seam.Emit)
+	}
+	*e = seam.Emit{Tag: m, Done: p.doneOne}
+	e.Err = p.fill(e, m)
+	return e
 }
 
-func (p *asyncProducer) emit(m *sarama.ProducerMessage) (*seam.Emit, error) {
-	e := &seam.Emit{Record: kafka.Record{Timestamp: kafka.MillisOf(m.Timestamp)}}
-	var err error
+func (p *asyncProducer) fill(e *seam.Emit, m *sarama.ProducerMessage) (err error) {
+	e.Record.Timestamp = kafka.MillisOf(m.Timestamp)
 	if m.Key != nil {
 		if e.Record.Key, err = encode(m.Key); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if m.Value != nil {
 		if e.Record.Value, err = encode(m.Value); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if size := m.ByteSize(2); size > p.config.Producer.MaxMessageBytes {
-		return nil, sarama.ConfigurationError("Attempt to produce message larger than configured Producer.MaxMessageBytes")
+		return sarama.ConfigurationError(fmt.Sprintf(
+			"Attempt to produce message larger than configured Producer.MaxMessageBytes: %d > %d", size, p.config.Producer.MaxMessageBytes))
 	}
 	for _, h := range m.Headers {
 		e.Record.Headers = append(e.Record.Headers, kafka.Header{Key: string(h.Key), Value: h.Value})
@@ -185,17 +215,10 @@ func (p *asyncProducer) emit(m *sarama.ProducerMessage) (*seam.Emit, error) {
 		e.Source = s.KafkaSource()
 	}
 	if m.Partition, err = p.partition(m); err != nil {
-		return nil, err
+		return err
 	}
 	e.TP = kafka.TopicPartition{Topic: m.Topic, Partition: m.Partition}
-	e.Done = func(offset kafka.Offset, stamp kafka.Millis, err error) {
-		if err == nil {
-			m.Offset = int64(offset)
-			m.Timestamp = stamp.Time()
-		}
-		p.done(m, saramaError(err))
-	}
-	return e, nil
+	return nil
 }
 
 // encode is the bytes of an encoder. An encoder of nil bytes is an empty value, as a message without one is null.
@@ -240,11 +263,14 @@ func (p *asyncProducer) topic(name string) (*producerTopic, error) {
 	return t, nil
 }
 
-// done notes the result of one message. It never blocks.
-func (p *asyncProducer) done(m *sarama.ProducerMessage, err error) {
+// done notes results. It never blocks.
+func (p *asyncProducer) done(emits ...*seam.Emit) {
+	if len(emits) == 0 {
+		return
+	}
 	p.mu.Lock()
-	p.inFlight--
-	p.results = append(p.results, result{m, err})
+	p.inFlight -= len(emits)
+	p.results = append(p.results, emits...)
 	p.mu.Unlock()
 	p.signal()
 }
@@ -266,25 +292,19 @@ func (p *asyncProducer) finish() {
 
 // report hands out results until the last one, and closes the channels.
 func (p *asyncProducer) report() {
-	var spare []result
+	var reported []*seam.Emit
 	for range p.ready {
 		p.mu.Lock()
 		results := p.results
-		p.results = spare[:0]
+		p.spare = append(p.spare, reported...)
+		p.results = reported[:0]
 		last := p.flushed && p.inFlight == 0
 		p.mu.Unlock()
-		for _, r := range results {
-			switch {
-			case r.err != nil && p.config.Producer.Return.Errors:
-				p.errors <- &sarama.ProducerError{Msg: r.msg, Err: r.err}
-			case r.err != nil:
-				sarama.Logger.Println(r.err)
-			case p.config.Producer.Return.Successes:
-				p.successes <- r.msg
-			}
+		for _, e := range results {
+			p.handOut(e)
+			*e = seam.Emit{}
 		}
-		clear(results)
-		spare = results
+		reported = results
 		if last {
 			break
 		}
@@ -292,6 +312,23 @@ func (p *asyncProducer) report() {
 	p.seam.Close()
 	close(p.successes)
 	close(p.errors)
+}
+
+func (p *asyncProducer) handOut(e *seam.Emit) {
+	m := e.Tag.(*sarama.ProducerMessage)
+	if e.Err == nil {
+		m.Offset, m.Timestamp = int64(e.Offset), e.Timestamp.Time()
+		if p.config.Producer.Return.Successes {
+			p.successes <- m
+		}
+		return
+	}
+	err := saramaError(e.Err)
+	if !p.config.Producer.Return.Errors {
+		sarama.Logger.Println(err)
+		return
+	}
+	p.errors <- &sarama.ProducerError{Msg: m, Err: err}
 }
 
 func (p *asyncProducer) IsTransactional() bool { return false }

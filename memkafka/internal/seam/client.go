@@ -24,7 +24,9 @@ type Client struct {
 	barriers bool    // plain subscriptions ask their receivers for word that they handled what they got
 	pending  []*Call // asked and not answered
 	subs     []*Subscription
-	seq      uint64 // calls made
+	seq      uint64                           // calls made
+	buckets  map[kafka.TopicPartition]*bucket // of Produce
+	filled   []*bucket
 
 	// owned by the driver
 	requests []*Call                        // asked and not yet served, in order

@@ -185,7 +185,8 @@ func (d *Driver) takeGone(gone []*Client) {
 		})
 		c.lanes = nil
 		for _, m := range lost {
-			m.Done(kafka.NoOffset, kafka.NoTimestamp, ErrClosed)
+			m.fail(ErrClosed)
+			m.Done(m)
 		}
 	}
 }
@@ -226,7 +227,8 @@ func (d *Driver) takeEmits(emits []*Emit) {
 	}
 	for _, m := range emits {
 		if m.client.Closed() {
-			m.Done(kafka.NoOffset, kafka.NoTimestamp, ErrClosed)
+			m.fail(ErrClosed)
+			m.Done(m)
 			continue
 		}
 		l := d.lane(m.client, m.TP)
@@ -412,18 +414,18 @@ func (d *Driver) append(l *lane) {
 	d.e.appendEmits(nowMillis(), []*Emit{m})
 	d.e.mu.Unlock()
 	l.unacked = append(l.unacked, m)
-	if m.err != nil {
-		d.line(l.client.name, "append fails", l.tp.String()+" "+m.err.Error())
+	if m.Err != nil {
+		d.line(l.client.name, "append fails", l.tp.String()+" "+m.Err.Error())
 		return
 	}
-	d.record(l.client.name, "appends", l.tp, m.offset, &m.Record)
+	d.record(l.client.name, "appends", l.tp, m.Offset, &m.Record)
 }
 
 func (d *Driver) ack(l *lane) {
 	m := l.unacked[0]
 	l.unacked = slices.Delete(l.unacked, 0, 1)
-	d.line(l.client.name, "is acknowledged", l.tp.String()+" "+strconv.FormatInt(int64(m.offset), 10))
-	m.Done(m.offset, m.stamp, m.err)
+	d.line(l.client.name, "is acknowledged", l.tp.String()+" "+strconv.FormatInt(int64(m.Offset), 10))
+	m.Done(m)
 }
 
 func (d *Driver) serve(c *Client) {

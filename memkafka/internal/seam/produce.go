@@ -12,29 +12,37 @@ type Emit struct {
 	TP     kafka.TopicPartition
 	Record kafka.Record
 	Source kafka.Source // who sent it, for the order of simultaneous emits
+	Tag    any          // the producer's own
 
-	// Done is called once with the offset and the timestamp that the record got, or with the error. It must not block.
-	Done func(offset kafka.Offset, timestamp kafka.Millis, err error)
+	// Done is called once the result is known, in a driven cluster only. It must not block.
+	Done func(m *Emit)
+
+	// The result: the offset and the timestamp that the record got, or the error.
+	Offset    kafka.Offset
+	Timestamp kafka.Millis
+	Err       error
 
 	client *Client
 	seq    uint64
 	at     time.Time
-	offset kafka.Offset // once appended
-	stamp  kafka.Millis
-	err    error
 }
 
-// Produce sends records. Free and by hand they are appended before it returns, neighbours with the same partition as
-// one batch, and Done is called by the same goroutine; driven, a driver appends and acknowledges them one by one, later.
-func (c *Client) Produce(emits []*Emit) {
+func (m *Emit) fail(err error) {
+	m.Offset, m.Timestamp, m.Err = kafka.NoOffset, kafka.NoTimestamp, err
+}
+
+// Produce sends records. Free and by hand they are appended before it returns true, those of one partition as one batch,
+// and have their results. Driven, it returns false: a driver appends and acknowledges them one by one, later, and calls
+// Done. A client must not call it from two goroutines at once.
+func (c *Client) Produce(emits []*Emit) (done bool) {
 	e := c.e
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if c.closed {
-		e.mu.Unlock()
 		for _, m := range emits {
-			m.Done(kafka.NoOffset, kafka.NoTimestamp, ErrClosed)
+			m.fail(ErrClosed)
 		}
-		return
+		return true
 	}
 	if e.mode == Driven {
 		for _, m := range emits {
@@ -42,22 +50,44 @@ func (c *Client) Produce(emits []*Emit) {
 			m.client, m.seq = c, c.seq
 			e.driver.postEmit(m)
 		}
-		e.mu.Unlock()
-		return
+		return false
 	}
 	now := nowMillis()
-	for i := 0; i < len(emits); {
-		j := i + 1
-		for j < len(emits) && emits[j].TP == emits[i].TP {
-			j++
-		}
-		e.appendEmits(now, emits[i:j])
-		i = j
+	if len(emits) == 1 {
+		e.appendEmits(now, emits)
+		return true
 	}
-	e.mu.Unlock()
+	for _, b := range c.sort(emits) {
+		e.appendEmits(now, b.emits)
+		clear(b.emits)
+		b.emits = b.emits[:0]
+	}
+	return true
+}
+
+// bucket collects the emits of one partition.
+type bucket struct {
+	emits []*Emit
+}
+
+// sort puts emits into buckets by partition, in the order in which the partitions occur first.
+func (c *Client) sort(emits []*Emit) []*bucket {
+	if c.buckets == nil {
+		c.buckets = map[kafka.TopicPartition]*bucket{}
+	}
+	c.filled = c.filled[:0]
 	for _, m := range emits {
-		m.Done(m.offset, m.stamp, m.err)
+		b := c.buckets[m.TP]
+		if b == nil {
+			b = &bucket{}
+			c.buckets[m.TP] = b
+		}
+		if len(b.emits) == 0 {
+			c.filled = append(c.filled, b)
+		}
+		b.emits = append(b.emits, m)
 	}
+	return c.filled
 }
 
 // appendEmits appends emits of one partition as one batch. Called with mu held.
@@ -68,17 +98,17 @@ func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
 		if m.Record.Timestamp < 0 {
 			records[i].Timestamp = now
 		}
-		m.stamp = records[i].Timestamp
+		m.Timestamp = records[i].Timestamp
 	}
 	a, err := e.append(now, emits[0].TP, batch.FromRecords(records))
 	for i, m := range emits {
 		if err != nil {
-			m.offset, m.stamp, m.err = kafka.NoOffset, kafka.NoTimestamp, err
+			m.fail(err)
 			continue
 		}
-		m.offset = a.Base + kafka.Offset(i)
+		m.Offset = a.Base + kafka.Offset(i)
 		if a.LogAppendTime >= 0 {
-			m.stamp = a.LogAppendTime
+			m.Timestamp = a.LogAppendTime
 		}
 	}
 }
