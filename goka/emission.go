@@ -17,7 +17,7 @@ type Emission struct {
 	Value     []byte // nil is a tombstone
 	Headers   []sarama.RecordHeader
 	Partition int32 // AnyPartition, or the one to write to; holds the one written to when Done is called
-	Offset    int64 // the offset written to, when Done is called without an error
+	Offset    int64 // the offset written to, when Done is called without an error; negative when it is not known
 
 	// Source names the record whose handling caused this one, so that a simulation can order what happens at once.
 	Source kafka.Source
@@ -25,7 +25,10 @@ type Emission struct {
 	// Done is called exactly once, from any goroutine, and possibly before Produce returns. It must not block.
 	Done func(e *Emission, err error)
 
-	msg sarama.ProducerMessage // what a producer on top of sarama sends, kept here to save an allocation
+	owner interface{} // what goka's own Done functions need beside the emission
+
+	msg        sarama.ProducerMessage // what a producer on top of sarama sends, kept here to save an allocation
+	prev, next *Emission              // the emissions that a producer has not heard of yet, see unsettled
 }
 
 // KafkaSource returns e.Source; it lets a simulated cluster see the caller behind a sarama.ProducerMessage.
@@ -38,4 +41,56 @@ type EmissionProducer interface {
 	Producer
 	// Produce sends e and never fails itself: Done learns about errors. It blocks while the producer is saturated.
 	Produce(e *Emission)
+}
+
+// message prepares e's sarama message.
+func (e *Emission) message() *sarama.ProducerMessage {
+	e.msg = sarama.ProducerMessage{Topic: e.Topic, Headers: e.Headers, Metadata: e}
+	if e.Partition >= 0 {
+		e.msg.Partition = e.Partition
+	}
+	if e.Key != nil {
+		e.msg.Key = (*encoded)(&e.Key)
+	}
+	if e.Value != nil {
+		e.msg.Value = (*encoded)(&e.Value)
+	}
+	return &e.msg
+}
+
+// encoded is a sarama.Encoder that costs no allocation, since it points to a field.
+type encoded []byte
+
+func (b *encoded) Encode() ([]byte, error) { return *b, nil }
+func (b *encoded) Length() int             { return len(*b) }
+
+// emissionsOf returns p as an EmissionProducer: itself if it is one, else a cover that leaves partition and source out.
+func emissionsOf(p Producer) EmissionProducer {
+	if ep, ok := p.(EmissionProducer); ok {
+		return ep
+	}
+	return promising{p}
+}
+
+// promising makes emissions on a producer that knows promises only.
+type promising struct{ Producer }
+
+func (p promising) Produce(e *Emission) {
+	var promise *Promise
+	if len(e.Headers) == 0 {
+		promise = p.Emit(e.Topic, string(e.Key), e.Value)
+	} else {
+		headers := make(Headers, len(e.Headers))
+		for _, h := range e.Headers {
+			headers[string(h.Key)] = h.Value
+		}
+		promise = p.EmitWithHeaders(e.Topic, string(e.Key), e.Value, headers)
+	}
+	promise.ThenWithMessage(func(msg *sarama.ProducerMessage, err error) {
+		e.Offset = -1
+		if msg != nil {
+			e.Partition, e.Offset = msg.Partition, msg.Offset
+		}
+		e.Done(e, err)
+	})
 }

@@ -1,0 +1,66 @@
+package goka
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+var globalConfig atomic.Pointer[sarama.Config]
+
+func init() { globalConfig.Store(DefaultConfig()) }
+
+// DefaultConfig returns a new configuration as goka uses it by default, to change and hand to ReplaceGlobalConfig or
+// to one of the builders. It differs from sarama.NewConfig in these points:
+//
+//   - Consumer: errors are returned, Consumer.MaxProcessingTime is 1 s, partitions are assigned by
+//     CopartitioningStrategy. Inputs begin at the newest offset (Consumer.Offsets.Initial), tables always at the
+//     oldest.
+//   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
+//     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
+//     batch holds what came while the one before it was under way.
+func DefaultConfig() *sarama.Config {
+	config := sarama.NewConfig()
+	config.Version = sarama.V2_8_0_0
+
+	config.Consumer.Return.Errors = true
+	config.Consumer.MaxProcessingTime = time.Second
+	config.Consumer.Offsets.Initial = sarama.OffsetNewest
+	config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{CopartitioningStrategy}
+
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Idempotent = true
+	config.Net.MaxOpenRequests = 1
+	config.Producer.Compression = sarama.CompressionSnappy
+	config.Producer.Return.Successes = true
+	config.Producer.Return.Errors = true
+	config.Producer.Retry.Max = 10
+	return config
+}
+
+// ReplaceGlobalConfig makes config the one that is used where no other is given. It is copied; nil panics.
+func ReplaceGlobalConfig(config *sarama.Config) {
+	if config == nil {
+		panic("nil config registered as global config")
+	}
+	globalConfig.Store(copyConfig(config))
+}
+
+// copyConfig returns a copy whose fields can be set without the owner of config noticing.
+func copyConfig(config *sarama.Config) *sarama.Config {
+	c := *config
+	return &c
+}
+
+// readingConfig is a copy of config for clients that do not produce. The idempotent producer's limit of one request in
+// flight would make heartbeats wait for fetches.
+func readingConfig(config *sarama.Config) *sarama.Config {
+	c := copyConfig(config)
+	if c.Producer.Idempotent {
+		c.Producer.Idempotent = false
+		c.Producer.Transaction.ID = ""
+		c.Net.MaxOpenRequests = sarama.NewConfig().Net.MaxOpenRequests
+	}
+	return c
+}

@@ -1,0 +1,343 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// Context tells a callback about the message it handles, and does what the callback asks for. It is valid during the
+// callback, in its goroutine; only the functions that DeferCommit returns may go elsewhere.
+//
+// What fails never returns: it calls Fail, which leaves the callback by a panic and stops the processor, so that the
+// message is delivered again. Do not recover from that panic. What fails later, as a message that Kafka does not
+// accept, stops the processor as well.
+type Context interface {
+	// Topic returns the topic of the message, or the name of the visitor.
+	Topic() Stream
+	// Key returns the key of the message; a null key is "".
+	Key() string
+	// Partition returns the partition of the message.
+	Partition() int32
+	// Offset returns the offset of the message, 0 in a visitor.
+	Offset() int64
+	// Group returns the group.
+	Group() Group
+	// Headers returns the headers of the message, never nil.
+	Headers() Headers
+	// Timestamp returns the timestamp of the message, the zero time if it has none, the present time in a visitor.
+	Timestamp() time.Time
+
+	// Value returns the value of the key in the group's table, nil when there is none. It sees what SetValue and
+	// Delete did before, in this and in earlier callbacks.
+	Value() interface{}
+	// SetValue sets the value of the key in the group's table.
+	SetValue(value interface{}, options ...ContextOption)
+	// Delete deletes the key from the group's table.
+	Delete(options ...ContextOption)
+
+	// Join returns the value of the key in a joined table, nil when there is none.
+	Join(topic Table) interface{}
+	// Lookup returns the value of any key in a lookup table, nil when there is none.
+	Lookup(topic Table, key string) interface{}
+
+	// Emit sends a message to an output. A nil value is sent as a tombstone.
+	Emit(topic Stream, key string, value interface{}, options ...ContextOption)
+	// Loopback sends a message to the group's loop, which delivers it on the partition of its key.
+	Loopback(key string, value interface{}, options ...ContextOption)
+
+	// Fail ends the callback and the processor. It never returns.
+	Fail(err error)
+	// Context returns a context that ends with the generation of the group, or when the processor fails. It carries
+	// the values of the one given to Run.
+	Context() context.Context
+	// DeferCommit keeps the message from being committed until the function that it returns is called: with nil, or
+	// with an error that stops the processor. The function may be called from any goroutine; its second call does
+	// nothing.
+	DeferCommit() func(error)
+}
+
+// ContextOption is an option of a method of Context.
+type ContextOption func(*ctxOptions)
+
+type ctxOptions struct {
+	headers Headers
+}
+
+// WithCtxEmitHeaders adds headers to what is sent. It may be given several times; of equal names the last one counts.
+func WithCtxEmitHeaders(headers Headers) ContextOption {
+	return func(o *ctxOptions) { o.headers = o.headers.Merged(headers) }
+}
+
+func contextHeaders(options []ContextOption) Headers {
+	if len(options) == 0 {
+		return nil
+	}
+	var o ctxOptions
+	for _, option := range options {
+		option(&o)
+	}
+	return o.headers
+}
+
+// ContextWrapper returns what callbacks get in place of ctx: usually a type that embeds it.
+type ContextWrapper func(ctx Context) Context
+
+// cbContext is the Context of a run. There is one, since callbacks of a partition never overlap.
+type cbContext struct {
+	run     *partitionRun
+	m       *inflight // nil outside of callbacks
+	topic   string
+	msg     *sarama.ConsumerMessage // nil for a visit
+	headers Headers
+	emits   int32 // calls at the seam so far, see kafka.Source
+	failed  error // what Fail was called with
+}
+
+func (c *cbContext) begin(m *inflight, topic string, msg *sarama.ConsumerMessage) {
+	c.m, c.topic, c.msg, c.headers, c.emits, c.failed = m, topic, msg, nil, 0, nil
+}
+
+func (c *cbContext) end() { c.m, c.msg, c.headers = nil, nil, nil }
+
+func (c *cbContext) Topic() Stream    { return Stream(c.topic) }
+func (c *cbContext) Key() string      { return c.m.key }
+func (c *cbContext) Partition() int32 { return c.run.pp.partition }
+func (c *cbContext) Group() Group     { return c.run.pp.graph.group }
+
+func (c *cbContext) Offset() int64 {
+	if c.msg == nil {
+		return 0
+	}
+	return c.msg.Offset
+}
+
+func (c *cbContext) Timestamp() time.Time {
+	if c.msg == nil {
+		return time.Now()
+	}
+	return c.msg.Timestamp
+}
+
+func (c *cbContext) Headers() Headers {
+	if c.headers == nil {
+		if c.msg == nil {
+			c.headers = Headers{}
+		} else {
+			c.headers = HeadersFromSarama(c.msg.Headers)
+		}
+	}
+	return c.headers
+}
+
+func (c *cbContext) Context() context.Context { return c.run.ctx }
+
+func (c *cbContext) Fail(err error) {
+	if err == nil {
+		err = errors.New("Fail was called without an error")
+	}
+	if c.failed == nil {
+		c.failed = err
+	}
+	panic(&failure{err})
+}
+
+const errStateless = "Cannot access state in stateless processor"
+
+func (c *cbContext) Value() interface{} {
+	table := c.run.pp.tableEdge
+	if table == nil {
+		c.Fail(errors.New(errStateless))
+	}
+	data, written := c.run.overlay.Get(c.m.key)
+	if !written {
+		var err error
+		if data, err = c.run.store.Get(c.m.key); err != nil {
+			c.Fail(fmt.Errorf("error reading value: %w", err))
+		}
+	}
+	if data == nil {
+		return nil
+	}
+	value, err := table.codec.Decode(data)
+	if err != nil {
+		c.Fail(fmt.Errorf("error decoding value: %w (table %s, key %q)", err, table.topic, c.m.key))
+	}
+	return value
+}
+
+func (c *cbContext) SetValue(value interface{}, options ...ContextOption) {
+	table := c.run.pp.tableEdge
+	switch {
+	case table == nil:
+		c.Fail(errors.New(errStateless))
+	case value == nil:
+		c.Fail(errors.New("cannot set nil as value"))
+	}
+	data, err := table.codec.Encode(value)
+	if err != nil {
+		c.Fail(fmt.Errorf("error encoding value: %w (table %s, key %q)", err, table.topic, c.m.key))
+	}
+	if data == nil {
+		data = []byte{} // a row with an empty value; null would be its deletion
+	}
+	c.run.pp.table.writes.add(len(data))
+	c.write(table, data, options)
+}
+
+func (c *cbContext) Delete(options ...ContextOption) {
+	table := c.run.pp.tableEdge
+	if table == nil {
+		c.Fail(errors.New(errStateless))
+	}
+	c.write(table, nil, options)
+}
+
+// write sends a row to the partition of the table that is being processed, whatever the hash of the key says: the row
+// has to be found again where it was written.
+func (c *cbContext) write(table *output, data []byte, options []ContextOption) {
+	o := c.outgoing(table, data)
+	o.Partition = c.run.pp.partition
+	o.Key = c.ownKey()
+	o.Headers = contextHeaders(options).ToSarama()
+	o.table, o.row = true, c.run.overlay.Put(c.m.key, data)
+	c.run.pp.producer.Produce(&o.Emission)
+}
+
+// ownKey is the key of the message as bytes.
+func (c *cbContext) ownKey() []byte {
+	if c.msg != nil && c.msg.Key != nil {
+		return c.msg.Key
+	}
+	return []byte(c.m.key)
+}
+
+func (c *cbContext) Emit(topic Stream, key string, value interface{}, options ...ContextOption) {
+	pp := c.run.pp
+	switch {
+	case topic == "":
+		c.Fail(errors.New("cannot emit to empty topic"))
+	case string(topic) == pp.graph.loopTopic:
+		c.Fail(errors.New("cannot emit to loop topic (use Loopback instead)"))
+	case string(topic) == pp.graph.tableTopic:
+		c.Fail(errors.New("cannot emit to table topic (use SetValue instead)"))
+	}
+	out, ok := pp.outputs[string(topic)]
+	if !ok {
+		c.Fail(fmt.Errorf("topic %s is not configured for output. Did you specify goka.Output(..) when defining the processor?", topic))
+	}
+	var data []byte
+	if value != nil {
+		var err error
+		if data, err = out.codec.Encode(value); err != nil {
+			c.Fail(fmt.Errorf("error encoding message for topic %s: %w (key %q)", topic, err, key))
+		}
+	}
+	c.send(out, key, data, options)
+}
+
+func (c *cbContext) Loopback(key string, value interface{}, options ...ContextOption) {
+	out := c.run.pp.loopEdge
+	if out == nil {
+		c.Fail(errors.New("no loop topic configured"))
+	}
+	data, err := out.codec.Encode(value)
+	if err != nil {
+		c.Fail(fmt.Errorf("error encoding message for key %s: %w (topic %s)", key, err, out.topic))
+	}
+	c.send(out, key, data, options)
+}
+
+func (c *cbContext) send(out *output, key string, data []byte, options []ContextOption) {
+	o := c.outgoing(out, data)
+	o.Partition = AnyPartition
+	o.Key = []byte(key)
+	if headers := contextHeaders(options); headers == nil {
+		o.Headers = c.run.pp.defaultHeaders
+	} else {
+		o.Headers = c.run.pp.opts.producerDefaultHeaders.Merged(headers).ToSarama()
+	}
+	c.run.pp.producer.Produce(&o.Emission)
+}
+
+// outgoing prepares an emit that the message waits for.
+func (c *cbContext) outgoing(out *output, data []byte) *outgoing {
+	if c.m == nil {
+		c.Fail(errors.New("the context was used outside of its callback"))
+	}
+	out.counter.add(len(data))
+	o := c.run.newOutgoing()
+	o.Topic, o.Value, o.from, o.table = out.topic, data, c.m, false
+	o.owner, o.Done = o, outgoingDone
+	o.Source = kafka.Source{Topic: c.topic, Partition: c.run.pp.partition, Offset: kafka.Offset(c.Offset()), N: c.emits}
+	c.emits++
+	c.m.pending++
+	c.run.outstanding++
+	return o
+}
+
+// outgoingDone takes the result to the goroutine that waits for it. A failure halts that at once.
+func outgoingDone(e *Emission, err error) {
+	o := e.owner.(*outgoing)
+	o.err = err
+	if err != nil {
+		o.run.halt()
+	}
+	o.run.inbox.push(item{kind: itemResult, out: o})
+}
+
+func (c *cbContext) Join(topic Table) interface{} {
+	join, ok := c.run.pp.joinByTopic[string(topic)]
+	if !ok {
+		c.Fail(fmt.Errorf("table %s not subscribed", topic))
+	}
+	data, err := join.table.Get(c.m.key)
+	if err != nil {
+		c.Fail(fmt.Errorf("error getting key %s of table %s: %w", c.m.key, topic, err))
+	}
+	if data == nil {
+		return nil
+	}
+	value, err := join.codec.Decode(data)
+	if err != nil {
+		c.Fail(fmt.Errorf("error decoding value of key %s of table %s: %w", c.m.key, topic, err))
+	}
+	return value
+}
+
+func (c *cbContext) Lookup(topic Table, key string) interface{} {
+	view, ok := c.run.pp.lookups[string(topic)]
+	if !ok {
+		c.Fail(fmt.Errorf("topic %s not subscribed", topic))
+	}
+	value, err := view.Get(key)
+	if err != nil {
+		c.Fail(fmt.Errorf("error getting key %s of table %s: %w", key, topic, err))
+	}
+	return value
+}
+
+func (c *cbContext) DeferCommit() func(error) {
+	r, m := c.run, c.m
+	if m == nil {
+		c.Fail(errors.New("the context was used outside of its callback"))
+	}
+	m.pending++
+	r.outstanding++
+	var called atomic.Bool
+	return func(err error) {
+		if called.Swap(true) {
+			return
+		}
+		if err != nil {
+			r.halt()
+		}
+		r.inbox.push(item{kind: itemDeferred, m: m, err: err})
+	}
+}

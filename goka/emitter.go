@@ -1,0 +1,150 @@
+package goka
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gokasim/gokasim/goka/logger"
+)
+
+// Emitter writes messages to one stream. All methods may be called from any goroutine.
+type Emitter struct {
+	codec          Codec
+	producer       Producer
+	topic          string
+	defaultHeaders Headers
+	log            Logger
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	pending int           // emits without a result
+	settled chan struct{} // closed once closed is set and pending is 0
+}
+
+// NewEmitter makes an emitter for topic. It does not create the topic.
+func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterOption) (*Emitter, error) {
+	o := newEmitterOptions(topic, codec, options)
+	switch {
+	case topic == "":
+		return nil, errors.New("emitter needs a topic")
+	case codec == nil:
+		return nil, fmt.Errorf("emitter for %s needs a codec, such as new(codec.Bytes)", topic)
+	case o.producer == nil:
+		return nil, errors.New("ProducerBuilder not set")
+	case o.hasher == nil:
+		return nil, errors.New("Hasher not set")
+	}
+	if o.topicManager != nil {
+		if err := checkTopicExists(brokers, string(topic), o.topicManager); err != nil {
+			return nil, fmt.Errorf("error creating emitter for %s: %w", topic, err)
+		}
+	}
+	p, err := o.producer(brokers, o.clientID, o.hasher)
+	if err != nil {
+		return nil, fmt.Errorf("error creating emitter for %s: %w", topic, err)
+	}
+	return &Emitter{
+		codec:          codec,
+		producer:       p,
+		topic:          string(topic),
+		defaultHeaders: o.defaultHeaders,
+		log:            logger.Prefixed(o.log, fmt.Sprintf("[Emitter %s]", topic)),
+		settled:        make(chan struct{}),
+	}, nil
+}
+
+func checkTopicExists(brokers []string, topic string, build TopicManagerBuilder) error {
+	tm, err := build(brokers)
+	if err != nil {
+		return err
+	}
+	_, err = tm.Partitions(topic)
+	return errors.Join(err, tm.Close())
+}
+
+// Emit sends msg, encoded, and returns at once; the promise tells how it went. A nil msg is sent as a tombstone. The
+// error is that of the codec.
+func (e *Emitter) Emit(key string, msg interface{}) (*Promise, error) {
+	return e.EmitWithHeaders(key, msg, nil)
+}
+
+// EmitWithHeaders is Emit, with headers that go over the emitter's default ones.
+func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) (*Promise, error) {
+	if !e.begin() {
+		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
+	}
+	var data []byte
+	if msg != nil {
+		var err error
+		if data, err = e.codec.Encode(msg); err != nil {
+			e.end(nil)
+			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
+		}
+	}
+	if headers = e.defaultHeaders.Merged(headers); headers == nil {
+		return e.producer.Emit(e.topic, key, data).Then(e.end), nil
+	}
+	return e.producer.EmitWithHeaders(e.topic, key, data, headers).Then(e.end), nil
+}
+
+// EmitSync sends msg and waits for the result.
+func (e *Emitter) EmitSync(key string, msg interface{}) error {
+	return e.EmitSyncWithHeaders(key, msg, nil)
+}
+
+// EmitSyncWithHeaders is EmitSync, with headers that go over the emitter's default ones.
+func (e *Emitter) EmitSyncWithHeaders(key string, msg interface{}, headers Headers) error {
+	promise, err := e.EmitWithHeaders(key, msg, headers)
+	if err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	promise.Then(func(err error) { result <- err })
+	return <-result
+}
+
+// begin counts an emit, unless the emitter is finished.
+func (e *Emitter) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.pending++
+	return true
+}
+
+// end counts the result of an emit, whatever it is.
+func (e *Emitter) end(error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pending--
+	if e.closed && e.pending == 0 {
+		close(e.settled)
+	}
+}
+
+// Finish waits until all emits have their results, a minute at most, and closes the producer. Emits from then on fail
+// with ErrEmitterAlreadyClosed. A second call waits too, and returns nil.
+func (e *Emitter) Finish() error {
+	e.mu.Lock()
+	again := e.closed
+	e.closed = true
+	if !again && e.pending == 0 {
+		close(e.settled)
+	}
+	e.mu.Unlock()
+
+	timeout := time.NewTimer(producerCloseTimeout)
+	defer timeout.Stop()
+	select {
+	case <-e.settled:
+	case <-timeout.C:
+	}
+	if again {
+		return nil
+	}
+	return e.producer.Close()
+}

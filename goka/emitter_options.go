@@ -1,0 +1,71 @@
+package goka
+
+import (
+	"fmt"
+	"hash"
+)
+
+// EmitterOption changes a setting of an Emitter.
+type EmitterOption func(*eoptions, Stream, Codec)
+
+type eoptions struct {
+	log            Logger
+	clientID       string
+	hasher         func() hash.Hash32
+	defaultHeaders Headers
+	producer       ProducerBuilder
+	topicManager   TopicManagerBuilder
+}
+
+func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) *eoptions {
+	o := &eoptions{
+		log:      DefaultLogger(),
+		clientID: fmt.Sprintf("goka-emitter-%s", topic),
+		hasher:   DefaultHasher(),
+		producer: DefaultProducerBuilder,
+	}
+	for _, option := range options {
+		option(o, topic, codec)
+	}
+	return o
+}
+
+// WithEmitterLogger sets where the emitter logs to, standard error by default.
+func WithEmitterLogger(l Logger) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.log = l }
+}
+
+// WithEmitterClientID sets the client.id, "goka-emitter-" and the topic by default.
+func WithEmitterClientID(clientID string) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.clientID = clientID }
+}
+
+// WithEmitterHasher sets the hash that assigns keys to partitions, DefaultHasher by default. Whoever joins or looks up
+// the topic has to use the same one.
+func WithEmitterHasher(hasher func() hash.Hash32) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.hasher = hasher }
+}
+
+// WithEmitterDefaultHeaders sets headers that every message gets. Those of a single emit go over them.
+func WithEmitterDefaultHeaders(headers Headers) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.defaultHeaders = headers }
+}
+
+// WithEmitterProducerBuilder sets what makes the producer, DefaultProducerBuilder by default.
+func WithEmitterProducerBuilder(pb ProducerBuilder) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.producer = pb }
+}
+
+// WithEmitterTopicManagerBuilder has NewEmitter check, with a topic manager made by tmb, that the topic exists. By
+// default it does not, and an emit to a topic that does not exist fails when it is sent.
+func WithEmitterTopicManagerBuilder(tmb TopicManagerBuilder) EmitterOption {
+	return func(o *eoptions, _ Stream, _ Codec) { o.topicManager = tmb }
+}
+
+// WithEmitterTester has the emitter write to a tester.
+func WithEmitterTester(t Tester) EmitterOption {
+	return func(o *eoptions, topic Stream, codec Codec) {
+		t.RegisterEmitter(topic, codec)
+		o.producer = t.EmitterProducerBuilder()
+	}
+}

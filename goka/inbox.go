@@ -1,0 +1,114 @@
+package goka
+
+import (
+	"sync"
+
+	"github.com/IBM/sarama"
+)
+
+// inbox is where everything arrives that a partition's goroutine has to know. It has no bound, so that whoever posts
+// never waits: results of emits, above all. Messages are bounded by credits.
+type inbox struct {
+	mu    sync.Mutex // guards items
+	items []item
+	wake  chan struct{} // has room for one: there is something to take
+}
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+
+// item is one thing that arrived, and its kind.
+type item struct {
+	kind  itemKind
+	paid  bool                    // a credit was spent on the message
+	lane  *lane                   // of a message
+	msg   *sarama.ConsumerMessage // of a message
+	out   *outgoing               // whose result it is
+	m     *inflight               // whose deferred commit it is
+	visit *visit                  // to which a key belongs, or which is given up
+	key   string                  // to visit
+	err   error                   // of a deferred commit, or a failure from outside
+}
+
+type itemKind uint8
+
+const (
+	itemMessage  itemKind = iota // a message of an input
+	itemResult                   // the result of an emit
+	itemDeferred                 // the result of a deferred commit
+	itemVisit                    // a key to visit
+	itemFailure                  // something beside the messages failed
+	itemStop                     // the end of the generation
+	itemAbandon                  // nobody waits for outstanding results any more
+)
+
+func (b *inbox) push(it item) {
+	b.mu.Lock()
+	b.items = append(b.items, it)
+	first := len(b.items) == 1
+	b.mu.Unlock()
+	if first {
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns all items in the order in which they came, and keeps spare for those that are to come.
+func (b *inbox) take(spare []item) []item {
+	clear(spare)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items := b.items
+	b.items = spare[:0]
+	return items
+}
+
+// credits bound how many messages of a claim wait to be handled. The claim's goroutine spends them, the partition's
+// goroutine gives them back.
+type credits struct {
+	mu      sync.Mutex // guards free, waiting
+	free    int
+	waiting bool
+	wake    chan struct{} // has room for one
+}
+
+func newCredits(n int) *credits { return &credits{free: n, wake: make(chan struct{}, 1)} }
+
+// spend takes a credit, and waits for one if need be. It reports false when halt or giveUp closed first.
+func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
+	for {
+		c.mu.Lock()
+		if c.free > 0 {
+			c.free--
+			c.mu.Unlock()
+			return true
+		}
+		c.waiting = true
+		c.mu.Unlock()
+		select {
+		case <-c.wake:
+		case <-halt:
+			return false
+		case <-giveUp:
+			return false
+		}
+	}
+}
+
+func (c *credits) giveBack(n int) {
+	if n == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.free += n
+	wake := c.waiting
+	c.waiting = false
+	c.mu.Unlock()
+	if wake {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}

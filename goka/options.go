@@ -1,0 +1,218 @@
+package goka
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"path/filepath"
+	"time"
+
+	"github.com/gokasim/gokasim/storage"
+)
+
+// ProcessorOption changes a setting of a Processor.
+type ProcessorOption func(*poptions, *GroupGraph)
+
+// NilHandling says what becomes of messages without a value.
+type NilHandling int
+
+const (
+	// NilIgnore drops them.
+	NilIgnore NilHandling = 0 + iota
+	// NilProcess hands nil to the callback.
+	NilProcess
+	// NilDecode hands nil to the codec, and what that makes of it to the callback.
+	NilDecode
+)
+
+const (
+	defaultPartitionChannelSize = 10
+	defaultShutdownTimeout      = 60 * time.Second
+)
+
+type poptions struct {
+	log                    Logger
+	clientID               string
+	updateCallback         ContextUpdateCallback // nil for DefaultUpdate
+	rebalanceCallback      RebalanceCallback
+	partitionChannelSize   int
+	hasher                 func() hash.Hash32
+	nilHandling            NilHandling
+	contextWrapper         ContextWrapper
+	backoffResetTime       time.Duration
+	shutdownTimeout        time.Duration
+	hotStandby             bool
+	recoverAhead           bool
+	producerDefaultHeaders Headers
+	defaultStorage         bool // no option has set another one
+	builders               builders
+}
+
+func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, error) {
+	o := &poptions{
+		log:                  DefaultLogger(),
+		clientID:             fmt.Sprintf("goka-processor-%s", gg.Group()),
+		rebalanceCallback:    DefaultRebalance,
+		partitionChannelSize: defaultPartitionChannelSize,
+		hasher:               DefaultHasher(),
+		backoffResetTime:     defaultBackoffReset,
+		shutdownTimeout:      defaultShutdownTimeout,
+		defaultStorage:       true,
+		builders: builders{
+			storage:       storage.DefaultBuilder(DefaultProcessorStoragePath(gg.Group())),
+			producer:      DefaultProducerBuilder,
+			topicManager:  DefaultTopicManagerBuilder,
+			consumerGroup: DefaultConsumerGroupBuilder,
+			consumer:      DefaultSaramaConsumerBuilder,
+			backoff:       DefaultBackoffBuilder,
+		},
+	}
+	for _, option := range options {
+		option(o, gg)
+	}
+	errs := []error{o.builders.check()}
+	if o.hasher == nil {
+		errs = append(errs, errors.New("Hasher not set"))
+	}
+	if o.nilHandling < NilIgnore || o.nilHandling > NilDecode {
+		errs = append(errs, fmt.Errorf("unknown NilHandling %d", o.nilHandling))
+	}
+	if o.rebalanceCallback == nil {
+		o.rebalanceCallback = DefaultRebalance
+	}
+	return o, errors.Join(errs...)
+}
+
+// DefaultProcessorStoragePath is where the tables of a group's processors are, if they are kept on disk and nothing
+// else is said: in a folder of its own below /tmp/goka/processor.
+func DefaultProcessorStoragePath(group Group) string {
+	return filepath.Join("/tmp/goka/processor", string(group))
+}
+
+// WithUpdateCallback sets what applies records of the group's table and of joined tables when they are read from Kafka,
+// DefaultUpdate by default. Context.SetValue and Delete do not use it.
+func WithUpdateCallback(cb UpdateCallback) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.updateCallback = withContext(cb) }
+}
+
+// WithContextUpdateCallback is WithUpdateCallback for a callback that wants to know more of the record.
+func WithContextUpdateCallback(cb ContextUpdateCallback) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.updateCallback = cb }
+}
+
+// WithClientID sets the client.id, "goka-processor-" and the group's name by default.
+func WithClientID(clientID string) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.clientID = clientID }
+}
+
+// WithStorageBuilder sets what keeps the tables, storage.DefaultBuilder at DefaultProcessorStoragePath by default: in
+// memory, unless the program imports a package with another default.
+func WithStorageBuilder(sb storage.Builder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.storage, o.defaultStorage = sb, false }
+}
+
+// WithTopicManagerBuilder sets what makes the topic manager, DefaultTopicManagerBuilder by default.
+func WithTopicManagerBuilder(tmb TopicManagerBuilder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.topicManager = tmb }
+}
+
+// WithConsumerGroupBuilder sets what makes the group member, DefaultConsumerGroupBuilder by default.
+func WithConsumerGroupBuilder(cgb ConsumerGroupBuilder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.consumerGroup = cgb }
+}
+
+// WithConsumerSaramaBuilder sets what makes the consumer of tables, DefaultSaramaConsumerBuilder by default.
+func WithConsumerSaramaBuilder(cgb SaramaConsumerBuilder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.consumer = cgb }
+}
+
+// WithProducerBuilder sets what makes the producer, DefaultProducerBuilder by default.
+func WithProducerBuilder(pb ProducerBuilder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.producer = pb }
+}
+
+// WithBackoffBuilder sets how long to wait before tables are read again after an error, and before the group is joined
+// again when that had no effect: DefaultBackoffBuilder by default.
+func WithBackoffBuilder(bb BackoffBuilder) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.builders.backoff = bb }
+}
+
+// WithBackoffResetTimeout sets after how long without an error the backoff starts anew, 60 s by default.
+func WithBackoffResetTimeout(duration time.Duration) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.backoffResetTime = duration }
+}
+
+// WithShutdownTimeout sets how long emits and deferred commits that are under way may take when a generation of the
+// group ends, 60 s by default. What takes longer is not committed, so that it is handled again.
+func WithShutdownTimeout(timeout time.Duration) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.shutdownTimeout = timeout }
+}
+
+// WithPartitionChannelSize sets how many messages of an input's partition wait to be handled, 10 by default and 1 at
+// least.
+func WithPartitionChannelSize(size int) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.partitionChannelSize = size }
+}
+
+// WithLogger sets where the processor logs to, standard error by default.
+func WithLogger(l Logger) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.log = l }
+}
+
+// WithHasher sets the hash that assigns keys to partitions, DefaultHasher by default. Whoever writes the inputs has to
+// use the same one.
+func WithHasher(hasher func() hash.Hash32) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.hasher = hasher }
+}
+
+// WithNilHandling sets what becomes of messages without a value, NilIgnore by default.
+func WithNilHandling(nh NilHandling) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.nilHandling = nh }
+}
+
+// WithRebalanceCallback sets what is told about the partitions of each generation.
+func WithRebalanceCallback(cb RebalanceCallback) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.rebalanceCallback = cb }
+}
+
+// WithHotStandby keeps the tables of all partitions up to date on this instance, so that a rebalance finds them ready.
+// It costs the room and the traffic of the whole table on every instance.
+func WithHotStandby() ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.hotStandby = true }
+}
+
+// WithRecoverAhead recovers the tables of all partitions before the instance joins the group, so that the others work
+// on meanwhile.
+func WithRecoverAhead() ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.recoverAhead = true }
+}
+
+// WithContextWrapper sets a function that every context goes through on its way to callbacks and visitors. It is
+// called once per call of these, at the same time for different partitions.
+func WithContextWrapper(wrapper ContextWrapper) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.contextWrapper = wrapper }
+}
+
+// WithProducerDefaultHeaders sets headers that everything gets that callbacks emit, to outputs and to the loop. Those
+// of a single emit go over them.
+func WithProducerDefaultHeaders(hdr Headers) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.producerDefaultHeaders = hdr }
+}
+
+// WithGroupGraphHook calls hook with the group graph while NewProcessor runs.
+func WithGroupGraphHook(hook func(gg *GroupGraph)) ProcessorOption {
+	return func(_ *poptions, gg *GroupGraph) { hook(gg) }
+}
+
+// WithTester connects the processor to a tester instead of Kafka.
+func WithTester(t Tester) ProcessorOption {
+	return func(o *poptions, gg *GroupGraph) {
+		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false
+		o.builders.producer = t.ProducerBuilder()
+		o.builders.topicManager = t.TopicManagerBuilder()
+		o.builders.consumerGroup = t.ConsumerGroupBuilder()
+		o.builders.consumer = t.ConsumerBuilder()
+		o.partitionChannelSize = 0
+		o.clientID = t.RegisterGroupGraph(gg)
+	}
+}

@@ -1,0 +1,344 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/internal/ack"
+	"github.com/gokasim/gokasim/goka/internal/overlay"
+	"github.com/gokasim/gokasim/storage"
+)
+
+// partitionRun is a partition processor during one generation of the group. One goroutine, loop, owns everything here
+// but the inbox, the credits and halt; it blocks in one place only, on the inbox.
+type partitionRun struct {
+	pp      *PartitionProcessor
+	ctx     context.Context
+	cancel  context.CancelFunc
+	session marker // nil when offsets are of no interest
+	store   storage.Storage
+
+	inbox   *inbox
+	lanes   []*lane // in the order of their topics
+	byTopic map[string]*lane
+	halted  chan struct{} // closed once no more messages are handled
+	halting sync.Once
+	isHalt  atomic.Bool   // halted is closed
+	done    chan struct{} // closed once the goroutine ended
+	visits  *credits
+
+	items       []item // what was taken from the inbox last
+	queue       []item // messages and visits to handle, in order
+	now         time.Time
+	overlay     overlay.Overlay
+	rows        []storage.Row
+	outstanding int  // results and deferred commits that are to come
+	stopping    bool // no more messages are handled; the goroutine ends when nothing is outstanding
+	abandoned   bool // ... or at once
+	errs        []error
+	failures    atomic.Pointer[[]error] // errs, for others
+
+	cb       cbContext
+	inflight []*inflight // to be used again
+	outgoing []*outgoing // to be used again
+}
+
+// marker is what a run needs of a sarama.ConsumerGroupSession.
+type marker interface {
+	MarkOffset(topic string, partition int32, offset int64, metadata string)
+}
+
+// lane is an input during one generation: its messages in order, from start to finish.
+type lane struct {
+	*input
+	window  ack.Window
+	dirty   bool // a message finished since the last mark
+	credits *credits
+	taken   int // messages taken from the inbox whose credits are to be given back
+}
+
+// inflight is a message, or a visit of a row, that is not finished.
+type inflight struct {
+	lane    *lane // nil for a visit
+	ticket  ack.Ticket
+	visit   *visit // nil for a message
+	key     string
+	pending int // the callback itself, and what it waits for
+	failed  bool
+}
+
+// outgoing is an emit that has no result yet.
+type outgoing struct {
+	Emission
+	run   *partitionRun
+	from  *inflight
+	row   overlay.Ticket // of a table write
+	table bool           // it is a table write
+	err   error
+}
+
+func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker) *partitionRun {
+	r := &partitionRun{
+		pp:      pp,
+		session: session,
+		inbox:   newInbox(),
+		byTopic: make(map[string]*lane, len(pp.inputs)),
+		halted:  make(chan struct{}),
+		done:    make(chan struct{}),
+		visits:  newCredits(visitWindow),
+	}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	if pp.table != nil {
+		r.store = pp.table.storage()
+	}
+	for _, in := range pp.inputs {
+		l := &lane{input: in, credits: newCredits(max(1, pp.opts.partitionChannelSize))}
+		r.lanes = append(r.lanes, l)
+		r.byTopic[in.topic] = l
+	}
+	r.cb.run = r
+	return r
+}
+
+// halt makes the callback under way the last one. Claims stop delivering. It may be called from any goroutine.
+func (r *partitionRun) halt() {
+	r.halting.Do(func() {
+		r.isHalt.Store(true)
+		close(r.halted)
+	})
+}
+
+// stop ends the run once all results are there. It may be called from any goroutine.
+func (r *partitionRun) stop() {
+	r.halt()
+	r.inbox.push(item{kind: itemStop})
+}
+
+// abandon ends the run at once.
+func (r *partitionRun) abandon() {
+	r.halt()
+	r.inbox.push(item{kind: itemAbandon})
+}
+
+// consume delivers the messages of a claim until there are no more, the run stops taking them, or session ends.
+func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.ConsumerGroupClaim) {
+	messages := claim.Messages()
+	for !r.isHalt.Load() && session.Err() == nil {
+		select {
+		case <-r.halted:
+			return
+		case <-session.Done():
+			return
+		case msg, open := <-messages:
+			if !open || !l.credits.spend(r.halted, session.Done()) {
+				return
+			}
+			if msg != nil {
+				l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
+				r.inbox.push(item{kind: itemMessage, lane: l, msg: msg, paid: true})
+			}
+		}
+	}
+}
+
+// loop is the goroutine of the run.
+func (r *partitionRun) loop() {
+	defer close(r.done)
+	defer r.cancel()
+	ended := false
+	defer func() {
+		if !ended {
+			r.fail(fmt.Errorf("error processing message (partition=%d): the callback ended its goroutine; "+
+				"was runtime.Goexit called, or FailNow of a test?", r.pp.partition))
+		}
+		r.dropVisits()
+	}()
+	for !r.abandoned && (!r.stopping || r.outstanding > 0) {
+		<-r.inbox.wake
+		r.sort()
+		r.settle()
+		r.work()
+		r.settle()
+	}
+	ended = true
+}
+
+// sort takes what has arrived: results are noted at once, messages and visits wait their turn.
+func (r *partitionRun) sort() {
+	r.items = r.inbox.take(r.items)
+	r.now = time.Now()
+	for i := range r.items {
+		it := &r.items[i]
+		switch it.kind {
+		case itemMessage:
+			if it.paid {
+				it.lane.taken++
+			}
+			r.queue = append(r.queue, *it)
+		case itemVisit:
+			r.queue = append(r.queue, *it)
+		case itemResult:
+			r.result(it.out)
+		case itemDeferred:
+			r.outstanding--
+			if it.err != nil {
+				r.failAsync(it.m, it.err)
+			}
+			r.release(it.m)
+		case itemFailure:
+			r.fail(it.err)
+		case itemStop:
+			r.stopping = true
+		case itemAbandon:
+			r.stopping, r.abandoned = true, true
+		}
+	}
+	for _, l := range r.lanes {
+		l.credits.giveBack(l.taken)
+		l.taken = 0
+	}
+}
+
+// result notes how an emit went.
+func (r *partitionRun) result(o *outgoing) {
+	r.outstanding--
+	m, err := o.from, o.err
+	if err == nil && o.table {
+		r.overlay.Ack(o.row, o.Offset)
+	}
+	if err != nil {
+		r.failAsync(m, fmt.Errorf("error emitting to %s: %w", o.Topic, err))
+	}
+	o.Emission, o.from, o.err = Emission{}, nil, nil
+	r.outgoing = append(r.outgoing, o)
+	r.release(m)
+}
+
+// release lets m go one step further to its end. A failed one never gets there.
+func (r *partitionRun) release(m *inflight) {
+	m.pending--
+	if m.pending > 0 {
+		return
+	}
+	if m.visit != nil {
+		m.visit.finished(m.failed)
+	} else if !m.failed {
+		m.lane.window.Finish(m.ticket)
+		m.lane.dirty = true
+	}
+	*m = inflight{}
+	r.inflight = append(r.inflight, m)
+}
+
+// settle writes the rows that Kafka has acknowledged to the storage, and marks what finished, in this order.
+func (r *partitionRun) settle() {
+	if r.overlay.Len() > 0 {
+		rows, offset := r.overlay.Take(r.rows[:0])
+		if err := writeRows(r.store, rows, offset); err != nil {
+			r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
+			return
+		}
+		clear(rows)
+		r.rows = rows
+	}
+	for _, l := range r.lanes {
+		if !l.dirty {
+			continue
+		}
+		l.dirty = false
+		if offset, moved := l.window.Advance(); moved && r.session != nil {
+			r.session.MarkOffset(l.topic, r.pp.partition, offset, "")
+		}
+	}
+}
+
+// work handles the messages and visits that have come, until the run is halted.
+func (r *partitionRun) work() {
+	for i := range r.queue {
+		it := &r.queue[i]
+		if r.isHalt.Load() {
+			if it.visit != nil {
+				it.visit.dropped()
+				r.visits.giveBack(1)
+			}
+			continue
+		}
+		if it.kind == itemVisit {
+			r.visit(it.visit, it.key)
+			r.visits.giveBack(1)
+			continue
+		}
+		r.handle(it.lane, it.msg)
+	}
+	clear(r.queue)
+	r.queue = r.queue[:0]
+}
+
+// dropVisits ends the visits that nobody will handle.
+func (r *partitionRun) dropVisits() {
+	for _, it := range r.inbox.take(nil) {
+		if it.kind == itemVisit {
+			it.visit.dropped()
+			r.visits.giveBack(1)
+		}
+	}
+}
+
+// fail stops the run because of err.
+func (r *partitionRun) fail(err error) {
+	r.errs = append(r.errs, err)
+	errs := r.errs[:len(r.errs):len(r.errs)]
+	r.failures.Store(&errs)
+	r.stopping = true
+	r.halt()
+	r.pp.reportError(err)
+}
+
+// failAsync stops the run because of something that m's callback began. m is never finished.
+func (r *partitionRun) failAsync(m *inflight, err error) {
+	m.failed = true
+	if r.ownCancellation(err) {
+		r.stopping = true
+		r.halt()
+		return
+	}
+	r.fail(fmt.Errorf("error processing message (partition=%d): asynchronous error from callback: could not commit message with key '%s': %w",
+		r.pp.partition, m.key, err))
+}
+
+// ownCancellation reports whether err only says that the generation or the processor is ending.
+func (r *partitionRun) ownCancellation(err error) bool {
+	return r.ctx.Err() != nil && errors.Is(err, context.Canceled)
+}
+
+// err returns what failed, nil when nothing did. It may be called from any goroutine.
+func (r *partitionRun) err() error {
+	if errs := r.failures.Load(); errs != nil {
+		return errors.Join(*errs...)
+	}
+	return nil
+}
+
+func (r *partitionRun) newInflight() *inflight {
+	if n := len(r.inflight); n > 0 {
+		m := r.inflight[n-1]
+		r.inflight = r.inflight[:n-1]
+		return m
+	}
+	return new(inflight)
+}
+
+func (r *partitionRun) newOutgoing() *outgoing {
+	if n := len(r.outgoing); n > 0 {
+		o := r.outgoing[n-1]
+		r.outgoing = r.outgoing[:n-1]
+		return o
+	}
+	return &outgoing{run: r}
+}

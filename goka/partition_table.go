@@ -1,0 +1,519 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/internal/recovery"
+	"github.com/gokasim/gokasim/storage"
+)
+
+// PartitionStatus is the status of a partition of a table.
+type PartitionStatus int
+
+const (
+	// PartitionStopped indicates that the partition is not set up.
+	PartitionStopped PartitionStatus = iota
+	// PartitionInitializing indicates that the storage is being opened.
+	PartitionInitializing
+	// PartitionConnecting indicates that the partition is about to read its topic, also again after an error.
+	PartitionConnecting
+	// PartitionRecovering indicates that the partition reads what its storage lacks.
+	PartitionRecovering
+	// PartitionPreparing indicates that the storage is told that recovery is over, which may take it a while.
+	PartitionPreparing
+	// PartitionRunning indicates that the partition has all there was when it last looked, and follows its topic.
+	PartitionRunning
+)
+
+var partitionStates = []State{
+	State(PartitionStopped), State(PartitionInitializing), State(PartitionConnecting),
+	State(PartitionRecovering), State(PartitionPreparing), State(PartitionRunning),
+}
+
+// PartitionTable is one partition of a table: its storage, filled from the table's topic. Reads may come from any
+// goroutine; SetupAndRecover, CatchupForever and writes from one at a time.
+type PartitionTable struct {
+	tableConfig
+	state   *Signal
+	input   *inputCounter
+	writes  outputCounter
+	recover recoveryCounter
+	mode    atomic.Int32 // a PPRunMode
+
+	consumer sarama.PartitionConsumer // what is being read from; nil when nothing is
+	released chan struct{}            // closed once the consumer before is gone; nil when there was none
+
+	mu      sync.RWMutex // guards what follows
+	st      storage.Storage
+	opening *opening
+	closed  bool
+}
+
+type tableConfig struct {
+	topic      string
+	partition  int32
+	consumers  sarama.Consumer
+	topics     TopicManager
+	build      storage.Builder
+	update     ContextUpdateCallback // nil for DefaultUpdate
+	backoff    Backoff
+	resetAfter time.Duration // of health, until the backoff starts anew
+	follows    bool          // keeps its consumer after recovery, since CatchupForever comes next
+	log        Logger
+	changed    func() // called after each change of state; may be nil
+}
+
+// recoveryCounter is what RecoveryStats shows.
+type recoveryCounter struct {
+	start, end  atomic.Int64 // times in nanoseconds since 1970, 0 for none
+	offset, hwm atomic.Int64
+	reading     atomic.Int64 // the time of the last record, or of the begin of reading; 0 while nothing is read
+}
+
+// opening is a storage on its way: opening may take long, and cannot be interrupted.
+type opening struct {
+	done      chan struct{} // closed once st or err is set
+	st        storage.Storage
+	err       error
+	abandoned bool // nobody waits; whoever opened the storage closes it. Guarded by the table's mu
+}
+
+func newPartitionTable(config tableConfig) *PartitionTable {
+	return &PartitionTable{tableConfig: config, state: NewSignal(partitionStates...), input: newInputCounter()}
+}
+
+// permanentError is an error that another attempt would meet again.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+func permanent(format string, args ...interface{}) error {
+	return permanentError{fmt.Errorf(format, args...)}
+}
+
+// CurrentState returns the partition's status.
+func (p *PartitionTable) CurrentState() PartitionStatus { return PartitionStatus(p.state.State()) }
+
+// IsRecovered reports whether the partition has all there was when it last looked.
+func (p *PartitionTable) IsRecovered() bool { return p.state.IsState(State(PartitionRunning)) }
+
+// WaitRecovered returns a channel that is closed once the partition is recovered.
+func (p *PartitionTable) WaitRecovered() <-chan struct{} {
+	return p.state.WaitForState(State(PartitionRunning))
+}
+
+func (p *PartitionTable) setMode(mode PPRunMode) { p.mode.Store(int32(mode)) }
+
+func (p *PartitionTable) setState(s PartitionStatus) {
+	p.state.SetState(State(s))
+	if p.changed != nil {
+		p.changed()
+	}
+}
+
+// SetupAndRecover opens the storage, unless it is open, and reads what it lacks of the topic, up to the high watermark
+// at the beginning. An error of the consumer is returned, or retried for ever when restartOnError is set; errors of
+// the storage and of the update callback are always returned. When ctx ends, its error is.
+func (p *PartitionTable) SetupAndRecover(ctx context.Context, restartOnError bool) error {
+	if err := p.setup(ctx); err != nil {
+		if p.storage() == nil {
+			p.setState(PartitionStopped)
+		}
+		return err
+	}
+	return p.retrying(ctx, restartOnError, p.load)
+}
+
+// CatchupForever applies what comes to the topic until ctx ends, and returns nil then. An error of the consumer is
+// returned, or retried for ever when restartOnError is set; errors of the storage and of the update callback are
+// always returned.
+func (p *PartitionTable) CatchupForever(ctx context.Context, restartOnError bool) error {
+	err := p.retrying(ctx, restartOnError, p.follow)
+	p.releaseConsumer()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// retrying calls f until it succeeds, or returns its error.
+func (p *PartitionTable) retrying(ctx context.Context, restart bool, f func(ctx context.Context) error) error {
+	for {
+		began := time.Now()
+		err := f(ctx)
+		if err == nil {
+			return nil
+		}
+		p.releaseConsumer()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !restart || errors.As(err, new(permanentError)) {
+			return err
+		}
+		if time.Since(began) >= p.resetAfter {
+			p.backoff.Reset()
+		}
+		pause := p.backoff.Duration()
+		p.log.Printf("error reading table %s/%d, trying again in %s: %v", p.topic, p.partition, pause, err)
+		p.setState(PartitionConnecting)
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep waits for d or until ctx ends, whose error it returns then.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+const (
+	lockedPause = 50 * time.Millisecond
+	lockedTries = 200
+)
+
+// setup opens the storage. It gives up when ctx ends; the opening goes on, and the next setup picks it up.
+func (p *PartitionTable) setup(ctx context.Context) error {
+	p.mu.Lock()
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return permanent("table %s/%d: %w", p.topic, p.partition, storage.ErrClosed)
+	case p.st != nil:
+		p.mu.Unlock()
+		return nil
+	}
+	o := p.opening
+	if o == nil {
+		o = &opening{done: make(chan struct{})}
+		p.opening = o
+		go p.open(o)
+	}
+	p.mu.Unlock()
+	p.setState(PartitionInitializing)
+
+	select {
+	case <-o.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	if p.opening == o {
+		p.opening = nil
+		p.st = o.st
+	}
+	p.mu.Unlock()
+	if o.err != nil {
+		return permanentError{o.err}
+	}
+	return ctx.Err()
+}
+
+// open builds and opens the storage. One that is in use is tried again for a while: the instance that held the
+// partition before may still be closing it.
+func (p *PartitionTable) open(o *opening) {
+	for try := 1; ; try++ {
+		o.st, o.err = p.build(p.topic, p.partition)
+		if o.err != nil {
+			o.err = fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, o.err)
+		} else if o.err = o.st.Open(); o.err != nil {
+			o.err = fmt.Errorf("error opening storage for %s/%d: %w", p.topic, p.partition, o.err)
+			o.st = nil
+		}
+		p.mu.Lock()
+		again := errors.Is(o.err, storage.ErrLocked) && try < lockedTries && !o.abandoned
+		abandoned := o.abandoned
+		if !again {
+			close(o.done)
+		}
+		p.mu.Unlock()
+		switch {
+		case again:
+			time.Sleep(lockedPause)
+		case abandoned && o.st != nil:
+			if err := o.st.Close(); err != nil {
+				p.log.Printf("error closing storage for %s/%d: %v", p.topic, p.partition, err)
+			}
+			return
+		default:
+			return
+		}
+	}
+}
+
+func (p *PartitionTable) storage() storage.Storage {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.st
+}
+
+// plan finds out what there is to read. Where the rows belong to another topic of this name, it drops them.
+func (p *PartitionTable) plan() (recovery.Plan, error) {
+	stored, err := p.GetOffset(recovery.Never)
+	if err != nil {
+		return recovery.Plan{}, permanent("error reading the offset of %s/%d from the storage: %w", p.topic, p.partition, err)
+	}
+	oldest, err := p.topics.GetOffset(p.topic, p.partition, sarama.OffsetOldest)
+	if err != nil {
+		return recovery.Plan{}, fmt.Errorf("error reading the oldest offset of %s/%d: %w", p.topic, p.partition, err)
+	}
+	hwm, err := p.topics.GetOffset(p.topic, p.partition, sarama.OffsetNewest)
+	if err != nil {
+		return recovery.Plan{}, fmt.Errorf("error reading the newest offset of %s/%d: %w", p.topic, p.partition, err)
+	}
+	plan := recovery.Decide(stored, oldest, hwm)
+	if plan.Kind == recovery.Rebuild {
+		p.log.Printf("table %s/%d: the storage has offset %d, the topic ends before %d: somebody created it again, "+
+			"so the storage is emptied and filled from offset %d", p.topic, p.partition, stored, hwm, plan.Start)
+		if err := p.clear(stored, plan.Start-1); err != nil {
+			return plan, permanent("error emptying the storage of %s/%d: %w", p.topic, p.partition, err)
+		}
+		plan = recovery.Decide(plan.Start-1, oldest, hwm)
+	}
+	return plan, nil
+}
+
+const clearBatch = 1000
+
+// clear deletes all rows, and then sets the offset: an interrupted clear begins anew.
+func (p *PartitionTable) clear(stored, offset int64) error {
+	st := p.storage()
+	it, err := st.Iterator()
+	if err != nil {
+		return err
+	}
+	defer it.Release()
+	rows := make([]storage.Row, 0, clearBatch)
+	for it.Next() {
+		rows = append(rows, storage.Row{Key: string(it.Key())})
+		if len(rows) == cap(rows) {
+			if err := writeRows(st, rows, stored); err != nil {
+				return err
+			}
+			rows = rows[:0]
+		}
+	}
+	if err := it.Err(); err != nil {
+		return err
+	}
+	if err := writeRows(st, rows, stored); err != nil {
+		return err
+	}
+	return st.SetOffset(offset)
+}
+
+// writeRows applies rows and the offset they belong to, in one write where the storage can; the offset stays as it is
+// if it is negative.
+func writeRows(st storage.Storage, rows []storage.Row, offset int64) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if w, ok := st.(storage.BatchWriter); ok && offset >= 0 {
+		return w.WriteBatch(rows, offset)
+	}
+	for _, r := range rows {
+		var err error
+		if r.Value == nil {
+			err = st.Delete(r.Key)
+		} else {
+			err = st.Set(r.Key, r.Value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if offset < 0 {
+		return nil
+	}
+	return st.SetOffset(offset)
+}
+
+// closeTimeout is how long Close waits for what cannot be interrupted.
+const closeTimeout = 10 * time.Second
+
+// Close closes the storage. It waits for a while for a storage that is still being opened, which is otherwise closed
+// as soon as it is open. A second call does nothing.
+func (p *PartitionTable) Close() error {
+	timeout := time.NewTimer(closeTimeout)
+	defer timeout.Stop()
+	p.releaseConsumer()
+
+	p.mu.Lock()
+	o := p.opening
+	p.closed = true
+	p.mu.Unlock()
+	if o != nil {
+		select {
+		case <-o.done:
+		case <-timeout.C:
+			timeout.Reset(0)
+		}
+	}
+
+	p.mu.Lock()
+	st := p.st
+	if o != nil {
+		select {
+		case <-o.done:
+			st = o.st
+		default:
+			o.abandoned = true
+		}
+	}
+	p.st, p.opening = nil, nil
+	p.mu.Unlock()
+	p.setState(PartitionStopped)
+
+	var err error
+	if st != nil {
+		if err = st.Close(); err != nil {
+			err = fmt.Errorf("error closing storage for %s/%d: %w", p.topic, p.partition, err)
+		}
+	}
+	if p.released != nil {
+		select {
+		case <-p.released:
+		case <-timeout.C:
+			p.log.Printf("the consumer of %s/%d did not end within %s", p.topic, p.partition, closeTimeout)
+		}
+	}
+	return err
+}
+
+// readable returns the storage, if values may be read.
+func (p *PartitionTable) readable() (storage.Storage, error) {
+	st := p.storage()
+	if s := p.CurrentState(); st == nil || s < PartitionConnecting {
+		return nil, fmt.Errorf("%w: partition %s/%d is not running (but %v)", ErrNotRunning, p.topic, p.partition, s)
+	}
+	return st, nil
+}
+
+// Get returns the value of key, nil when there is none.
+func (p *PartitionTable) Get(key string) ([]byte, error) {
+	st, err := p.readable()
+	if err != nil {
+		return nil, err
+	}
+	return st.Get(key)
+}
+
+// Has reports whether there is a row for key.
+func (p *PartitionTable) Has(key string) (bool, error) {
+	st, err := p.readable()
+	if err != nil {
+		return false, err
+	}
+	return st.Has(key)
+}
+
+// Iterator iterates over a snapshot of all rows, in the byte order of their keys.
+func (p *PartitionTable) Iterator() (storage.Iterator, error) {
+	st, err := p.readable()
+	if err != nil {
+		return nil, err
+	}
+	return st.Iterator()
+}
+
+// IteratorWithRange iterates over a snapshot of the rows from start to before limit; nil is no limit.
+func (p *PartitionTable) IteratorWithRange(start []byte, limit []byte) (storage.Iterator, error) {
+	st, err := p.readable()
+	if err != nil {
+		return nil, err
+	}
+	return st.IteratorWithRange(start, limit)
+}
+
+// Set writes a row to the storage only.
+func (p *PartitionTable) Set(key string, value []byte) error {
+	st, err := p.readable()
+	if err != nil {
+		return err
+	}
+	return st.Set(key, value)
+}
+
+// Delete deletes a row from the storage only.
+func (p *PartitionTable) Delete(key string) error {
+	st, err := p.readable()
+	if err != nil {
+		return err
+	}
+	return st.Delete(key)
+}
+
+// GetOffset returns the offset of the last record that the storage has, or defValue when it never had one.
+func (p *PartitionTable) GetOffset(defValue int64) (int64, error) {
+	st := p.storage()
+	if st == nil {
+		return 0, fmt.Errorf("%w: partition %s/%d is not set up", ErrNotRunning, p.topic, p.partition)
+	}
+	return st.GetOffset(defValue)
+}
+
+// SetOffset sets the offset of the last record that the storage has.
+func (p *PartitionTable) SetOffset(value int64) error {
+	st := p.storage()
+	if st == nil {
+		return fmt.Errorf("%w: partition %s/%d is not set up", ErrNotRunning, p.topic, p.partition)
+	}
+	return st.SetOffset(value)
+}
+
+// TrackMessageWrite counts a row of length bytes that was written to the table.
+func (p *PartitionTable) TrackMessageWrite(ctx context.Context, length int) { p.writes.add(length) }
+
+const highWatermarkInterval = time.Minute
+
+// RunStatsLoop keeps the lag in the statistics up to date while nothing is read from the topic, until ctx ends.
+func (p *PartitionTable) RunStatsLoop(ctx context.Context) {
+	for sleep(ctx, highWatermarkInterval) == nil {
+		if hwm, err := p.topics.GetOffset(p.topic, p.partition, sarama.OffsetNewest); err == nil {
+			p.input.highWatermark.Store(hwm)
+		}
+	}
+}
+
+const stalledAfter = 2 * time.Minute
+
+func (p *PartitionTable) stats(now time.Time) *TableStats {
+	s := &TableStats{
+		Status:  p.CurrentState(),
+		RunMode: PPRunMode(p.mode.Load()),
+		Input:   p.input.stats(),
+		Writes:  p.writes.stats(),
+		Recovery: &RecoveryStats{
+			StartTime:    unixNano(p.recover.start.Load()),
+			RecoveryTime: unixNano(p.recover.end.Load()),
+			Offset:       p.recover.offset.Load(),
+			Hwm:          p.recover.hwm.Load(),
+		},
+	}
+	if last := p.recover.reading.Load(); last != 0 {
+		s.Stalled = now.Sub(unixNano(last)) > stalledAfter
+	}
+	return s
+}
+
+func unixNano(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}

@@ -1,0 +1,445 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gokasim/gokasim/goka/logger"
+)
+
+var processorStates = []State{
+	ProcStateIdle, ProcStateStarting, ProcStateSetup, ProcStateRunning, ProcStateStopping, ProcStateStopped,
+}
+
+// Processor is one instance of a group. It handles the partitions that the group assigns to it. All methods may be
+// called from any goroutine; Setup, ConsumeClaim and Cleanup are for the consumer group.
+type Processor struct {
+	brokers    []string
+	graph      *GroupGraph
+	opts       *poptions
+	log        Logger
+	partitions int32 // of all copartitioned topics
+	lookups    map[string]*View
+	state      *Signal
+	done       chan struct{}
+
+	shared      *shared // made by Run
+	generations int     // calls of Setup; belongs to whoever calls Consume
+
+	mu       sync.RWMutex // guards what follows
+	began    bool         // Run was called
+	stopping bool         // Stop was called, or the end of Run is near
+	cancel   context.CancelFunc
+	held     map[int32]*PartitionProcessor
+	failures []error // of partitions, in the order in which their generations ended
+	err      error   // what Run returned
+}
+
+// NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to
+// exist, the loop and the table are created. Nothing is read before Run.
+func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) (*Processor, error) {
+	if gg == nil {
+		return nil, errors.New("processor needs a group graph: nil was given")
+	}
+	if err := gg.Validate(); err != nil {
+		return nil, err
+	}
+	opts, err := newProcessorOptions(gg, options)
+	if err != nil {
+		return nil, fmt.Errorf("error applying options: %w", err)
+	}
+	if gg.Group() == "" {
+		return nil, fmt.Errorf("%w: the group has no name", ErrInvalidGraph)
+	}
+	g := &Processor{
+		brokers: brokers,
+		graph:   gg,
+		opts:    opts,
+		log:     logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
+		lookups: make(map[string]*View),
+		state:   NewSignal(processorStates...),
+		done:    make(chan struct{}),
+		held:    make(map[int32]*PartitionProcessor),
+	}
+	if g.partitions, err = g.prepareTopics(); err != nil {
+		return nil, err
+	}
+	for _, lookup := range gg.lookups {
+		view, err := g.newLookup(lookup)
+		if err != nil {
+			return nil, fmt.Errorf("error creating view for lookup table %s: %w", lookup.name, err)
+		}
+		g.lookups[lookup.name] = view
+	}
+	return g, nil
+}
+
+// newLookup makes the view behind a lookup table. It connects again after errors, since a callback may well do with
+// what it has.
+func (g *Processor) newLookup(lookup *lookupTable) (*View, error) {
+	o := g.opts
+	return NewView(g.brokers, Table(lookup.name), lookup.codec,
+		WithViewLogger(o.log),
+		WithViewHasher(o.hasher),
+		WithViewClientID(o.clientID),
+		WithViewTopicManagerBuilder(o.builders.topicManager),
+		WithViewStorageBuilder(o.builders.storage),
+		WithViewConsumerSaramaBuilder(o.builders.consumer),
+		WithViewContextCallback(o.updateCallback),
+		WithViewBackoffBuilder(o.builders.backoff),
+		WithViewBackoffResetTimeout(o.backoffResetTime),
+	)
+}
+
+// prepareTopics checks the inputs and joins, creates loop and table, and returns the number of partitions they share.
+func (g *Processor) prepareTopics() (partitions int32, rerr error) {
+	topics, err := g.opts.builders.topicManager(g.brokers)
+	if err != nil {
+		return 0, fmt.Errorf("error creating topic manager: %w", err)
+	}
+	defer closing(&rerr, "topic manager", topics)
+
+	n, first := 0, ""
+	for _, topic := range g.graph.copartitioned() {
+		own, err := sequentialPartitions(topics, topic)
+		if err != nil {
+			return 0, err
+		}
+		if first == "" {
+			n, first = own, topic
+		}
+		if own != n {
+			return 0, fmt.Errorf("%w! Topic '%s' does not have %d partitions like the rest but %d; "+
+				"create it with as many as '%s', or use Lookup where a Join does not fit", ErrNotCopartitioned, topic, n, own, first)
+		}
+	}
+
+	ensureTable, ensureLoop := topics.EnsureTableExists, topics.EnsureStreamExists
+	if own, ok := topics.(ownTopics); ok {
+		ensureTable, ensureLoop = own.ensureOwnTable, own.ensureOwnLoop
+	}
+	if loop := g.graph.LoopStream(); loop != nil {
+		if err := ensureLoop(loop.Topic(), n); err != nil {
+			return 0, fmt.Errorf("error preparing loop of group %s: %w", g.graph.Group(), err)
+		}
+	}
+	if table := g.graph.GroupTable(); table != nil {
+		if err := ensureTable(table.Topic(), n); err != nil {
+			return 0, fmt.Errorf("error preparing table of group %s: %w", g.graph.Group(), err)
+		}
+	}
+	return int32(n), nil
+}
+
+// Graph returns the group graph.
+func (g *Processor) Graph() *GroupGraph { return g.graph }
+
+// Errors of a Run that is not the first.
+var (
+	errRunTwice      = errors.New("error running processor: it is running already")
+	errRunTerminated = errors.New("error running processor: it was already run and terminated. Run can only be called once")
+)
+
+// Run handles messages until ctx ends, Stop is called, or something fails. It returns what failed, and nil otherwise.
+// When it returns, everything it has started has ended. It can be called once.
+func (g *Processor) Run(ctx context.Context) (rerr error) {
+	ctx, cancel, err := g.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	defer func() { g.end(rerr) }()
+	noticeMemory(g.log, g.opts.defaultStorage && !g.graph.isStateless())
+
+	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups}
+	if s.consumer, err = g.opts.builders.consumer(g.brokers, g.opts.clientID); err != nil {
+		return fmt.Errorf("error creating Kafka consumer: %w", err)
+	}
+	defer closing(&rerr, "consumer", s.consumer)
+	if s.topics, err = g.opts.builders.topicManager(g.brokers); err != nil {
+		return fmt.Errorf("error creating topic manager: %w", err)
+	}
+	defer closing(&rerr, "topic manager", s.topics)
+	producer, err := g.opts.builders.producer(g.brokers, g.opts.clientID, g.opts.hasher)
+	if err != nil {
+		return fmt.Errorf("error creating Kafka producer: %w", err)
+	}
+	defer closing(&rerr, "producer", producer)
+	s.producer = emissionsOf(producer)
+	g.mu.Lock()
+	g.shared = s
+	g.mu.Unlock()
+
+	lookups := g.startLookups(ctx, cancel)
+	defer func() { rerr = errors.Join(rerr, lookups.stop()) }()
+	defer func() { rerr = errors.Join(rerr, g.releasePartitions()) }()
+	if !lookups.waitRunning(ctx) {
+		return nil // ctx ended, or a lookup failed, which stop returns
+	}
+	if g.opts.recoverAhead {
+		if err := g.recoverAhead(ctx); err != nil {
+			return ignoreCancellation(ctx, fmt.Errorf("error recovering ahead: %w", err))
+		}
+	}
+	return g.consume(ctx)
+}
+
+// begin claims the processor for its only run.
+func (g *Processor) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.began {
+		select {
+		case <-g.done:
+			return nil, nil, errRunTerminated
+		default:
+			return nil, nil, errRunTwice
+		}
+	}
+	g.began = true
+	ctx, cancel := context.WithCancel(ctx)
+	g.cancel = cancel
+	if g.stopping {
+		cancel()
+	}
+	g.state.SetState(ProcStateStarting)
+	return ctx, cancel, nil
+}
+
+func (g *Processor) end(err error) {
+	g.mu.Lock()
+	g.err = err
+	g.mu.Unlock()
+	g.state.SetState(ProcStateStopped)
+	close(g.done)
+}
+
+// ignoreCancellation returns nil for an error that only says that ctx ended.
+func ignoreCancellation(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
+}
+
+// Stop ends Run, and returns at once. It may be called more than once, and before Run, which then returns at once.
+func (g *Processor) Stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopping = true
+	if g.cancel != nil {
+		g.cancel()
+	}
+}
+
+// Done returns a channel that is closed once Run has done its work. Error tells how it ended.
+func (g *Processor) Done() <-chan struct{} { return g.done }
+
+// Error returns what Run returned, nil before.
+func (g *Processor) Error() error {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.err
+}
+
+// lookupRuns are the views behind the lookup tables, while they run.
+type lookupRuns struct {
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	views  []*View // sorted by topic
+	errs   []error // of each, once wg is done
+}
+
+// startLookups runs the views until stop is called: longer than ctx lasts, since callbacks that are under way need
+// them. failed is called when one of them fails.
+func (g *Processor) startLookups(ctx context.Context, failed func()) *lookupRuns {
+	l := &lookupRuns{}
+	ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for _, topic := range slices.Sorted(maps.Keys(g.lookups)) {
+		l.views = append(l.views, g.lookups[topic])
+	}
+	l.errs = make([]error, len(l.views))
+	for i, view := range l.views {
+		l.wg.Go(func() {
+			if err := view.Run(ctx); err != nil {
+				l.errs[i] = fmt.Errorf("error running lookup table %s: %w", view.Topic(), err)
+				failed()
+			}
+		})
+	}
+	return l
+}
+
+// waitRunning waits until all views are recovered. It reports false when ctx ended before.
+func (l *lookupRuns) waitRunning(ctx context.Context) bool {
+	for _, view := range l.views {
+		select {
+		case <-view.WaitRunning():
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+func (l *lookupRuns) stop() error {
+	l.cancel()
+	l.wg.Wait()
+	return errors.Join(l.errs...)
+}
+
+// consume takes part in the group, one generation after the other, until ctx ends or something fails.
+func (g *Processor) consume(ctx context.Context) (rerr error) {
+	group, err := g.opts.builders.consumerGroup(g.brokers, string(g.graph.Group()), g.opts.clientID)
+	if err != nil {
+		return fmt.Errorf("error creating consumer group: %w", err)
+	}
+	backoff, err := g.opts.builders.backoff()
+	if err != nil {
+		return errors.Join(fmt.Errorf("error building backoff: %w", err), group.Close())
+	}
+	closed := make(chan struct{})
+	var logs sync.WaitGroup
+	logs.Go(func() { g.logGroupErrors(group.Errors(), closed) })
+	defer func() {
+		closing(&rerr, "consumer group", group)
+		close(closed)
+		logs.Wait()
+	}()
+
+	for {
+		before := g.generations
+		err := group.Consume(ctx, g.graph.consumed(), g)
+		if failed := g.takeFailures(); failed != nil {
+			if err == nil || errors.Is(err, failed) {
+				err = failed
+			}
+			return fmt.Errorf("error consuming from group consumer: %w", err)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("error consuming from group consumer: %w", err)
+		case g.generations != before:
+			backoff.Reset()
+		default: // not even a generation: whatever it is, it should not happen thousands of times a second
+			if sleep(ctx, max(backoff.Duration(), 10*time.Millisecond)) != nil {
+				return nil
+			}
+		}
+	}
+}
+
+func (g *Processor) logGroupErrors(errs <-chan error, closed <-chan struct{}) {
+	for {
+		select {
+		case err, open := <-errs:
+			if !open {
+				return
+			}
+			g.log.Printf("error in consumer group: %v", err)
+		case <-closed:
+			return
+		}
+	}
+}
+
+// takeFailures returns what partitions failed with, nil when none did.
+func (g *Processor) takeFailures() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err := errors.Join(g.failures...)
+	g.failures = nil
+	return err
+}
+
+// Recovered reports whether all tables are recovered and messages are being handled.
+func (g *Processor) Recovered() bool { return g.state.IsState(ProcStateRunning) }
+
+// StateReader returns the state, one of the ProcState constants.
+func (g *Processor) StateReader() StateReader { return g.state }
+
+// WaitForReady waits until all tables are recovered and messages are being handled, also if this generation of the
+// group gives no partition to this instance. When the processor ends before, it returns what Run returns.
+func (g *Processor) WaitForReady() error { return g.WaitForReadyContext(context.Background()) }
+
+// WaitForReadyContext is WaitForReady, and returns the error of ctx when that ends.
+func (g *Processor) WaitForReadyContext(ctx context.Context) error {
+	running := g.state.WaitForState(ProcStateRunning)
+	select {
+	case <-running:
+		return nil
+	default:
+	}
+	select {
+	case <-running:
+		return nil
+	case <-g.done:
+		return g.Error()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Get returns the value of key in the group's table, nil without an error when there is none. It fails with
+// ErrNotAssigned for keys of partitions that another instance has, and with ErrNotRunning while the partition recovers.
+// Values appear here once Kafka has them.
+func (g *Processor) Get(key string) (interface{}, error) {
+	table := g.graph.GroupTable()
+	if table == nil {
+		return nil, errors.New("can't get a value from stateless processor")
+	}
+	p := hashPartition(g.opts.hasher(), []byte(key), g.partitions)
+	g.mu.RLock()
+	pp := g.held[p]
+	g.mu.RUnlock()
+	if pp == nil {
+		return nil, fmt.Errorf("this processor does not contain partition %v: %w", p, ErrNotAssigned)
+	}
+	if !pp.table.IsRecovered() {
+		return nil, fmt.Errorf("partition %v is not recovered: %w", p, ErrNotRunning)
+	}
+	data, err := pp.table.Get(key)
+	if err != nil {
+		return nil, fmt.Errorf("error getting %s: %w", key, err)
+	}
+	if data == nil {
+		return nil, nil
+	}
+	value, err := table.Codec().Decode(slices.Clone(data))
+	if err != nil {
+		return nil, fmt.Errorf("error decoding %s: %w", key, err)
+	}
+	return value, nil
+}
+
+// Stats returns statistics.
+func (g *Processor) Stats() *ProcessorStats { return g.StatsWithContext(context.Background()) }
+
+// StatsWithContext returns statistics. They are at hand: ctx is of no consequence.
+func (g *Processor) StatsWithContext(ctx context.Context) *ProcessorStats {
+	s := &ProcessorStats{Group: make(map[int32]*PartitionProcStats), Lookup: make(map[string]*ViewStats, len(g.lookups))}
+	for _, pp := range g.partitionProcessors() {
+		s.Group[pp.partition] = pp.stats()
+	}
+	for _, topic := range slices.Sorted(maps.Keys(g.lookups)) {
+		s.Lookup[topic] = g.lookups[topic].Stats(ctx)
+	}
+	return s
+}
+
+// partitionProcessors returns those that are held, sorted by partition.
+func (g *Processor) partitionProcessors() []*PartitionProcessor {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	pps := make([]*PartitionProcessor, 0, len(g.held))
+	for _, p := range slices.Sorted(maps.Keys(g.held)) {
+		pps = append(pps, g.held[p])
+	}
+	return pps
+}

@@ -1,0 +1,252 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/IBM/sarama"
+)
+
+// Setup begins a generation of the group: it recovers the partitions that are new to this instance, and lets go of
+// those that it has lost. Partitions that it keeps have their tables open, and only read what others may have written.
+func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
+	g.generations++
+	if session.Context().Err() != nil {
+		return nil
+	}
+	g.state.SetState(ProcStateSetup)
+	claims := session.Claims()
+	assigned, err := assignedPartitions(claims, g.graph.consumed())
+	if err != nil {
+		return fmt.Errorf("error setting up: %w", err)
+	}
+	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
+	g.opts.rebalanceCallback(assignmentOf(assigned))
+
+	released := g.drop(assigned)
+	err = g.startPartitions(session, assigned)
+	if err := released(); err != nil {
+		g.log.Printf("error closing partitions that moved away: %v", err)
+	}
+	if err != nil {
+		if session.Context().Err() != nil && errors.Is(err, context.Canceled) {
+			g.log.Printf("generation %d ended while its partitions recovered", session.GenerationID())
+			return nil
+		}
+		return err
+	}
+	if session.Context().Err() == nil {
+		g.state.SetState(ProcStateRunning)
+	}
+	return nil
+}
+
+// assignedPartitions returns the partitions of a generation: the same ones of all topics.
+func assignedPartitions(claims map[string][]int32, topics []string) ([]int32, error) {
+	var (
+		first      string
+		partitions []int32
+	)
+	for _, topic := range slices.Sorted(slices.Values(topics)) {
+		own := slices.Sorted(slices.Values(claims[topic]))
+		switch {
+		case first == "":
+			first, partitions = topic, own
+		case !slices.Equal(own, partitions):
+			return nil, fmt.Errorf("session claims are not copartitioned: %w: %v of %s, but %v of %s; "+
+				"is goka.CopartitioningStrategy the group's strategy on all instances?", ErrNotCopartitioned, partitions, first, own, topic)
+		}
+	}
+	return partitions, nil
+}
+
+func assignmentOf(partitions []int32) Assignment {
+	if len(partitions) == 0 {
+		return nil
+	}
+	a := make(Assignment, len(partitions))
+	for _, p := range partitions {
+		a[p] = sarama.OffsetNewest
+	}
+	return a
+}
+
+// drop forgets the partitions that are neither assigned nor on standby, and stops them in the background. The function
+// that it returns waits for that.
+func (g *Processor) drop(assigned []int32) (wait func() error) {
+	if g.opts.hotStandby {
+		return func() error { return nil }
+	}
+	g.mu.Lock()
+	var gone []*PartitionProcessor
+	for _, p := range slices.Sorted(maps.Keys(g.held)) {
+		if !slices.Contains(assigned, p) {
+			gone = append(gone, g.held[p])
+			delete(g.held, p)
+		}
+	}
+	g.mu.Unlock()
+	return inParallel(gone, (*PartitionProcessor).Stop)
+}
+
+// inParallel calls f for all partitions at the same time. The function that it returns waits for them, and returns
+// their errors in the order of the partitions.
+func inParallel(pps []*PartitionProcessor, f func(*PartitionProcessor) error) (wait func() error) {
+	var wg sync.WaitGroup
+	errs := make([]error, len(pps))
+	for i, pp := range pps {
+		wg.Go(func() { errs[i] = f(pp) })
+	}
+	return func() error {
+		wg.Wait()
+		return errors.Join(errs...)
+	}
+}
+
+// startPartitions starts what is assigned, and what is to stand by.
+func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigned []int32) error {
+	active, err := g.hold(assigned)
+	if err != nil {
+		return err
+	}
+	if g.opts.hotStandby {
+		if err := g.standBy(assigned); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(session.Context()) // one failure makes the recovery of the others pointless
+	defer cancel()
+	return inParallel(active, func(pp *PartitionProcessor) error {
+		err := pp.start(ctx, session.Context(), session)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil && session.Context().Err() == nil && errors.Is(err, context.Canceled) {
+			return nil // given up because of another one
+		}
+		cancel()
+		return fmt.Errorf("error setting up (partition=%d): %w", pp.partition, err)
+	})()
+}
+
+// hold returns the processors of partitions, new ones where there are none.
+func (g *Processor) hold(partitions []int32) ([]*PartitionProcessor, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	pps := make([]*PartitionProcessor, 0, len(partitions))
+	for _, p := range partitions {
+		pp, ok := g.held[p]
+		if !ok {
+			var err error
+			if pp, err = newPartitionProcessor(g.shared, p); err != nil {
+				return nil, fmt.Errorf("error creating partition processor %d: %w", p, err)
+			}
+			g.held[p] = pp
+		}
+		pps = append(pps, pp)
+	}
+	return pps, nil
+}
+
+// allPartitions returns the partitions of the group's table, or of what it joins; none when it has neither.
+func (g *Processor) allPartitions() []int32 {
+	if g.graph.isStateless() && len(g.graph.joins) == 0 {
+		return nil
+	}
+	all := make([]int32, g.partitions)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
+}
+
+// standBy has the tables of all partitions that are not assigned follow their topics.
+func (g *Processor) standBy(assigned []int32) error {
+	others := slices.DeleteFunc(g.allPartitions(), func(p int32) bool { return slices.Contains(assigned, p) })
+	pps, err := g.hold(others)
+	if err != nil {
+		return err
+	}
+	for _, pp := range pps {
+		if err := pp.standBy(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverAhead recovers the tables of all partitions. They stay open until a generation tells which ones are needed.
+func (g *Processor) recoverAhead(ctx context.Context) error {
+	pps, err := g.hold(g.allPartitions())
+	if err != nil {
+		return err
+	}
+	return inParallel(pps, func(pp *PartitionProcessor) error {
+		if err := pp.recoverAhead(ctx); err != nil {
+			return fmt.Errorf("error setting up (partition=%d): %w", pp.partition, err)
+		}
+		return nil
+	})()
+}
+
+// ConsumeClaim hands the messages of a claim to its partition until there are no more, the partition stops taking them,
+// or the session ends.
+func (g *Processor) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	g.mu.RLock()
+	pp := g.held[claim.Partition()]
+	g.mu.RUnlock()
+	if pp == nil {
+		if session.Context().Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("no partition (%d) to handle input in topic %s", claim.Partition(), claim.Topic())
+	}
+	r := pp.current()
+	if r == nil { // the session ended before the partition was recovered
+		return nil
+	}
+	l := r.byTopic[claim.Topic()]
+	if l == nil {
+		return fmt.Errorf("cannot handle topic %s", claim.Topic())
+	}
+	l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
+	r.consume(session.Context(), l, claim)
+	return nil
+}
+
+// Cleanup ends a generation. What was begun has WithShutdownTimeout to finish, so that it is still committed. The
+// tables stay open for the next generation.
+func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
+	g.state.SetState(ProcStateStopping)
+	failed := inParallel(g.partitionProcessors(), func(pp *PartitionProcessor) error {
+		alive, err := pp.endRun(g.opts.shutdownTimeout)
+		if !alive {
+			g.mu.Lock()
+			delete(g.held, pp.partition)
+			g.mu.Unlock()
+			return errors.Join(err, pp.Stop())
+		}
+		return err
+	})()
+	g.state.SetState(ProcStateStarting)
+	if failed != nil {
+		g.mu.Lock()
+		g.failures = append(g.failures, failed)
+		g.mu.Unlock()
+	}
+	return failed
+}
+
+// releasePartitions stops all partitions.
+func (g *Processor) releasePartitions() error {
+	g.state.SetState(ProcStateStopping)
+	pps := g.partitionProcessors()
+	g.mu.Lock()
+	clear(g.held)
+	g.mu.Unlock()
+	return inParallel(pps, (*PartitionProcessor).Stop)()
+}

@@ -1,0 +1,50 @@
+package goka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// VisitAll calls the visitor name, with meta as its message, for each row of the group's table in the partitions that
+// this instance handles. See VisitAllWithStats.
+func (g *Processor) VisitAll(ctx context.Context, name string, meta interface{}) error {
+	_, err := g.VisitAllWithStats(ctx, name, meta)
+	return err
+}
+
+// VisitAllWithStats calls the visitor name, with meta as its message, for each row that the group's table has now in
+// the partitions that this instance handles, between messages. It returns how many visits are finished, with their
+// emits: all, if there is no error. A rebalance or a shutdown ends it with ErrVisitAborted, the end of ctx with its
+// error. A visit that fails stops the processor, like a message that fails.
+func (g *Processor) VisitAllWithStats(ctx context.Context, name string, meta interface{}) (int64, error) {
+	if g.graph.isStateless() {
+		return 0, errors.New("cannot visit values in stateless processor")
+	}
+	if g.graph.visitor(name) == nil {
+		return 0, fmt.Errorf("unconfigured visit callback. Did you initialize the processor with DefineGroup(..., Visit(%s, ...), ...)?", name)
+	}
+	var (
+		visited int64
+		pps     []*PartitionProcessor
+	)
+	for _, pp := range g.partitionProcessors() {
+		if pp.current() != nil {
+			pps = append(pps, pp)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := inParallel(pps, func(pp *PartitionProcessor) error {
+		err := pp.VisitValues(ctx, name, meta, &visited)
+		if err != nil {
+			cancel()
+		}
+		return err
+	})()
+	if errors.Is(err, ErrVisitAborted) {
+		err = ErrVisitAborted
+	}
+	return atomic.LoadInt64(&visited), err
+}

@@ -1,0 +1,115 @@
+package goka
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// PPRunMode is what a partition processor is there for: to handle messages (0), to keep tables at hand for another
+// generation (1, see WithHotStandby), or to recover tables in advance (2, see WithRecoverAhead).
+type PPRunMode int
+
+const (
+	runModeActive PPRunMode = iota
+	runModePassive
+	runModeRecoverOnly
+)
+
+// InputStats are about messages or records that were read, since the partition was opened.
+type InputStats struct {
+	Count      uint
+	Bytes      int           // of their values
+	OffsetLag  int64         // how many records the partition has after the last one
+	LastOffset int64         // of the last one
+	Delay      time.Duration // the age of the last one when it was read, by its timestamp
+}
+
+// OutputStats are about messages that were emitted, or rows that were written, since the partition was opened.
+type OutputStats struct {
+	Count uint
+	Bytes int // of their values
+}
+
+// RecoveryStats are about the last recovery of a table.
+type RecoveryStats struct {
+	StartTime    time.Time
+	RecoveryTime time.Time // when it ended; zero before
+	Offset       int64     // last offset processed or recovered
+	Hwm          int64     // next offset to be written
+}
+
+// TableStats are about a partition of a table.
+type TableStats struct {
+	Stalled  bool // nothing came for two minutes, though the table follows its topic
+	Status   PartitionStatus
+	RunMode  PPRunMode
+	Recovery *RecoveryStats
+	Input    *InputStats
+	Writes   *OutputStats
+}
+
+// PartitionProcStats are about a partition of a processor.
+type PartitionProcStats struct {
+	Now        time.Time
+	TableStats *TableStats            // nil without a table
+	Joined     map[string]*TableStats // by topic
+	Input      map[string]*InputStats // by topic; the loop is among them
+	Output     map[string]*OutputStats
+}
+
+// ProcessorStats are about a processor.
+type ProcessorStats struct {
+	Group  map[int32]*PartitionProcStats // by partition
+	Lookup map[string]*ViewStats         // by topic
+}
+
+// ViewStats are about a view.
+type ViewStats struct {
+	Partitions map[int32]*TableStats
+}
+
+// inputCounter counts what one goroutine reads; anybody may look.
+type inputCounter struct {
+	count, bytes, last, highWatermark atomic.Int64
+	delay                             atomic.Int64 // nanoseconds
+}
+
+func newInputCounter() *inputCounter {
+	c := new(inputCounter)
+	c.last.Store(-1)
+	return c
+}
+
+func (c *inputCounter) add(offset int64, bytes int, delay time.Duration) {
+	c.count.Add(1)
+	c.bytes.Add(int64(bytes))
+	c.last.Store(offset)
+	c.delay.Store(int64(delay))
+}
+
+func (c *inputCounter) stats() *InputStats {
+	s := &InputStats{
+		Count:      uint(c.count.Load()),
+		Bytes:      int(c.bytes.Load()),
+		LastOffset: c.last.Load(),
+		Delay:      time.Duration(c.delay.Load()),
+	}
+	if hwm := c.highWatermark.Load(); hwm > 0 {
+		s.OffsetLag = max(0, hwm-1-s.LastOffset)
+	}
+	return s
+}
+
+// outputCounter counts what is written; anybody may look.
+type outputCounter struct {
+	count, bytes atomic.Int64
+}
+
+func (c *outputCounter) add(bytes int) {
+	c.count.Add(1)
+	c.bytes.Add(int64(bytes))
+}
+
+func (c *outputCounter) stats() *OutputStats {
+	return &OutputStats{Count: uint(c.count.Load()), Bytes: int(c.bytes.Load())}
+}

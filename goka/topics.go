@@ -1,0 +1,71 @@
+package goka
+
+import "sync"
+
+// Stream is the name of a topic of events, one with cleanup.policy=delete.
+type Stream string
+
+// Streams are names of streams.
+type Streams []Stream
+
+// Table is the name of a topic that holds a table's changelog, one with cleanup.policy=compact.
+type Table string
+
+// Group is the name of a consumer group, and of the processors in it. Its table is the topic named after it with
+// "-table" appended, its loop the one with "-loop", see SetTableSuffix and SetLoopSuffix.
+type Group string
+
+const (
+	defaultTableSuffix = "-table"
+	defaultLoopSuffix  = "-loop"
+)
+
+var suffixes = struct {
+	sync.RWMutex
+	table, loop string
+}{table: defaultTableSuffix, loop: defaultLoopSuffix}
+
+// SetTableSuffix changes what is appended to a group's name to name its table, for groups defined from now on. The
+// default is "-table".
+func SetTableSuffix(suffix string) {
+	suffixes.Lock()
+	defer suffixes.Unlock()
+	suffixes.table = suffix
+}
+
+// SetLoopSuffix changes what is appended to a group's name to name its loop, for groups defined from now on. The
+// default is "-loop".
+func SetLoopSuffix(suffix string) {
+	suffixes.Lock()
+	defer suffixes.Unlock()
+	suffixes.loop = suffix
+}
+
+// ResetSuffixes sets both suffixes back to their defaults.
+func ResetSuffixes() {
+	suffixes.Lock()
+	defer suffixes.Unlock()
+	suffixes.table, suffixes.loop = defaultTableSuffix, defaultLoopSuffix
+}
+
+// GroupTable returns the name of group's table.
+func GroupTable(group Group) Table {
+	suffixes.RLock()
+	defer suffixes.RUnlock()
+	return Table(string(group) + suffixes.table)
+}
+
+func loopName(group Group) string {
+	suffixes.RLock()
+	defer suffixes.RUnlock()
+	return string(group) + suffixes.loop
+}
+
+// StringsToStreams converts names to Streams.
+func StringsToStreams(strings ...string) Streams {
+	streams := make(Streams, len(strings))
+	for i, s := range strings {
+		streams[i] = Stream(s)
+	}
+	return streams
+}

@@ -1,0 +1,117 @@
+package goka
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gokasim/gokasim/storage"
+)
+
+// visitWindow is how many rows of a partition wait to be visited.
+const visitWindow = 100
+
+// visit is one VisitAll on one partition. Its counters belong to the partition's goroutine while the run lasts.
+type visit struct {
+	name string
+	cb   ProcessCallback
+	meta interface{}
+
+	count   *int64       // visits that finished, for the caller
+	left    atomic.Int64 // rows that are queued or being visited, and one for the caller as long as there may be more
+	settled chan struct{}
+	aborted atomic.Bool
+}
+
+func newVisit(name string, cb ProcessCallback, meta interface{}, count *int64) *visit {
+	v := &visit{name: name, cb: cb, meta: meta, count: count, settled: make(chan struct{})}
+	v.left.Store(1)
+	return v
+}
+
+// finished counts a visit whose callback and all it caused is done.
+func (v *visit) finished(failed bool) {
+	if !failed {
+		atomic.AddInt64(v.count, 1)
+	}
+	v.done()
+}
+
+// dropped counts a visit that will not take place.
+func (v *visit) dropped() {
+	v.aborted.Store(true)
+	v.done()
+}
+
+func (v *visit) done() {
+	if v.left.Add(-1) == 0 {
+		close(v.settled)
+	}
+}
+
+// visit has a row visited.
+func (r *partitionRun) visit(v *visit, key string) {
+	m := r.newInflight()
+	m.visit, m.key, m.pending = v, key, 1
+	r.cb.begin(m, v.name, nil)
+	r.call(v.cb, v.meta)
+}
+
+// VisitValues calls the visitor name, with meta as its message, for each row that the partition's table has now,
+// between messages. It returns when all visits, with their emits, are finished; visited counts these as they finish.
+// When the generation ends before, it returns ErrVisitAborted, and the error of ctx when that ends.
+func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta interface{}, visited *int64) error {
+	cb := pp.graph.visitor(name)
+	if cb == nil {
+		return fmt.Errorf("unconfigured visit callback. Did you initialize the processor with DefineGroup(..., Visit(%s, ...), ...)?", name)
+	}
+	r := pp.current()
+	if r == nil || r.store == nil {
+		return ErrVisitAborted
+	}
+	it, err := r.store.Iterator()
+	if err != nil {
+		return fmt.Errorf("error iterating over table %s/%d: %w", pp.table.topic, pp.partition, err)
+	}
+	v := newVisit(name, cb, meta, visited)
+	err = r.queueVisits(ctx, it, v)
+	it.Release()
+	v.done()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-v.settled:
+	case <-r.done:
+		select {
+		case <-v.settled:
+		default:
+			return ErrVisitAborted
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if v.aborted.Load() {
+		return ErrVisitAborted
+	}
+	return nil
+}
+
+// queueVisits posts a visit for each row, as long as somebody handles them.
+func (r *partitionRun) queueVisits(ctx context.Context, it storage.Iterator, v *visit) error {
+	for it.Next() {
+		key := string(it.Key())
+		if ctx.Err() != nil || !r.visits.spend(r.halted, ctx.Done()) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return ErrVisitAborted
+		}
+		v.left.Add(1)
+		r.inbox.push(item{kind: itemVisit, visit: v, key: key})
+	}
+	if err := it.Err(); err != nil {
+		return fmt.Errorf("error iterating over table %s/%d: %w", r.pp.table.topic, r.pp.partition, err)
+	}
+	return nil
+}
