@@ -103,7 +103,7 @@ func (b *Batch) cursor() cursor {
 // plainRecords is the records without compression.
 func (b *Batch) plainRecords() []byte {
 	codec := b.Codec()
-	if codec == None {
+	if codec == None || b.count == 0 {
 		return b.wire[HeaderBytes:]
 	}
 	if p := b.plain.Load(); p != nil {
