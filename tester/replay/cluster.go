@@ -25,13 +25,17 @@ type cluster struct {
 	// idle waits until no goroutine of the run can go on before time passes. It is nil on a real cluster, where nobody
 	// can tell.
 	idle func()
+
+	// interrupted reports that the run is to end. The context behind it does not belong to a bubble, so nobody may wait
+	// for it there.
+	interrupted func() bool
 }
 
 func (c *cluster) simulated() bool { return c.idle != nil }
 
 // connect opens clients on brokers.
-func connect(brokers []string, partitions int, idle func()) (*cluster, error) {
-	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, config: goka.DefaultConfig()}
+func connect(brokers []string, partitions int, idle func(), interrupted func() bool) (*cluster, error) {
+	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, interrupted: interrupted, config: goka.DefaultConfig()}
 	c.config.ClientID = "gokasim"
 	c.config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides
@@ -60,6 +64,9 @@ func topicManagerConfig() *goka.TopicManagerConfig {
 	return config
 }
 
+// brokersChoice as a number of replicas leaves it to the brokers (default.replication.factor, KIP-464).
+const brokersChoice = -1
+
 // createTopics makes all topics of a plan. On a real cluster those that are there already must be empty, and must have
 // the right number of partitions.
 func (c *cluster) createTopics(p *plan) error {
@@ -84,12 +91,11 @@ func (c *cluster) createTopics(p *plan) error {
 	if err != nil {
 		return err
 	}
-	replicas, err := c.replicas()
 	for _, t := range all {
 		if _, ok := existing[t.name]; ok || err != nil {
 			continue
 		}
-		err = manager.EnsureTopicExists(t.name, c.partitions, replicas, c.settings(t))
+		err = manager.EnsureTopicExists(t.name, c.partitions, brokersChoice, c.settings(t))
 	}
 	if err = errors.Join(err, manager.Close()); err != nil {
 		return err
@@ -114,15 +120,6 @@ func (c *cluster) settings(t *topic) map[string]string {
 		s["message.timestamp.after.max.ms"] = "9223372036854775807" // a bubble's clock is behind every recording
 	}
 	return s
-}
-
-// replicas is goka's default of 2, or fewer where there are fewer brokers.
-func (c *cluster) replicas() (int, error) {
-	brokers, _, err := c.admin.DescribeCluster()
-	if err != nil {
-		return 0, fmt.Errorf("describing %s: %w", c, err)
-	}
-	return max(1, min(2, len(brokers))), nil
 }
 
 // errNotEmpty reports a cluster that was worked on before.

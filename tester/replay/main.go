@@ -68,7 +68,7 @@ func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, gra
 	defer outside.Wait()
 	defer stopReading()
 	plans := make(chan *plan, 1)
-	r := &run{settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell}
+	r := &run{settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell, outer: ctx}
 	outside.Go(func() {
 		defer close(in.batches)
 		select {

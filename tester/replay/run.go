@@ -17,6 +17,7 @@ type run struct {
 	in       *input
 	plans    chan<- *plan // takes the plan, once the topics are there, so that reading begins
 	tell     func(replaywire.Event)
+	outer    context.Context // ends when the run is to end; see cluster.interrupted
 
 	fed     atomic.Pointer[feed] // for those who watch
 	running atomic.Pointer[groups]
@@ -35,7 +36,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if err != nil {
 		return nil, err
 	}
-	c, err := connect(brokers, r.settings.Partitions, idle)
+	c, err := connect(brokers, r.settings.Partitions, idle, func() bool { return r.outer.Err() != nil })
 	if err != nil {
 		return nil, err
 	}

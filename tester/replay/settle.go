@@ -92,6 +92,9 @@ func (g *groups) settle(ctx context.Context) error {
 
 // pause lets one tick pass, unless the run stands still for too long.
 func (c *cluster) pause(ctx context.Context, stillSince time.Time, where func() string) error {
+	if c.interrupted() {
+		return errInterrupted
+	}
 	limit, d := patience, tick
 	if c.simulated() {
 		limit, d = simulatedPatience, simulatedTick
