@@ -260,6 +260,9 @@ func (c *Cluster) Settle(ctx context.Context, bound time.Duration) error {
 	return c.engine.Settle(ctx, bound)
 }
 
+// Settling reports whether a Settle is under way.
+func (c *Cluster) Settling() bool { return c.engine.Settling() }
+
 // Changed waits until a subscription of the cluster begins, ends or moves, or ctx ends. It belongs to the goroutine
 // that calls Settle.
 func (c *Cluster) Changed(ctx context.Context) error { return c.engine.Changed(ctx) }

@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"fmt"
 	"hash"
 	"sync/atomic"
 
@@ -39,6 +40,12 @@ func (p *producer) Produce(e *goka.Emission) {
 	if p.closed.Load() {
 		e.Done(e, goka.ErrEmitterAlreadyClosed)
 		return
+	}
+	if p.emitter && !p.tester.cluster.Settling() {
+		if err := p.tester.awaitStart(); err != nil {
+			e.Done(e, fmt.Errorf("tester: emit key %q to topic %s: %w", e.Key, e.Topic, err))
+			return
+		}
 	}
 	partition := e.Partition
 	if partition == goka.AnyPartition {

@@ -5,6 +5,9 @@ import (
 	"github.com/gokasim/gokasim/memkafka"
 )
 
+// Offset is the place of a message in a queue. It is a name for int64, as io.Seeker has its own idea of a Seek(int64).
+type Offset = int64
+
 // QueueTracker reads the messages of a topic one after the other. With several partitions it reads those that are there
 // partition by partition, and its offsets count the messages that it read.
 type QueueTracker struct {
@@ -104,7 +107,7 @@ func headersTo(headers []memkafka.Header) goka.Headers {
 }
 
 // Seek makes the message at offset the next one.
-func (q *QueueTracker) Seek(offset int64) { q.next = offset }
+func (q *QueueTracker) Seek(offset Offset) { q.next = offset }
 
 // NextOffset returns the offset of the next message.
 func (q *QueueTracker) NextOffset() int64 { return q.next }

@@ -201,6 +201,13 @@ func (e *Engine) Changed(ctx context.Context) error {
 	}
 }
 
+// Settling reports whether a Settle is under way.
+func (e *Engine) Settling() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hand.driving
+}
+
 // Wake ends a Changed under way.
 func (e *Engine) Wake() {
 	e.mu.Lock()
