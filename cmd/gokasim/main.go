@@ -1,0 +1,84 @@
+// Command gokasim works with group graphs and their topics outside of a production cluster.
+//
+//	gokasim replay PACKAGE    replays recorded topics through a package's group graphs
+//
+// Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
+// differs, 2 when the command was not used as it is meant to be.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		tell(stderr, "%v\nRun '%s --help' for what it takes.", err, cmd.CommandPath())
+		return 2
+	case errors.Is(err, errSaid):
+		return 1
+	case ctx.Err() != nil:
+		tell(stderr, "interrupted")
+		return 1
+	}
+	tell(stderr, "%v", err)
+	return 1
+}
+
+// tell writes a message to standard error, which is where a failure to write could be told.
+func tell(stderr io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(stderr, "gokasim: "+format+"\n", args...)
+}
+
+// usageError is a command line that is wrong in itself.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// errSaid is a failure that the user has already been told about.
+var errSaid = errors.New("failed")
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gokasim",
+		Short: "Runs group graphs on recorded topics, with or without Kafka",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no command %q", args[0])
+			}
+			return nil
+		},
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(newReplay())
+	return root
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gokasim": main})
+}
+
+// TestScripts runs the command as a program of its own, as testdata/script tells.
+func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles packages")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:             "testdata/script",
+		ContinueOnError: true,
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
+				out, err := exec.Command("go", "env", name).Output()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, strings.TrimSpace(string(out)))
+			}
+			env.Setenv("GONOSUMDB", "*")
+			env.Setenv("GOFLAGS", strings.TrimSpace(env.Getenv("GOFLAGS")+" -modcacherw"))
+			return nil
+		},
+	})
+}
+
+func runWith(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err strings.Builder
+	code = run(t.Context(), args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestWrongUsage(t *testing.T) {
+	dir := t.TempDir()
+	for _, tc := range []struct{ name, args, want string }{
+		{"unknown command", "play", `gokasim: there is no command "play"`},
+		{"unknown flag", "replay --speed 2 .", "gokasim: unknown flag: --speed"},
+		{"no package", "replay", "gokasim: name the package that has the group graphs, as in gokasim replay ./orders"},
+		{"two packages", "replay ./a ./b", `gokasim: "./a" and "./b" are two packages`},
+		{"no partitions", "replay . --partitions 0", "gokasim: --partitions 0: a topic has 1 or more"},
+		{"partitions not a number", "replay . --partitions many", `invalid argument "many" for "--partitions" flag`},
+		{"no instances", "replay . --instances -1", "gokasim: --instances -1: a group needs 1 or more"},
+		{"progress unheard of", "replay . --progress dots", `gokasim: --progress "dots" is none of auto, bar, plain, none`},
+		{"out is expect", "replay . --out " + dir + " --expect " + dir + "/.", "gokasim: --out and --expect name the same directory"},
+		{"input twice", "replay . --in a --in a", "gokasim: input a is named twice"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, stdout, stderr := runWith(t, strings.Fields(tc.args)...)
+			if code != 2 || stdout != "" || !strings.Contains(stderr, tc.want) || !strings.Contains(stderr, "--help' for what it takes.") {
+				t.Errorf("status %d, stdout %q, stderr:\n%s\nwant: %s", code, stdout, stderr, tc.want)
+			}
+		})
+	}
+}
+
+func TestHelpIsOnStandardOutput(t *testing.T) {
+	for _, args := range []string{"", "--help", "replay --help", "completion bash"} {
+		code, stdout, stderr := runWith(t, strings.Fields(args)...)
+		if code != 0 || stdout == "" || stderr != "" {
+			t.Errorf("gokasim %s: status %d, %d bytes on stdout, stderr %q", args, code, len(stdout), stderr)
+		}
+	}
+}
+
+func TestMissingFilesAreToldBeforeAnythingIsCompiled(t *testing.T) {
+	for args, want := range map[string]string{
+		"replay . --in /none/a.jsonl":      "gokasim: reading --in: open /none/a.jsonl: no such file or directory\n",
+		"replay . --in .":                  "gokasim: reading --in: . is a directory; name the files in it\n",
+		"replay . --in - --expect /none":   "gokasim: reading the directory of --expect: open /none: no such file or directory\n",
+		"replay ./missing --in -":          "gokasim: package ./missing: stat ./missing: no such file or directory\n",
+		"replay . --in - --out main.go/x":  "gokasim: no such group graph: package github.com/gokasim/gokasim/cmd/gokasim has no exported func() *goka.GroupGraph;",
+		"replay . --in - --out main.go --": "gokasim: no such group graph:",
+	} {
+		code, stdout, stderr := runWith(t, strings.Fields(args)...)
+		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
+			t.Errorf("gokasim %s: status %d, stdout %q, stderr %q\nwant: %s", args, code, stdout, stderr, want)
+		}
+	}
+}
+
+func TestAnInterruptEndsItCleanly(t *testing.T) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
+	defer stop()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	<-ctx.Done()
+	var out, err strings.Builder
+	if code := run(ctx, []string{"replay", "../../examples/flights"}, &out, &err); code != 1 || !strings.HasSuffix(err.String(), "gokasim: interrupted\n") {
+		t.Errorf("status %d, stderr %q", code, err.String())
+	}
+}

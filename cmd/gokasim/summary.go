@@ -1,0 +1,53 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
+	"github.com/gokasim/gokasim/internal/replaywire"
+)
+
+// summarise tells what went in, what came out, and how fast.
+func (r *replay) summarise(result *replaywire.Result) {
+	var records int64
+	for _, t := range result.Inputs {
+		records += t.Count
+	}
+	elapsed := time.Duration(result.Nanos)
+	r.say("replayed %s in %v, %s records/s", counted(records, "record"), elapsed.Round(time.Millisecond),
+		progress.Count(int64(float64(records)/max(elapsed.Seconds(), 1e-9))))
+	width := 0
+	for _, t := range slices.Concat(result.Inputs, result.Tables, result.Outputs) {
+		width = max(width, len(t.Name))
+	}
+	r.topics("input", result.Inputs, "record", width)
+	r.topics("table", result.Tables, "row", width)
+	r.topics("output", result.Outputs, "record", width)
+	if result.Skipped > 0 {
+		r.say("skipped %s beginning with %%", counted(result.Skipped, "line"))
+	}
+	if result.Late > 0 {
+		r.say("kept the place of %s older than one before it in its file", counted(result.Late, "record"))
+	}
+	if r.out != "" {
+		r.say("tables and outputs are in %s", r.out)
+	}
+}
+
+func (r *replay) topics(kind string, topics []replaywire.Topic, noun string, width int) {
+	for _, t := range topics {
+		r.say("  %-6s  %-*s  %14s", kind, width, t.Name, counted(t.Count, noun))
+	}
+}
+
+// counted is a number of things.
+func counted(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return progress.Count(n) + " " + noun
+}
+
+func joined(names []string) string { return strings.Join(names, ", ") }

@@ -1,0 +1,133 @@
+// Package replaywire is what gokasim replay and the program that it compiles say to each other: settings on the way
+// in, as JSON in an environment variable; events on the way out, as JSON lines through an inherited pipe.
+package replaywire
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Version is the version of the conversation. Both sides are usually compiled from one source, except where a module
+// requires another version of this one than gokasim was built from.
+const Version = 1
+
+// SettingsVariable names the environment variable that holds the Settings.
+const SettingsVariable = "GOKASIM_REPLAY"
+
+// PipeDescriptor is the file descriptor that the events are written to.
+const PipeDescriptor = 3
+
+// TestName is the test that the generated file declares.
+const TestName = "TestGokasimReplay"
+
+// Settings say what to replay.
+type Settings struct {
+	Version    int      `json:"version"`
+	Inputs     []string `json:"inputs"`     // dumps, as absolute paths or dump.Stdin
+	Partitions int      `json:"partitions"` // of every topic
+	Instances  int      `json:"instances"`  // processors of every group
+	Brokers    []string `json:"brokers"`    // empty for a simulated cluster in virtual time
+	Dir        string   `json:"dir"`        // an existing directory for the results
+	Verbose    bool     `json:"verbose"`    // let goka log to standard error
+}
+
+// Environment returns s as an entry of an environment.
+func (s Settings) Environment() (string, error) {
+	s.Version = Version
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("writing the settings of a replay: %w", err)
+	}
+	return SettingsVariable + "=" + string(text), nil
+}
+
+// SettingsFromEnvironment reads what Environment wrote. It returns false when there is nothing.
+func SettingsFromEnvironment() (Settings, bool, error) {
+	text, ok := os.LookupEnv(SettingsVariable)
+	if !ok {
+		return Settings{}, false, nil
+	}
+	var s Settings
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return Settings{}, true, fmt.Errorf("reading the settings in %s: %w", SettingsVariable, err)
+	}
+	if s.Version != Version {
+		return s, true, fmt.Errorf("gokasim speaks version %d of the replay protocol and this module's github.com/gokasim/gokasim "+
+			"version %d; install the gokasim command of the version that go.mod requires", s.Version, Version)
+	}
+	return s, true, nil
+}
+
+// Event is one thing that happened during a replay; one field is set. The last event of a run that came to its end is
+// a Result or a Failure.
+type Event struct {
+	Plan     *Plan     `json:"plan,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	Note     string    `json:"note,omitempty"`     // something to tell the user, not an error
+	BadLine  string    `json:"bad_line,omitempty"` // a line that could not be read, with its place
+	Failure  *Failure  `json:"failure,omitempty"`
+	Result   *Result   `json:"result,omitempty"`
+}
+
+// Plan says what is going to run.
+type Plan struct {
+	Groups     []string `json:"groups"`
+	Partitions int      `json:"partitions"`
+	Instances  int      `json:"instances"`
+	TotalBytes int64    `json:"total_bytes"` // of all inputs, compressed as they are; 0 when unknown
+}
+
+// Progress counts since the start of the run.
+type Progress struct {
+	Records   int64 `json:"records"`   // read from the inputs and given to the cluster
+	Bytes     int64 `json:"bytes"`     // read from the inputs, compressed as they are
+	Processed int64 `json:"processed"` // input records that the groups are done with, their own included
+}
+
+// Failure ends a run that gave no results.
+type Failure struct {
+	Reason string `json:"reason"`
+}
+
+// Result ends a run whose results lie in Settings.Dir.
+type Result struct {
+	Inputs   []Topic `json:"inputs"`
+	Tables   []Topic `json:"tables"`
+	Outputs  []Topic `json:"outputs"`
+	BadLines int64   `json:"bad_lines"` // lines that could not be read
+	Skipped  int64   `json:"skipped"`   // lines beginning with %
+	Late     int64   `json:"late"`      // records older than one before them in their file
+	Nanos    int64   `json:"nanos"`     // real time from the first record to the last result
+}
+
+// Topic is a topic of a Result.
+type Topic struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`          // records, or rows of a table
+	File  string `json:"file,omitempty"` // in Settings.Dir; inputs have none
+}
+
+// Write writes e as one line.
+func (e Event) Write(w io.Writer) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("writing an event of a replay: %w", err)
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// Events reads events.
+type Events struct{ d *json.Decoder }
+
+// NewEvents returns a reader of the events in r.
+func NewEvents(r io.Reader) *Events { return &Events{json.NewDecoder(r)} }
+
+// Next returns the next event, io.EOF when the other side has gone.
+func (es *Events) Next() (Event, error) {
+	var e Event
+	err := es.d.Decode(&e)
+	return e, err
+}
