@@ -158,11 +158,10 @@ func (m *topicManager) replication(configured int) int {
 	if configured != defaultReplication {
 		return configured
 	}
-	brokers, _, err := m.admin.DescribeCluster()
-	if err != nil || len(brokers) == 0 {
-		return configured
+	if brokers := len(m.client.Brokers()); brokers > 0 {
+		return min(configured, brokers)
 	}
-	return min(configured, len(brokers))
+	return configured
 }
 
 // mismatch is one way in which a topic is not as asked for.
@@ -204,6 +203,10 @@ func (m *topicManager) create(topic string, npar, replicas int, settings map[str
 		detail.ConfigEntries[name] = &value
 	}
 	err := m.admin.CreateTopic(topic, detail, false)
+	for replicas == defaultReplication && errors.Is(err, sarama.ErrInvalidReplicationFactor) && detail.ReplicationFactor > 1 {
+		detail.ReplicationFactor-- // there are fewer brokers
+		err = m.admin.CreateTopic(topic, detail, false)
+	}
 	created := !errors.Is(err, sarama.ErrTopicAlreadyExists)
 	if err != nil && created {
 		return false, fmt.Errorf("error creating topic %s with %d partitions and %d replicas: %w", topic, npar, replicas, err)

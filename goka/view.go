@@ -415,12 +415,11 @@ func (v *View) Stats(ctx context.Context) *ViewStats {
 	return s
 }
 
-// noticeMemory says, at the start, that tables are in memory, unless the program has chosen where they are.
+var noticed sync.Once
+
+// noticeMemory says, once in a process, that tables are in memory, unless the program has chosen where they are.
 func noticeMemory(log Logger, byDefault bool) {
-	if !byDefault {
-		return
-	}
-	if _, durable, notice := storage.DefaultEngine(); !durable {
-		log.Printf("%s", notice)
+	if _, durable, notice := storage.DefaultEngine(); byDefault && !durable {
+		noticed.Do(func() { log.Printf("%s", notice) })
 	}
 }
