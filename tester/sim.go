@@ -139,6 +139,7 @@ func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o simOptions) (r si
 }
 
 func newSim(t *testing.T, seed uint64, o simOptions) *Sim {
+	time.Sleep(time.Until(o.start))
 	cluster, driver, err := memkafka.NewDriven(seed, synctest.Wait, o.cluster...)
 	if err != nil {
 		t.Fatalf("simulate: %v", err)
@@ -243,7 +244,14 @@ func (s *Sim) Steps(n uint64) {
 func (s *Sim) Advance(d time.Duration) {
 	s.t.Helper()
 	end := time.Now().Add(d)
-	s.Until(fmt.Sprintf("%v to pass", d), func() bool { return !time.Now().Before(end) })
+	s.Until(fmt.Sprintf("%v to pass", d), func() bool {
+		s.driver.Limit = end
+		if time.Now().Before(end) {
+			return false
+		}
+		s.driver.Limit = time.Time{}
+		return true
+	})
 }
 
 // Idle lets events happen until there is nothing left to do: all input is fed, every partition that running processors

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/gokasim/gokasim/memkafka"
 )
@@ -23,6 +24,7 @@ type simOptions struct {
 	procs   []int // GOMAXPROCS of the runs, in turn
 	digest  func(seed uint64, digest string)
 	cluster []memkafka.Option
+	start   time.Time
 }
 
 // SimOption is a setting of Simulate.
@@ -46,6 +48,10 @@ func WithDigest(f func(seed uint64, digest string)) SimOption {
 func WithCluster(options ...memkafka.Option) SimOption {
 	return func(o *simOptions) { o.cluster = append(o.cluster, options...) }
 }
+
+// WithStart sets the virtual time at which a simulation begins: midnight UTC of 2000-01-01 unless set, which is also the
+// earliest possible. Records more than an hour ahead of it are refused, as by Kafka (message.timestamp.after.max.ms).
+func WithStart(at time.Time) SimOption { return func(o *simOptions) { o.start = at } }
 
 func newSimOptions(options []SimOption) (simOptions, error) {
 	o := simOptions{seeds: []uint64{1}, runs: 1, procs: []int{1, 8}}

@@ -18,8 +18,12 @@ import (
 // ever being due at one instant (determinism rule S6).
 const tick = time.Millisecond + time.Nanosecond
 
-// idleTick is how far time moves at once when nothing else can happen.
-const idleTick = 100 * time.Millisecond
+// How far time moves at once when nothing else can happen: any call ends it earlier, and so does a timer of the cluster.
+// Receivers that were not ready for a record are asked again soon.
+const (
+	idleTick = time.Second
+	busyTick = 10 * time.Millisecond
+)
 
 // Driver decides, by its seed, what happens next in a driven cluster: one event, then all goroutines run until none can
 // go on, then the calls that they made are taken in a canonical order. It must live in the testing/synctest bubble of
@@ -45,6 +49,9 @@ type Driver struct {
 	step  uint64
 	start time.Time
 	trace Trace
+
+	// Limit bounds how far time moves at once when nothing else can happen; the zero time does not.
+	Limit time.Time
 
 	// Check is called after each step, when it is set; an error ends Step with it.
 	Check func() error
@@ -307,7 +314,7 @@ func (d *Driver) Step() (bool, error) {
 	}
 	c, ok := d.choose()
 	if !ok {
-		d.pass(idleTick)
+		d.idle()
 		return false, d.check()
 	}
 	d.step++
@@ -353,6 +360,22 @@ func (d *Driver) lapse() {
 	span += time.Duration(d.Rand("lapse rest") % uint64(span))
 	span = min(span, 15*time.Second)
 	d.line("", "lapse", span.String())
+	d.pass(span)
+}
+
+// idle lets time pass while nothing else can happen.
+func (d *Driver) idle() {
+	span := idleTick
+	for _, s := range d.subs {
+		if s.busy {
+			span = busyTick
+		}
+	}
+	if !d.Limit.IsZero() {
+		if left := time.Until(d.Limit); left > 0 {
+			span = min(span, left)
+		}
+	}
 	d.pass(span)
 }
 
