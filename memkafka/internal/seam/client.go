@@ -14,10 +14,12 @@ import (
 // Client is one party at the seam: a producer, a consumer, a member of a group.
 type Client struct {
 	e    *Engine
-	id   string // the client id, as its configuration gives it
-	name string // unique in the cluster
-	hash uint64
+	id   string        // the client id, as its configuration gives it
+	name string        // id and kind; other clients may have the same
+	hash uint64        // of name
 	done chan struct{} // closed when the client is
+
+	number uint64 // in the order of making, which reaches no trace
 
 	// guarded by e.mu
 	closed   bool
@@ -36,7 +38,7 @@ type Client struct {
 // ID returns the client id that the client was registered with.
 func (c *Client) ID() string { return c.id }
 
-// Name returns the name of the client, which no other client of the cluster has.
+// Name returns the name of the client in traces and errors.
 func (c *Client) Name() string { return c.name }
 
 // Engine returns the engine that the client belongs to.
@@ -72,7 +74,7 @@ func (c *Client) Close() {
 		return
 	}
 	c.closed = true
-	delete(c.e.clients, c.name)
+	delete(c.e.clients, c)
 	pending, subs := c.pending, slices.Clone(c.subs)
 	c.pending = nil
 	close(c.done)
@@ -100,6 +102,7 @@ type Call struct {
 	client *Client
 	kind   Kind
 	name   string // what it is about, for order and trace
+	hash   uint64 // of the event that serves it, once a driver queued it
 	seq    uint64
 	at     time.Time
 	apply  Request

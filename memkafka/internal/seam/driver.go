@@ -7,7 +7,6 @@ import (
 	"hash"
 	"io"
 	"slices"
-	"sort"
 	"strconv"
 	"time"
 
@@ -43,7 +42,7 @@ type Driver struct {
 	// owned by the driver's goroutine, changed by others only under mu while they are settled
 	subs  []*Subscription
 	lanes []*lane
-	asked []*Client // clients with requests, by name
+	asked []*Client // clients with requests
 	feeds []*Feed
 
 	step  uint64
@@ -212,10 +211,10 @@ func (d *Driver) takeCalls(calls []*Call) {
 	})
 	for _, call := range calls {
 		d.line(call.client.name, "asks "+string(call.kind), call.name)
+		call.hash = hashName("serve " + call.client.name + " " + string(call.kind) + " " + call.name)
 		c := call.client
 		if len(c.requests) == 0 {
-			i, _ := slices.BinarySearchFunc(d.asked, c, func(a, b *Client) int { return cmp.Compare(a.name, b.name) })
-			d.asked = slices.Insert(d.asked, i, c)
+			d.asked = append(d.asked, c)
 		}
 		c.requests = append(c.requests, call)
 	}
@@ -295,7 +294,7 @@ func (d *Driver) choose() (choice, bool) {
 		}
 	}
 	for _, c := range d.asked {
-		offer(c.hash, choice{ask: c})
+		offer(c.requests[0].hash, choice{ask: c})
 	}
 	for _, f := range d.feeds {
 		if !f.ended {
@@ -504,7 +503,7 @@ func (d *Driver) Quiet() bool {
 			return false
 		}
 	}
-	for _, c := range d.e.clients {
+	for c := range d.e.clients {
 		if len(c.pending) > 0 {
 			return false
 		}
@@ -516,14 +515,8 @@ func (d *Driver) Quiet() bool {
 // coordinators learn by the session's time-out.
 func (d *Driver) Kill(id string) int {
 	d.e.mu.Lock()
-	var victims []*Client
-	for _, c := range d.e.clients {
-		if c.id == id {
-			victims = append(victims, c)
-		}
-	}
+	victims := slices.DeleteFunc(d.e.sortedClients(), func(c *Client) bool { return c.id != id })
 	d.e.mu.Unlock()
-	sort.Slice(victims, func(i, j int) bool { return victims[i].name < victims[j].name })
 	d.line(id, "crashes", "")
 	for _, c := range victims {
 		c.Close()

@@ -12,9 +12,10 @@
 package seam
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -46,7 +47,8 @@ type Engine struct {
 	timer   *time.Timer // fires the core's next timer; nil until there was one
 	timerAt kafka.Millis
 	subs    map[kafka.TopicPartition][]*Subscription
-	clients map[string]*Client
+	clients map[*Client]struct{}
+	number  uint64 // clients ever made
 	closed  bool
 	topics  uint64 // counts changes of the set of topics and partitions
 
@@ -60,7 +62,7 @@ func New(settings cluster.Settings, mode Mode) *Engine {
 		mode:    mode,
 		core:    cluster.New(settings),
 		subs:    map[kafka.TopicPartition][]*Subscription{},
-		clients: map[string]*Client{},
+		clients: map[*Client]struct{}{},
 		hand:    hand{progress: make(chan struct{}, 1)},
 	}
 }
@@ -96,8 +98,9 @@ func (e *Engine) Close() {
 	}
 }
 
-// Client registers a client under a name that is unique in the cluster: when the wanted one is taken, a number is
-// added. Kind and id together make the name, so that a simulation tells the parts of one program apart.
+// Client registers a client. Id and kind together name it in traces and errors. Several clients may have one name: a
+// simulation then tells them apart by what they ask for, since the order in which goroutines of one program make their
+// clients is no order to rely on.
 func (e *Engine) Client(id, kind string) (*Client, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -105,11 +108,9 @@ func (e *Engine) Client(id, kind string) (*Client, error) {
 		return nil, ErrClosed
 	}
 	name := id + "/" + kind
-	for n := 2; e.clients[name] != nil; n++ {
-		name = id + "/" + kind + "#" + strconv.Itoa(n)
-	}
-	c := &Client{e: e, id: id, name: name, hash: hashName(name), done: make(chan struct{})}
-	e.clients[name] = c
+	e.number++
+	c := &Client{e: e, id: id, name: name, number: e.number, hash: hashName(name), done: make(chan struct{})}
+	e.clients[c] = struct{}{}
 	return c, nil
 }
 
@@ -174,17 +175,11 @@ func (e *Engine) fire() {
 	e.afterStep()
 }
 
+// sortedClients lists the clients by name and, within one name, by age. Called with mu held.
 func (e *Engine) sortedClients() []*Client {
-	names := make([]string, 0, len(e.clients))
-	for name := range e.clients {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	cs := make([]*Client, len(names))
-	for i, name := range names {
-		cs[i] = e.clients[name]
-	}
-	return cs
+	return slices.SortedFunc(maps.Keys(e.clients), func(a, b *Client) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.number, b.number))
+	})
 }
 
 func nowMillis() kafka.Millis { return kafka.Millis(time.Now().UnixMilli()) }
