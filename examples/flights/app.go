@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/IBM/sarama"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/storage"
 )
 
 // app is the whole application, and where it runs.
@@ -14,8 +16,7 @@ type app struct {
 	brokers    []string // Apache Kafka's, or mem://NAME
 	partitions int      // of topics that are not there yet
 	instances  int      // of each group's processor
-	processor  []goka.ProcessorOption
-	view       []goka.ViewOption
+	log        goka.Logger
 }
 
 // tables is what the two groups know when every flight of a recording was processed.
@@ -85,11 +86,13 @@ func (a app) process(ctx context.Context, running *errgroup.Group) error {
 	var processors []*goka.Processor
 	for i := range a.instances {
 		for _, graph := range []*goka.GroupGraph{Aircraft(), Carriers()} {
-			options := append([]goka.ProcessorOption{
+			p, err := goka.NewProcessor(a.brokers, graph,
 				goka.WithClientID(fmt.Sprintf("%s-%d", graph.Group(), i)),
 				goka.WithTopicManagerBuilder(topicManager),
-			}, a.processor...)
-			p, err := goka.NewProcessor(a.brokers, graph, options...)
+				goka.WithConsumerGroupBuilder(consumerGroup),
+				goka.WithStorageBuilder(storage.MemoryBuilder()), // a year fits; it is read back from Kafka at each start
+				goka.WithLogger(a.log),
+			)
 			if err != nil {
 				return err
 			}
@@ -105,15 +108,21 @@ func (a app) process(ctx context.Context, running *errgroup.Group) error {
 	return nil
 }
 
+// consumerGroup opens a group that begins with the first record of its topics, and not with the next one to come: what is
+// written while the group comes up counts too.
+func consumerGroup(brokers []string, group, clientID string) (sarama.ConsumerGroup, error) {
+	config := goka.DefaultConfig()
+	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	return goka.ConsumerGroupBuilderWithConfig(config)(brokers, group, clientID)
+}
+
 // watch starts a view of each table and waits until both have caught up.
 func (a app) watch(ctx context.Context, running *errgroup.Group) (byTail, byCarrier *counted, err error) {
-	byTail, err = openCounted(a.brokers, "aircraft", jsonCodec[aircraft]{},
-		func(row any) int64 { return row.(*aircraft).Flights }, a.view...)
+	byTail, err = a.openCounted("aircraft", jsonCodec[aircraft]{}, func(row any) int64 { return row.(*aircraft).Flights })
 	if err != nil {
 		return nil, nil, err
 	}
-	byCarrier, err = openCounted(a.brokers, "carriers", jsonCodec[carrier]{},
-		func(row any) int64 { return row.(*carrier).Flights }, a.view...)
+	byCarrier, err = a.openCounted("carriers", jsonCodec[carrier]{}, func(row any) int64 { return row.(*carrier).Flights })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -100,7 +101,7 @@ func TestTablesAreTheModels(t *testing.T) {
 		for _, instances := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%d partitions, %d instances", partitions, instances), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					a := app{brokers: brokers(t), partitions: partitions, instances: instances}
+					a := app{brokers: brokers(t), partitions: partitions, instances: instances, log: logger.Discard()}
 					got, err := a.run(t.Context(), records)
 					if err != nil {
 						t.Fatal(err)
@@ -136,7 +137,7 @@ func TestSampleHasNullKeysAndCancelledFlights(t *testing.T) {
 func TestSecondRunComesOnTop(t *testing.T) {
 	few := fewRecords(t)
 	synctest.Test(t, func(t *testing.T) {
-		a := app{brokers: brokers(t), partitions: 2, instances: 1}
+		a := app{brokers: brokers(t), partitions: 2, instances: 1, log: logger.Discard()}
 		if _, err := a.run(t.Context(), few); err != nil {
 			t.Fatal(err)
 		}
@@ -162,11 +163,11 @@ func TestCommandPrintsBothTables(t *testing.T) {
 		}
 		want := `
 carrier  flights  cancelled  mean delay  worst delay  name
-     UA        2          1        -3.0           -3  United Air Lines Inc.
+UA             2          1        -3.0           -3  United Air Lines Inc.
 
 1 aircraft; these flew farthest:
-aircraft  flights  miles  hours  manufacturer
-  N14228        1   1400      3  BOEING
+aircraft  flights    miles  hours  manufacturer
+N14228          1     1400      3  BOEING
 `
 		if d := cmp.Diff(want, "\n"+out.String()); d != "" {
 			t.Error(d)

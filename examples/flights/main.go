@@ -11,6 +11,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -22,8 +23,8 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/gokasim/gokasim/goka/logger"
 	_ "github.com/gokasim/gokasim/memkafka/saramaclient" // serves mem:// brokers
 )
 
@@ -56,7 +57,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a := app{brokers: strings.Split(*brokers, ","), partitions: *partitions, instances: *instances}
+	a := app{brokers: strings.Split(*brokers, ","), partitions: *partitions, instances: *instances, log: logger.Default()}
 	result, err := a.run(ctx, records)
 	if err != nil {
 		return err
@@ -66,28 +67,25 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 
 // print shows the carriers, and the aircraft that flew farthest.
 func (t tables) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "carrier\tflights\tcancelled\tmean delay\tworst delay\t  name")
+	w := bufio.NewWriter(out)
+	fmt.Fprintln(w, "carrier  flights  cancelled  mean delay  worst delay  name")
 	for _, key := range slices.Sorted(maps.Keys(t.carriers)) {
 		c := t.carriers[key]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%.1f\t%d\t  %s\n", key, c.Flights, c.Cancelled, c.MeanDelay, c.WorstDelay, c.Name)
-	}
-	if err := w.Flush(); err != nil {
-		return err
+		fmt.Fprintf(w, "%-7s  %7d  %9d  %10.1f  %11d  %s\n", key, c.Flights, c.Cancelled, c.MeanDelay, c.WorstDelay, c.Name)
 	}
 
 	tails := slices.SortedFunc(maps.Keys(t.aircraft), func(a, b string) int {
 		return cmp.Or(cmp.Compare(t.aircraft[b].Distance, t.aircraft[a].Distance), cmp.Compare(a, b))
 	})
 	fmt.Fprintf(w, "\n%d aircraft; these flew farthest:\n", len(tails))
-	fmt.Fprintln(w, "aircraft\tflights\tmiles\thours\t  manufacturer")
+	fmt.Fprintln(w, "aircraft  flights    miles  hours  manufacturer")
 	for _, tail := range tails[:min(5, len(tails))] {
 		a := t.aircraft[tail]
 		manufacturer := "unknown"
 		if a.Manufacturer != nil {
 			manufacturer = *a.Manufacturer
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t  %s\n", tail, a.Flights, a.Distance, a.AirTime/60, manufacturer)
+		fmt.Fprintf(w, "%-8s  %7d  %7d  %5d  %s\n", tail, a.Flights, a.Distance, a.AirTime/60, manufacturer)
 	}
 	return w.Flush()
 }

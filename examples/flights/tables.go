@@ -25,11 +25,15 @@ type counted struct {
 	sum     int64
 }
 
-func openCounted(brokers []string, group goka.Group, codec goka.Codec, count func(row any) int64, options ...goka.ViewOption) (*counted, error) {
+func (a app) openCounted(group goka.Group, codec goka.Codec, count func(row any) int64) (*counted, error) {
 	c := &counted{codec: codec, count: count, changed: make(chan struct{}, 1), flights: map[string]int64{}}
-	options = append(options, goka.WithViewCallback(c.update), goka.WithViewTopicManagerBuilder(topicManager))
 	var err error
-	c.view, err = goka.NewView(brokers, goka.GroupTable(group), codec, options...)
+	c.view, err = goka.NewView(a.brokers, goka.GroupTable(group), codec,
+		goka.WithViewCallback(c.update),
+		goka.WithViewTopicManagerBuilder(topicManager),
+		goka.WithViewStorageBuilder(storage.MemoryBuilder()),
+		goka.WithViewLogger(a.log),
+	)
 	return c, err
 }
 

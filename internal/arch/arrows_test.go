@@ -56,7 +56,7 @@ var arrows = []row{
 	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},
 
-	{name: "examples/flights", ours: "goka storage memkafka/saramaclient", others: "golang.org/x/sync", tests: "memkafka"},
+	{name: "examples/flights", ours: "goka goka/logger storage memkafka/saramaclient", others: "github.com/IBM/sarama golang.org/x/sync", tests: "memkafka"},
 }
 
 // testTools are modules that tests may import anywhere.
