@@ -177,6 +177,21 @@ func (b *Batch) HasNullKeys() bool { return b.nullKeys }
 // Bytes is the batch as it travels. The bytes belong to the batch.
 func (b *Batch) Bytes() []byte { return b.wire }
 
+// Clone is a copy of a batch that no log has taken yet, for a producer that may have to send it again.
+func (b *Batch) Clone() *Batch {
+	c := &Batch{
+		wire:         append([]byte(nil), b.wire...),
+		maxTimestamp: b.maxTimestamp,
+		lastDelta:    b.lastDelta,
+		count:        b.count,
+		headers:      b.headers,
+		nullKeys:     b.nullKeys,
+	}
+	c.plain.Store(b.plain.Load())
+	c.Place(0, NoLeaderEpoch)
+	return c
+}
+
 // Place gives the batch its offsets and the epoch of its leader, as the log that takes it does. Neither is covered
 // by the checksum.
 func (b *Batch) Place(base kafka.Offset, leader kafka.Epoch) {

@@ -49,13 +49,11 @@ func (l *Log) AppendFrom(origin Origin, now kafka.Millis, b *batch.Batch) (Appen
 		return Appended{}, refuse(kafka.RecordListTooLarge, "batch of %d bytes exceeds segment.bytes of %d; send smaller batches", b.Size(), l.cfg.SegmentBytes)
 	}
 	appended := Appended{Base: l.end, Last: l.end + kafka.Offset(b.Len()) - 1, LogAppendTime: kafka.NoTimestamp}
+	newest := b.MaxTimestamp()
 	if l.cfg.TimestampType == batch.LogAppendTime {
-		appended.LogAppendTime = now
-		b.StampLogAppendTime(now)
-	} else if b.TimestampType() == batch.LogAppendTime {
-		b.StampCreateTime()
+		appended.LogAppendTime, newest = now, now
 	}
-	if l.active().rolls(&l.cfg, b, now, appended.Last) {
+	if l.active().rolls(&l.cfg, now, b.Size(), newest, appended.Last) {
 		l.roll(now)
 	}
 	if b.HasProducer() {
@@ -67,9 +65,20 @@ func (l *Log) AppendFrom(origin Origin, now kafka.Millis, b *batch.Batch) (Appen
 			return before.appended(), nil
 		}
 	}
+	l.stamp(now, b)
 	b.Place(l.end, l.epochs.latest())
 	l.take(now, b)
 	return appended, nil
+}
+
+// stamp makes the timestamps of b what message.timestamp.type says.
+func (l *Log) stamp(now kafka.Millis, b *batch.Batch) {
+	switch {
+	case l.cfg.TimestampType == batch.LogAppendTime:
+		b.StampLogAppendTime(now)
+	case b.TimestampType() == batch.LogAppendTime:
+		b.StampCreateTime()
+	}
 }
 
 // take puts a batch that has its place at the log end.

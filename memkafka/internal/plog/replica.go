@@ -19,7 +19,7 @@ func (l *Log) AppendReplica(now kafka.Millis, b *batch.Batch) error {
 	if b.LeaderEpoch() > l.epochs.latest() {
 		l.epochs = l.epochs.begin(b.LeaderEpoch(), b.BaseOffset())
 	}
-	if l.active().rolls(&l.cfg, b, now, b.LastOffset()) {
+	if l.active().rolls(&l.cfg, now, b.Size(), b.MaxTimestamp(), b.LastOffset()) {
 		l.roll(now)
 	}
 	l.take(now, b)

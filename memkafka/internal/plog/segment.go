@@ -70,21 +70,21 @@ func (s *segment) largestTimestamp() kafka.Millis {
 	return s.lastModified
 }
 
-// rolls reports whether b has to begin a new segment (segment.bytes, segment.ms, and offsets that would not fit
-// into 31 bits).
-func (s *segment) rolls(cfg *Config, b *batch.Batch, now kafka.Millis, last kafka.Offset) bool {
+// rolls reports whether a batch of size bytes, up to offset last and with newest as its largest timestamp, has to begin a
+// new segment (segment.bytes, segment.ms, and offsets that would not fit into 31 bits).
+func (s *segment) rolls(cfg *Config, now kafka.Millis, size int, newest kafka.Millis, last kafka.Offset) bool {
 	if len(s.batches) == 0 {
 		return false
 	}
-	return s.bytes+int64(b.Size()) > cfg.SegmentBytes ||
-		s.waitedMs(now, b.MaxTimestamp()) > cfg.rollAfterMs()-s.jitterMs ||
+	return s.bytes+int64(size) > cfg.SegmentBytes ||
+		s.waitedMs(now, newest) > cfg.rollAfterMs()-s.jitterMs ||
 		last-s.base > math.MaxInt32
 }
 
 // waitedMs is the age of the segment in the records' own time, or in the broker's if they carry none.
-func (s *segment) waitedMs(now, ts kafka.Millis) int64 {
+func (s *segment) waitedMs(now, newest kafka.Millis) int64 {
 	if s.firstTimestamp >= 0 {
-		return int64(ts - s.firstTimestamp)
+		return int64(newest - s.firstTimestamp)
 	}
 	return int64(now - s.created)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
 )
 
-// TestTranscripts runs the histories in testdata. Their commands:
+// TestTranscripts runs the histories in testdata/histories. Their commands:
 //
 //	log [compact] [delete] [setting=value …]       a new log at time 0
 //	append [ts=ms] [pid= epoch= seq=] [txn]        one batch: key=value, key (a tombstone), -=value (a null key)
@@ -23,7 +23,7 @@ import (
 //	roll, clean, retain, delete-records before=, expire, truncate to=
 //	read [from=] [committed], batches, segments, offsets, dirtiness, aborted, time ts=
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/histories", func(t *testing.T, path string) {
 		var h history
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			return strings.TrimSpace(h.run(t, d)) + "\n"
