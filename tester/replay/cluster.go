@@ -118,6 +118,7 @@ func (c *cluster) settings(t *topic) map[string]string {
 	}
 	if c.simulated() {
 		s["message.timestamp.after.max.ms"] = "9223372036854775807" // a bubble's clock is behind every recording
+		s["segment.bytes"] = "1048576"                              // as whole segments are forgotten, see trim
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -41,33 +42,49 @@ func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbos
 	if verbose {
 		g.log = logger.Default()
 	}
+	members, err := g.makeMembers(instances)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, g.stop = context.WithCancelCause(ctx)
-	var processors []*goka.Processor
-	for _, group := range p.groups {
-		g.positions[group] = positions{}
-		for _, t := range group.inputs {
-			g.positions[group][t.name] = make([]atomic.Int64, c.partitions)
-		}
-		for i := range instances {
-			processor, err := goka.NewProcessor(c.brokers, group.graph, g.options(group, i)...)
-			if err != nil {
-				g.end()
-				return nil, nil, fmt.Errorf("making a processor of group %s: %w", group.name, err)
-			}
-			processors = append(processors, processor)
-			g.running.Go(func() { g.run(ctx, processor, group.name, i) })
-		}
+	for _, m := range members {
+		g.running.Go(func() { g.run(ctx, m) })
 	}
 	starting, cancel := context.WithTimeoutCause(ctx, startupBound, fmt.Errorf("the processors were not ready within %v", startupBound))
 	defer cancel()
-	for _, p := range processors {
-		if err := p.WaitForReadyContext(starting); err != nil {
+	for _, m := range members {
+		if err := m.processor.WaitForReadyContext(starting); err != nil {
 			err = g.cause(starting, err)
-			g.end()
+			_ = g.end() // its error is the cause already
 			return nil, nil, err
 		}
 	}
 	return g, ctx, nil
+}
+
+// member is one instance of a group.
+type member struct {
+	group     *group
+	instance  int
+	processor *goka.Processor
+}
+
+func (g *groups) makeMembers(instances int) ([]member, error) {
+	var members []member
+	for _, group := range g.plan.groups {
+		g.positions[group] = positions{}
+		for _, t := range group.inputs {
+			g.positions[group][t.name] = make([]atomic.Int64, g.cluster.partitions)
+		}
+		for i := range instances {
+			p, err := goka.NewProcessor(g.cluster.brokers, group.graph, g.options(group, i)...)
+			if err != nil {
+				return nil, fmt.Errorf("making a processor of group %s: %w", group.name, err)
+			}
+			members = append(members, member{group, i, p})
+		}
+	}
+	return members, nil
 }
 
 // options returns what a processor needs to be part of the run, whatever the user's global configuration says: tables
@@ -91,15 +108,15 @@ func (g *groups) options(group *group, instance int) []goka.ProcessorOption {
 	}
 }
 
-func (g *groups) run(ctx context.Context, p *goka.Processor, name string, instance int) {
-	err := p.Run(ctx)
+func (g *groups) run(ctx context.Context, m member) {
+	err := m.processor.Run(ctx)
 	if err == nil && ctx.Err() != nil {
 		return
 	}
 	if err == nil {
-		err = fmt.Errorf("it ended by itself")
+		err = errors.New("it ended by itself")
 	}
-	g.fail(fmt.Errorf("group %s, instance %d: %w", name, instance, err))
+	g.fail(fmt.Errorf("group %s, instance %d: %w", m.group.name, m.instance, err))
 }
 
 func (g *groups) fail(err error) {

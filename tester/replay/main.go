@@ -94,34 +94,56 @@ func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, gra
 // simulatedName is the name of the simulated cluster, as in mem://NAME.
 const simulatedName = "gokasim-replay"
 
-// simulate replays on a simulated cluster in a bubble, where time is virtual. The cluster begins in the bubble, as its
-// timers belong there.
-func (r *run) simulate(t *testing.T) (result *replaywire.Result, err error) {
-	done := false
-	defer func() {
-		if p := recover(); p != nil && !done {
-			err = fmt.Errorf("the simulation broke down: %v", p)
-		} else if p != nil {
-			r.tell(replaywire.Event{Note: "goroutines that the package started were still running at the end"})
-		}
+// simulate replays on a simulated cluster in a bubble, where time is virtual.
+func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
+	var (
+		result *replaywire.Result
+		err    = errors.New("the simulation ended early")
+		done   = make(chan struct{}) // closed when result and err are there
+		end    = make(chan any, 1)   // takes what the bubble panicked with, nil for nothing
+	)
+	go func() {
+		defer func() { end <- recover() }()
+		synctest.Test(t, func(*testing.T) {
+			r.inBubble(func(res *replaywire.Result, e error) { result, err = res, e; close(done) })
+		})
 	}()
-	synctest.Test(t, func(*testing.T) {
-		cluster := memkafka.New(memkafka.WithAutoCreateTopics(false))
-		release, e := memkafka.SetNamed(simulatedName, cluster)
-		if e != nil {
-			err = e
-			return
+	const farewell = 5 * time.Second
+	select {
+	case <-done:
+		select {
+		case left := <-end:
+			if left == nil {
+				return result, err
+			}
+		case <-time.After(farewell):
 		}
-		defer release()
-		ctx, cancel := context.WithCancel(context.Background()) // its channel belongs to the bubble
-		defer cancel()
-		result, err = r.replay(ctx, []string{"mem://" + simulatedName}, synctest.Wait)
-		cluster.Close()
-		done = true
-		const farewell = 2 * time.Minute // for timers of libraries that end by themselves
-		time.Sleep(farewell)
-	})
-	return result, err
+		r.tell(replaywire.Event{Note: "goroutines that the package started were still running at the end"})
+		return result, err
+	case broken := <-end:
+		if broken != nil {
+			err = fmt.Errorf("the simulation broke down: %v", broken)
+		}
+		return nil, err
+	}
+}
+
+// inBubble replays on a cluster that begins in the bubble, as its timers belong there, and hands over what came of it.
+func (r *run) inBubble(hand func(*replaywire.Result, error)) {
+	cluster := memkafka.New(memkafka.WithAutoCreateTopics(false))
+	release, err := memkafka.SetNamed(simulatedName, cluster)
+	if err != nil {
+		hand(nil, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // its channel belongs to the bubble
+	result, err := r.replay(ctx, []string{"mem://" + simulatedName}, synctest.Wait)
+	cancel()
+	release()
+	cluster.Close()
+	hand(result, err)
+	const farewell = 2 * time.Minute // for timers of libraries that end by themselves
+	time.Sleep(farewell)
 }
 
 const (

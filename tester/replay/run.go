@@ -70,7 +70,10 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	}
 	r.running.Store(g)
 	result, err = r.feedAndCollect(ctx, cur, f, g, outputs)
-	return result, errors.Join(g.end(), err)
+	if ended := g.end(); err == nil {
+		err = ended
+	}
+	return result, err
 }
 
 // feedAndCollect feeds the rest of the input to running groups, and reads what came of it.

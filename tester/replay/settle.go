@@ -164,10 +164,14 @@ func (g *groups) commits() (state [][]int64, behind *lag, err error) {
 	return state, behind, nil
 }
 
+// retentionCheck is how often a broker looks for segments that it may forget (log.retention.check.interval.ms).
+const retentionCheck = 5 * time.Minute
+
 // trim takes away what all groups have committed, from the inputs of a simulated cluster, so that its memory does not
-// grow with the input. Others who read the topic have to be as far as kept says.
+// grow with the input. Others who read the topic have to be as far as kept says. The virtual time that it lets pass is
+// enough for groups to commit, and for the cluster to forget.
 func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) int64) error {
-	time.Sleep(g.cluster.config.Consumer.Offsets.AutoCommit.Interval + simulatedTick)
+	time.Sleep(retentionCheck + simulatedTick)
 	g.cluster.idle()
 	if ctx.Err() != nil {
 		return g.cause(ctx, nil)

@@ -1,0 +1,377 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// text is the codec of nearly everything here.
+var text = new(codec.String)
+
+func graph(group goka.Group, edges ...goka.Edge) Graph {
+	return Graph{Name: "G", New: func() *goka.GroupGraph { return goka.DefineGroup(group, edges...) }}
+}
+
+// counts counts messages by key.
+func counts() Graph {
+	return graph("counts", goka.Persist(new(codec.Int64)), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		n, _ := ctx.Value().(int64)
+		ctx.SetValue(n + 1)
+	}))
+}
+
+// dumpOf writes records as a dump.
+func dumpOf(records ...dump.Record) string {
+	var b bytes.Buffer
+	w := dump.NewWriter(&b)
+	for i := range records {
+		if err := errors.Join(w.Write(&records[i]), w.Flush()); err != nil {
+			panic(err)
+		}
+	}
+	return b.String()
+}
+
+// word is a message in words.
+func word(key string, at int) dump.Record { return message("words", key, "x", at) }
+
+// message is a record at a time in milliseconds; -1 is none.
+func message(topic, key, value string, at int) dump.Record {
+	return dump.Record{Topic: topic, Partition: dump.NoPartition, Offset: kafka.NoOffset, Timestamp: kafka.Millis(at), Key: []byte(key), Value: []byte(value)}
+}
+
+func TestTablesDoNotDependOnPartitionsAndInstances(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var records []dump.Record
+	plain := map[string]int{}
+	for at := range 3 * underWay / 2 {
+		key := fmt.Sprintf("k%03d", random.IntN(500))
+		records = append(records, word(key, at))
+		plain[key]++
+	}
+	var want bytes.Buffer
+	for i := range 500 {
+		key := fmt.Sprintf("k%03d", i)
+		if n := plain[key]; n > 0 {
+			fmt.Fprintf(&want, "{\"key\":%q,\"payload\":\"%d\"}\n", key, n)
+		}
+	}
+	half := len(records) / 2
+	for _, shape := range [][2]int{{1, 1}, {4, 1}, {7, 3}} {
+		t.Run(fmt.Sprint(shape), func(t *testing.T) {
+			o := setup{graphs: []Graph{counts()}, dumps: []string{dumpOf(records[:half]...), dumpOf(records[half:]...)}, partitions: shape[0], instances: shape[1]}.run(t)
+			if diff := cmp.Diff(want.String(), o.file(t, "counts-table.jsonl")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			wantResult := &replaywire.Result{
+				Inputs: []replaywire.Topic{{Name: "words", Count: int64(len(records))}},
+				Tables: []replaywire.Topic{{Name: "counts-table", Count: int64(len(plain)), File: "counts-table.jsonl"}},
+				Nanos:  o.Nanos,
+			}
+			if diff := cmp.Diff(wantResult, o.Result); diff != "" || o.Nanos == 0 {
+				t.Errorf("result (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMessagesSeeExactlyTheRowsThatAreOlder(t *testing.T) {
+	prices := graph("prices",
+		goka.Input("sales", text, func(ctx goka.Context, _ any) {
+			ctx.Emit("receipts", ctx.Key(), fmt.Sprintf("%v %v", ctx.Join("prices"), ctx.Lookup("rates", "EUR")))
+		}),
+		goka.Join("prices", text), goka.Lookup("rates", text), goka.Output("receipts", text))
+	random := rand.New(rand.NewPCG(3, 4))
+	keys := []string{"a", "b", "c", "d", "e"}
+	price, rate := map[string]any{}, any(nil)
+	var sales, rows []dump.Record
+	want := map[string][]string{}
+	for _, key := range keys[:3] { // these were there before anything happened
+		rows = append(rows, message("prices", key, key+"0", -1))
+		price[key] = key + "0"
+	}
+	for at := range 600 {
+		switch key := keys[random.IntN(len(keys))]; random.IntN(4) {
+		case 0:
+			price[key] = fmt.Sprint(key, at)
+			rows = append(rows, message("prices", key, price[key].(string), at))
+		case 1:
+			rate = fmt.Sprint("r", at)
+			rows = append(rows, message("rates", "EUR", rate.(string), at))
+		default:
+			sales = append(sales, message("sales", key, "x", at))
+			want[key] = append(want[key], fmt.Sprintf("%v %v", price[key], rate))
+		}
+	}
+	o := setup{graphs: []Graph{prices}, dumps: []string{dumpOf(sales...), dumpOf(rows...)}, partitions: 3, instances: 2}.run(t)
+	got := map[string][]string{}
+	for _, rec := range o.records(t, "receipts.jsonl") {
+		got[string(rec.Key)] = append(got[string(rec.Key)], string(rec.Value))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("receipts by key (-want +got):\n%s", diff)
+	}
+}
+
+// records reads a dump that the replay left.
+func (o outcome) records(t *testing.T, name string) []dump.Record {
+	t.Helper()
+	r, err := dump.NewReader(name, strings.NewReader(o.file(t, name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []dump.Record
+	for {
+		var rec dump.Record
+		if err := r.Next(&rec); err != nil {
+			return records
+		}
+		rec.Key, rec.Value = bytes.Clone(rec.Key), bytes.Clone(rec.Value)
+		records = append(records, rec)
+	}
+}
+
+func TestRecordsArriveAsTheyWereRecorded(t *testing.T) {
+	echo := graph("echo",
+		goka.Input("in", new(codec.Bytes), func(ctx goka.Context, msg any) {
+			ctx.Emit("out", "all", fmt.Sprintf("%d %q %q %d %v", ctx.Partition(), ctx.Key(), msg, ctx.Timestamp().UnixMilli(), ctx.Headers()))
+		}),
+		goka.Output("out", text))
+	records := []dump.Record{
+		{Topic: "in", Partition: 7, Offset: 3, Timestamp: 5, Value: []byte("null key, recorded partition")},
+		{Topic: "in", Partition: -1, Offset: -1, Timestamp: 6, Value: []byte("null key, no partition")},
+		{Topic: "in", Partition: -1, Offset: -1, Timestamp: 7, Value: []byte("null key, no partition")},
+		{Topic: "in", Partition: 1, Offset: 4, Timestamp: 8, Key: []byte("\xff\x00"), Value: []byte("\xfe")},
+		{Topic: "in", Partition: 1, Offset: 4, Timestamp: 9, Key: []byte(""), Value: []byte(""), Headers: []kafka.Header{{Key: "h", Value: []byte("v")}}},
+		{Topic: "in", Partition: 1, Offset: 5, Timestamp: 10, Key: []byte("tombstone")}, // which goka ignores unless told otherwise
+	}
+	o := setup{graphs: []Graph{echo}, dumps: []string{dumpOf(records...)}, partitions: 4}.run(t)
+	var got []string
+	for _, rec := range o.records(t, "out.jsonl") {
+		got = append(got, string(rec.Value))
+	}
+	slices.Sort(got)
+	want := []string{
+		`0 "" "null key, no partition" 6 map[]`,
+		`1 "" "null key, no partition" 7 map[]`,
+		`2 "\xff\x00" "\xfe" 8 map[]`,
+		`3 "" "" 9 map[h:[118]]`,
+		`3 "" "null key, recorded partition" 5 map[]`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestGroupsFollowEachOther(t *testing.T) {
+	first := graph("first", goka.Input("words", text, func(ctx goka.Context, _ any) {
+		ctx.Emit("initials", ctx.Key()[:1], ctx.Key())
+	}), goka.Output("initials", text))
+	second := graph("second", goka.Persist(text), goka.Input("initials", text, func(ctx goka.Context, msg any) {
+		if old, _ := ctx.Value().(string); msg.(string) > old {
+			ctx.SetValue(msg)
+		}
+	}))
+	third := graph("third", goka.Lookup("second-table", text), goka.Input("questions", text, func(ctx goka.Context, msg any) {
+		ctx.Emit("answers", ctx.Key(), fmt.Sprint(ctx.Lookup("second-table", msg.(string))))
+	}), goka.Output("answers", text))
+	o := setup{graphs: []Graph{third, second, first}, partitions: 3, instances: 2, dumps: []string{dumpOf(
+		message("second-table", "p", "plum", -1),
+		word("apple", 1), word("avocado", 2), word("banana", 3), word("pear", 4),
+		message("questions", "q", "b", 5),
+	)}}.run(t)
+	const want = `{"key":"a","payload":"avocado"}
+{"key":"b","payload":"banana"}
+{"key":"p","payload":"plum"}
+`
+	if diff := cmp.Diff(want, o.file(t, "second-table.jsonl")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := len(o.records(t, "initials.jsonl")); got != 4 {
+		t.Errorf("%d initials, want 4", got)
+	}
+	if got := len(o.records(t, "answers.jsonl")); got != 1 {
+		t.Errorf("%d answers, want 1", got)
+	}
+}
+
+func TestHandledInputIsForgotten(t *testing.T) {
+	var records []dump.Record
+	for at := range trimEvery + 2*underWay {
+		records = append(records, word("k", at))
+	}
+	var start kafka.Offset
+	last := graph("last", goka.Input("words", text, func(ctx goka.Context, _ any) {
+		if int(ctx.Offset()) == len(records)-1 {
+			start, _, _ = memkafka.Named(simulatedName).Offsets("words", 0)
+		}
+	}))
+	o := setup{graphs: []Graph{last}, dumps: []string{dumpOf(records...)}}.run(t)
+	if o.failure != "" || start < trimEvery-underWay {
+		t.Errorf("the log starts at offset %d, want %d or more; %s", start, trimEvery-underWay, o.failure)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	tombstone := message("prices", "a", "", 1)
+	tombstone.Key = nil
+	ok := graph("ok", goka.Input("words", new(codec.Int64), func(goka.Context, any) {}), goka.Persist(text), goka.Lookup("prices", text),
+		goka.Output("out", text), goka.Loop(text, func(goka.Context, any) {}))
+	for name, tc := range map[string]struct {
+		graphs []Graph
+		dumps  []string
+		want   string
+	}{
+		"unknown topic": {[]Graph{ok}, []string{dumpOf(message("wrods", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: no group of this run (ok) reads "wrods"; they read prices, words`},
+		"no topic": {[]Graph{ok}, []string{`{"key":"a"}`},
+			`0.jsonl:1: unknown topic: the record names no topic; record it by kcat -J`},
+		"an output that nobody reads": {[]Graph{ok}, []string{dumpOf(message("out", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "out" is written by group ok itself; leave it out of the input`},
+		"a loop": {[]Graph{ok}, []string{dumpOf(message("ok-loop", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "ok-loop" is written by group ok itself; leave it out of the input`},
+		"the log of a table": {[]Graph{ok}, []string{dumpOf(message("ok-table", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "ok-table" is written by group ok itself; leave it out of the input`},
+		"a row without a key": {[]Graph{ok}, []string{dumpOf(tombstone)}, `0.jsonl:1: the cluster refuses the record for prices/0: `},
+		"a value that the codec refuses": {[]Graph{ok}, []string{dumpOf(message("words", "a", "one", 1))},
+			`group ok, instance 0: `},
+		"a graph without inputs": {[]Graph{graph("none")}, nil, `G returned a graph of group none that is wrong: `},
+		"no graph":               {[]Graph{{Name: "Nil", New: func() *goka.GroupGraph { return nil }}}, nil, `Nil returned no graph`},
+		"a group without a name": {[]Graph{graph("")}, nil, `G returned a graph of a group without a name`},
+		"two graphs of one group": {[]Graph{counts(), counts()}, nil,
+			`G makes a graph of group counts, and so does another function; choose one by --graph`},
+		"a graph that panics": {[]Graph{{Name: "P", New: func() *goka.GroupGraph { panic("no") }}}, nil, `P panicked: no`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup{graphs: tc.graphs, dumps: tc.dumps}.run(t)
+			if !strings.HasPrefix(o.failure, tc.want) || o.Result != nil {
+				t.Errorf("failure %q\nwant %q", o.failure, tc.want)
+			}
+		})
+	}
+}
+
+func TestMalformedLinesAreToldAndTheRestCounts(t *testing.T) {
+	lines := dumpOf(word("a", 1)) + "broken\n% note\n" + dumpOf(word("a", 3), word("a", 2)) + strings.Repeat("x\n", maxBadLines+5)
+	o := setup{graphs: []Graph{counts()}, dumps: []string{lines}}.run(t)
+	if diff := cmp.Diff("{\"key\":\"a\",\"payload\":\"3\"}\n", o.file(t, "counts-table.jsonl")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if o.BadLines != maxBadLines+6 || o.Skipped != 1 || o.Late != 1 {
+		t.Errorf("%d bad lines, %d skipped, %d late", o.BadLines, o.Skipped, o.Late)
+	}
+	if len(o.badLines) != maxBadLines || o.badLines[0] != `0.jsonl:2:1: found "broken": a record begins with {` {
+		t.Errorf("%d lines told, first %q", len(o.badLines), o.badLines[0])
+	}
+}
+
+func TestAFullDiskIsAnError(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	dir := t.TempDir()
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "counts-table.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	o := setup{graphs: []Graph{counts()}, dumps: []string{dumpOf(word("a", 1))}, dir: dir}.run(t)
+	if !strings.HasPrefix(o.failure, "writing table counts-table: ") || !strings.Contains(o.failure, "no space left on device") {
+		t.Errorf("failure %q", o.failure)
+	}
+}
+
+func TestARunThatStandsStillNamesWhatIsMissing(t *testing.T) {
+	never := graph("never", goka.Input("words", text, func(ctx goka.Context, _ any) { ctx.DeferCommit() }))
+	o := setup{graphs: []Graph{never}, dumps: []string{dumpOf(word("a", 1), word("b", 2))}}.run(t)
+	if want := "the run stands still for 1h0m0s: group never has done 0 of 2 records of words/0"; !strings.HasPrefix(o.failure, want) {
+		t.Errorf("failure %q\nwant %q", o.failure, want)
+	}
+}
+
+func TestCallbacksMaySleep(t *testing.T) {
+	slow := graph("slow", goka.Persist(new(codec.Int64)), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		begin := time.Now()
+		time.Sleep(10 * time.Minute)
+		ctx.SetValue(int64(time.Since(begin).Minutes()))
+	}))
+	o := setup{graphs: []Graph{slow}, dumps: []string{dumpOf(word("a", 1), word("b", 2))}}.run(t)
+	if diff := cmp.Diff("{\"key\":\"a\",\"payload\":\"10\"}\n{\"key\":\"b\",\"payload\":\"10\"}\n", o.file(t, "slow-table.jsonl")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAnInterruptedRunHasNoResult(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stops := graph("stops", goka.Input("words", text, func(goka.Context, any) { cancel() }))
+	var records []dump.Record
+	for at := range 4 * underWay {
+		records = append(records, word("k", at))
+	}
+	o := setup{graphs: []Graph{stops}, dumps: []string{dumpOf(records...)}, ctx: ctx}.run(t)
+	if o.failure != "interrupted" || o.Result != nil {
+		t.Errorf("failure %q, result %v", o.failure, o.Result)
+	}
+}
+
+func TestGoroutinesOfThePackageThatStayAreNoFailure(t *testing.T) {
+	leaky := graph("leaky", goka.Persist(text), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		go leak(make(chan int))
+		ctx.SetValue("x")
+	}))
+	o := setup{graphs: []Graph{leaky}, dumps: []string{dumpOf(word("a", 1))}}.run(t)
+	if diff := cmp.Diff("{\"key\":\"a\",\"payload\":\"x\"}\n", o.file(t, "leaky-table.jsonl")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(o.notes) != 1 || !strings.Contains(o.notes[0], "still running") {
+		t.Errorf("notes %q", o.notes)
+	}
+}
+
+func leak(forever chan int) { <-forever }
+
+func BenchmarkReplay(b *testing.B) {
+	const records = 100_000
+	var dumped []dump.Record
+	for at := range records {
+		dumped = append(dumped, word(fmt.Sprintf("k%04d", at%5000), at))
+	}
+	name := filepath.Join(b.TempDir(), "words.jsonl")
+	if err := os.WriteFile(name, []byte(dumpOf(dumped...)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for _, partitions := range []int{1, 8} {
+		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				// A bubble needs a test, which a benchmark is not.
+				tests := []testing.InternalTest{{Name: "Replay", F: func(t *testing.T) {
+					settings := replaywire.Settings{Inputs: []string{name}, Partitions: partitions, Instances: 1, Dir: t.TempDir()}
+					if _, err := replay(t.Context(), t, settings, []Graph{counts()}, &reporter{to: new(bytes.Buffer), gone: func() {}}); err != nil {
+						t.Error(err)
+					}
+				}}}
+				if !testing.RunTests(func(string, string) (bool, error) { return true, nil }, tests) {
+					b.Fatal("the replay failed")
+				}
+			}
+			b.ReportMetric(float64(b.N)*records/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
