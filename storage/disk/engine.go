@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -64,7 +65,7 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 		tended:      make(chan struct{}),
 		closed:      make(chan struct{}),
 	}
-	if err := c.fs.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(c.fs, dir); err != nil {
 		return nil, e.explain("open", err)
 	}
 	if legacy(c.fs, dir) {
@@ -76,6 +77,9 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 		return nil, e.explain("lock", err)
 	}
 	e.unlock = lock.Close
+	if err := removeLogs(c.fs, dir); err != nil {
+		return nil, errors.Join(e.explain("open", err), lock.Close())
+	}
 	blocks, files := c.shared.acquire()
 	e.db, err = pebble.Open(dir, e.options(blocks, files))
 	if err == nil {
@@ -93,9 +97,45 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 	return e, nil
 }
 
+// makeDir makes dir and its parents where they are missing, so that they survive a loss of power: pebble syncs what is
+// in dir, but dir itself is an entry of its parent.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return syncDir(fs, parent)
+}
+
+// removeLogs removes pebble's write-ahead logs. Nothing is ever written to them, but pebble makes one at each start,
+// and at the next would flush what it found there, which is nothing, as often as it takes: for ever if
+// the disk is full.
+func removeLogs(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if filepath.Ext(name) == ".log" {
+			if err := fs.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (e *engine) options(blocks *pebble.Cache, files *pebble.FileCache) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 &guard{FS: e.config.fs, health: e.health},
+		FS:                 &guard{FS: e.config.fs, health: e.health, breakDown: e.breakDown},
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		DisableWAL:         true,
 		Cache:              blocks,
@@ -113,7 +153,7 @@ func (e *engine) options(blocks *pebble.Cache, files *pebble.FileCache) *pebble.
 			FlushEnd:        e.flushEnded,
 			BackgroundError: e.backgroundFailed,
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				e.health.breakDown(e.explain("read", errors.Join(pebble.ErrCorruption, fmt.Errorf("%s: %w", info.Path, info.Details))))
+				e.breakDown(errors.Join(pebble.ErrCorruption, fmt.Errorf("%s: %w", info.Path, info.Details)))
 			},
 		},
 	}
@@ -153,6 +193,9 @@ func (e *engine) backgroundFailed(err error) {
 		e.health.breakDown(err)
 	}
 }
+
+// breakDown stops all work on the files.
+func (e *engine) breakDown(err error) { e.health.breakDown(e.explain("use", err)) }
 
 // tend does what must happen without a caller: it writes rows out when they have waited long enough, and starts
 // compactions.
@@ -304,5 +347,5 @@ func (l *logger) Fatalf(format string, args ...any) {
 			err = cause
 		}
 	}
-	l.engine.health.breakDown(l.engine.explain("write", err))
+	l.engine.breakDown(err)
 }

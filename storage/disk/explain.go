@@ -17,6 +17,7 @@ func (e *engine) explain(doing string, err error) error {
 	}
 	at := fmt.Sprintf("storage/disk: %s %s", doing, e.dir)
 	var path *fs.PathError
+	var system syscall.Errno
 	switch {
 	case doing == "lock" && !errors.As(err, &path):
 		return fmt.Errorf("%s: %w by another process or storage (%w); end it or choose another path", at, storage.ErrLocked, err)
@@ -24,7 +25,9 @@ func (e *engine) explain(doing string, err error) error {
 		return fmt.Errorf("%s: %w (%w); make room there or choose another path", at, storage.ErrFull, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: %w; let the user of this process write there or choose another path", at, err)
-	case pebble.IsCorruptionError(err), doing == "open" && errors.Is(err, fs.ErrNotExist):
+	case pebble.IsCorruptionError(err),
+		// What pebble says at its start is about the files' content, unless the system said it.
+		doing == "open" && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &system) && !errors.As(err, &path)):
 		return fmt.Errorf("%s: %w (%w); delete the folder and its rows are read again from Kafka's changelog", at, storage.ErrCorrupt, err)
 	}
 	return fmt.Errorf("%s: %w", at, err)

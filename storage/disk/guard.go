@@ -20,7 +20,8 @@ var errGivenUp = errors.New("storage/disk: closing")
 // the storage closes, and freezes the files when going on could damage them.
 type guard struct {
 	vfs.FS
-	health *health
+	health    *health
+	breakDown func(error)
 }
 
 func (g *guard) Unwrap() vfs.FS { return g.FS }
@@ -47,6 +48,13 @@ func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 	if err := g.frozen(); err != nil {
 		return nil, err
 	}
+	// The marker says which manifest counts. Nothing else makes sure that the manifest's own entry in the folder is
+	// on disk before the marker's.
+	if strings.HasPrefix(filepath.Base(name), "marker.manifest.") {
+		if err := syncDir(g.FS, filepath.Dir(name)); err != nil {
+			return nil, err
+		}
+	}
 	f, err := g.FS.Create(name, category)
 	if err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 // admitTable lets a new table file be written at once, or, when the last flush failed, a while later.
 func (g *guard) admitTable() error {
 	now := g.health.now()
-	if now.failure != nil && !now.closing && !now.broken {
+	if now.failure != nil && !now.closing {
 		retry := time.NewTimer(retryFlush)
 		defer retry.Stop()
 		select {
@@ -69,6 +77,35 @@ func (g *guard) admitTable() error {
 		return errGivenUp
 	}
 	return nil
+}
+
+// OpenDir returns a folder whose failure to sync breaks the table down, and not the process, as pebble would have it.
+func (g *guard) OpenDir(name string) (vfs.File, error) {
+	f, err := g.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &guardedDir{File: f, guard: g}, nil
+}
+
+type guardedDir struct {
+	vfs.File
+	guard *guard
+}
+
+func (d *guardedDir) Sync() error {
+	if err := d.File.Sync(); err != nil {
+		d.guard.breakDown(err)
+	}
+	return nil
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func (g *guard) Remove(name string) error {
