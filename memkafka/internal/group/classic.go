@@ -33,3 +33,7 @@ const (
 	timerOffsets = "offsets"
 	timerSession = "session/"
 )
+
+func (c *classic) current() State { return c.state }
+
+func (c *classic) vacant() bool { return len(c.members.list) == 0 && len(c.pending) == 0 }

@@ -32,6 +32,56 @@ func (w *writer) bytes(v []byte) {
 	w.b = append(w.b, v...)
 }
 
+// The flexible versions write lengths as unsigned varints of n+1, with 0 for null, and end each structure with tagged
+// fields (KIP-482).
+
+func (w *writer) uvarint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
+func (w *writer) int8(v int8)      { w.b = append(w.b, byte(v)) }
+func (w *writer) id(v TopicID)     { w.b = append(w.b, v[:]...) }
+func (w *writer) compactLen(n int) { w.uvarint(uint64(n) + 1) }
+
+func (w *writer) compact(v string) {
+	w.compactLen(len(v))
+	w.b = append(w.b, v...)
+}
+
+// compactNullable writes the empty string as null.
+func (w *writer) compactNullable(v string) {
+	if v == "" {
+		w.uvarint(0)
+		return
+	}
+	w.compact(v)
+}
+
+func (w *writer) compactStrings(list []string) {
+	w.compactLen(len(list))
+	for _, v := range list {
+		w.compact(v)
+	}
+}
+
+func (w *writer) compactBytes(v []byte) {
+	w.compactLen(len(v))
+	w.b = append(w.b, v...)
+}
+
+// tags writes tagged fields, which must come in the order of their numbers.
+func (w *writer) tags(fields ...tagged) {
+	w.uvarint(uint64(len(fields)))
+	for _, f := range fields {
+		w.uvarint(f.tag)
+		w.uvarint(uint64(len(f.value)))
+		w.b = append(w.b, f.value...)
+	}
+}
+
+// tagged is one tagged field.
+type tagged struct {
+	tag   uint64
+	value []byte
+}
+
 // errShort reports a value that ends too early.
 var errShort = errors.New("value ends too early")
 
@@ -104,3 +154,73 @@ func (r *reader) count() int {
 	}
 	return max(n, 0)
 }
+
+func (r *reader) int8() int8 {
+	if v := r.take(1); r.err == nil {
+		return int8(v[0])
+	}
+	return 0
+}
+
+func (r *reader) id() TopicID {
+	var id TopicID
+	copy(id[:], r.take(len(id)))
+	return id
+}
+
+func (r *reader) uvarint() uint64 {
+	if r.err != nil {
+		return 0
+	}
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.err = fmt.Errorf("%w: in the middle of a number", errShort)
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// compactLen reads a length, null as 0, and refuses one that the rest of the value cannot hold.
+func (r *reader) compactLen() int {
+	n := r.uvarint()
+	if n > uint64(len(r.b))+1 {
+		r.err = fmt.Errorf("%w: a length of %d in %d bytes", errShort, n-1, len(r.b))
+	}
+	if r.err != nil || n == 0 {
+		return 0
+	}
+	return int(n - 1)
+}
+
+func (r *reader) compact() string { return string(r.take(r.compactLen())) }
+
+func (r *reader) compactStrings() []string {
+	list := make([]string, r.compactLen())
+	for i := range list {
+		list[i] = r.compact()
+	}
+	return list
+}
+
+// tags hands out the tagged fields; those that read passes over are skipped.
+func (r *reader) tags(read func(tag uint64, value *reader)) {
+	for range r.uvarint() {
+		tag := r.uvarint()
+		n := r.uvarint()
+		if n > uint64(len(r.b)) {
+			r.err = fmt.Errorf("%w: a field of %d bytes in %d", errShort, n, len(r.b))
+		}
+		value := reader{b: r.take(int(n))}
+		if r.err != nil {
+			return
+		}
+		read(tag, &value)
+		if value.err != nil {
+			r.err = value.err
+			return
+		}
+	}
+}
+
+func noTags(uint64, *reader) {}

@@ -38,16 +38,14 @@ type CommitResult struct {
 func (Commit) command() {}
 
 func (g *Group) commit(cmd Commit) {
-	if err := g.classic.checkCommit(cmd.MemberID, cmd.InstanceID, cmd.Generation); err != kafka.None {
+	if err := g.half().checkCommit(cmd.MemberID, cmd.InstanceID, cmd.Generation, cmd.Offsets); err != kafka.None {
 		g.reply(cmd.Tag, commitRefused(cmd.Offsets, err))
 		return
 	}
-	if g.classic.state == Dead {
+	if g.State() == Dead {
 		g.classic.create()
 	}
-	if m, known := g.classic.members.byID[cmd.MemberID]; known {
-		g.classic.keepAlive(m)
-	}
+	g.half().committed(cmd.MemberID)
 	g.reply(cmd.Tag, g.storeOffsets(cmd.Offsets, nil))
 }
 
@@ -73,7 +71,12 @@ func (g *Group) storeOffsets(commits []OffsetCommit, txn *Transaction) CommitRes
 			g.expiryChanged = true
 		}
 	}
-	g.appendIn(txn, records)
+	if txn == nil {
+		g.append(records...)
+	} else {
+		g.flush()
+		g.appendIn(txn, records)
+	}
 	return response
 }
 
@@ -85,8 +88,8 @@ func commitRefused(asked []OffsetCommit, err kafka.ErrorCode) CommitResponse {
 	return r
 }
 
-// checkCommit says who may commit: members of this generation, and anybody while the group has no members.
-func (c *classic) checkCommit(memberID, instanceID string, generation int32) kafka.ErrorCode {
+// checkCommit lets members of this generation commit, and anybody while the group has no members.
+func (c *classic) checkCommit(memberID, instanceID string, generation int32, _ []OffsetCommit) kafka.ErrorCode {
 	if generation < 0 && memberID == "" && instanceID == "" && c.state != Empty && c.state != Dead {
 		return kafka.UnknownMemberID
 	}
@@ -97,6 +100,11 @@ func (c *classic) checkCommit(memberID, instanceID string, generation int32) kaf
 		return kafka.RebalanceInProgress
 	}
 	return kafka.None
+}
+
+// checkTxnCommit lets those through that name no member, as clients did before KIP-447.
+func (c *classic) checkTxnCommit(memberID, instanceID string, generation int32, _ []OffsetCommit) kafka.ErrorCode {
+	return c.checkCommitter(memberID, instanceID, generation)
 }
 
 // checkCommitter checks the member that a commit names, if it names one.
@@ -116,4 +124,10 @@ func (c *classic) checkCommitter(memberID, instanceID string, generation int32) 
 		return kafka.IllegalGeneration
 	}
 	return kafka.None
+}
+
+func (c *classic) committed(memberID string) {
+	if m, known := c.members.byID[memberID]; known {
+		c.keepAlive(m)
+	}
 }

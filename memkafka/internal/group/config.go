@@ -3,8 +3,12 @@ package group
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/assign"
 )
 
 // Config holds the broker settings that bear on groups. Start from [DefaultConfig]; a zero means no delay or no limit.
@@ -26,6 +30,40 @@ type Config struct {
 	OffsetsRetentionCheckInterval kafka.Millis
 	// OffsetMetadataMaxBytes is the longest metadata string of a committed offset (offset.metadata.max.bytes).
 	OffsetMetadataMaxBytes int
+
+	// ConsumerSessionTimeout is how long a member of a KIP-848 group may be silent (group.consumer.session.timeout.ms).
+	ConsumerSessionTimeout kafka.Millis
+	// ConsumerHeartbeatInterval is how often it is told to speak (group.consumer.heartbeat.interval.ms).
+	ConsumerHeartbeatInterval kafka.Millis
+	// ConsumerMaxSize is the largest number of its members (group.consumer.max.size).
+	ConsumerMaxSize int
+	// ConsumerAssignors is the assignors that members may ask for, the first one being the default
+	// (group.consumer.assignors). Those that [assign.Server] does not know are passed over.
+	ConsumerAssignors []string
+	// ConsumerRegexRefreshInterval is how often the topics that regular expressions stand for are looked up though no
+	// topic was created or deleted (group.consumer.regex.refresh.interval.ms).
+	ConsumerRegexRefreshInterval kafka.Millis
+	// Migration says whether groups change between the classic protocol and KIP-848 while they have members
+	// (group.consumer.migration.policy).
+	Migration MigrationPolicy
+}
+
+// MigrationPolicy is which way groups with members may go when a member of the other protocol comes or the last one of
+// their own goes.
+type MigrationPolicy string
+
+// The policies, under the names that the setting has. An empty one is disabled.
+const (
+	MigrationDisabled      MigrationPolicy = "disabled"
+	MigrationUpgrade       MigrationPolicy = "upgrade"   // from classic to KIP-848
+	MigrationDowngrade     MigrationPolicy = "downgrade" // from KIP-848 to classic
+	MigrationBidirectional MigrationPolicy = "bidirectional"
+)
+
+func (p MigrationPolicy) upgrades() bool { return p == MigrationUpgrade || p == MigrationBidirectional }
+
+func (p MigrationPolicy) downgrades() bool {
+	return p == MigrationDowngrade || p == MigrationBidirectional
 }
 
 // DefaultConfig is Kafka 4.3's settings.
@@ -38,6 +76,11 @@ func DefaultConfig() Config {
 		OffsetsRetention:              7 * 24 * 60 * 60 * 1000,
 		OffsetsRetentionCheckInterval: 600_000,
 		OffsetMetadataMaxBytes:        4096,
+		ConsumerSessionTimeout:        45_000,
+		ConsumerHeartbeatInterval:     5_000,
+		ConsumerAssignors:             []string{"uniform", "range"},
+		ConsumerRegexRefreshInterval:  600_000,
+		Migration:                     MigrationBidirectional,
 	}
 }
 
@@ -56,6 +99,10 @@ func (c Config) Validate() error {
 		{"offsets.retention.minutes", c.OffsetsRetention},
 		{"offsets.retention.check.interval.ms", c.OffsetsRetentionCheckInterval},
 		{"offset.metadata.max.bytes", kafka.Millis(c.OffsetMetadataMaxBytes)},
+		{"group.consumer.session.timeout.ms", c.ConsumerSessionTimeout},
+		{"group.consumer.heartbeat.interval.ms", c.ConsumerHeartbeatInterval},
+		{"group.consumer.max.size", kafka.Millis(c.ConsumerMaxSize)},
+		{"group.consumer.regex.refresh.interval.ms", c.ConsumerRegexRefreshInterval},
 	} {
 		if s.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is %d; give 0 or more", s.name, s.value))
@@ -64,6 +111,17 @@ func (c Config) Validate() error {
 	if c.MaxSessionTimeout > 0 && c.MinSessionTimeout > c.MaxSessionTimeout {
 		errs = append(errs, fmt.Errorf("group.min.session.timeout.ms %d is above group.max.session.timeout.ms %d; raise the latter",
 			c.MinSessionTimeout, c.MaxSessionTimeout))
+	}
+	for _, name := range c.ConsumerAssignors {
+		if assign.Server()[name] == nil {
+			errs = append(errs, fmt.Errorf("group.consumer.assignors has %q; there are %s", name,
+				strings.Join(slices.Sorted(maps.Keys(assign.Server())), ", ")))
+		}
+	}
+	switch c.Migration {
+	case "", MigrationDisabled, MigrationUpgrade, MigrationDowngrade, MigrationBidirectional:
+	default:
+		errs = append(errs, fmt.Errorf("group.consumer.migration.policy is %q; give disabled, upgrade, downgrade or bidirectional", c.Migration))
 	}
 	return errors.Join(errs...)
 }

@@ -21,12 +21,12 @@ func (g *Group) delete(cmd Delete) {
 		g.reply(cmd.Tag, DeleteResponse{Err: kafka.NonEmptyGroup})
 		return
 	}
-	var tombstones []kafka.Record
 	for _, tp := range g.offsets.held() {
 		g.offsets.remove(tp)
-		tombstones = append(tombstones, kafka.Record{Key: encodeOffsetKey(g.id, tp)})
+		g.append(kafka.Record{Key: encodeOffsetKey(g.id, tp)})
 	}
-	g.append(append(tombstones, g.classic.end())...)
+	g.half().end()
+	g.expiryChanged = true
 	g.reply(cmd.Tag, DeleteResponse{})
 }
 
@@ -46,27 +46,32 @@ type DeleteOffsetsResponse struct {
 func (DeleteOffsets) command() {}
 
 func (g *Group) deleteOffsets(cmd DeleteOffsets) {
-	switch state := g.State(); {
-	case state == Dead:
-		g.reply(cmd.Tag, DeleteOffsetsResponse{Err: kafka.GroupIDNotFound})
-		return
-	case state != Empty && g.classic.protocolType != protocolTypeConsumer:
-		g.reply(cmd.Tag, DeleteOffsetsResponse{Err: kafka.NonEmptyGroup})
+	if err := g.half().checkDeleteOffsets(); err != kafka.None {
+		g.reply(cmd.Tag, DeleteOffsetsResponse{Err: err})
 		return
 	}
 	response := DeleteOffsetsResponse{Partitions: make([]CommitResult, len(cmd.Partitions))}
-	var tombstones []kafka.Record
 	for i, tp := range cmd.Partitions {
 		response.Partitions[i].TP = tp
 		switch {
-		case g.classic.subscribedTo(tp.Topic):
+		case g.half().subscribedTo(tp.Topic):
 			response.Partitions[i].Err = kafka.GroupSubscribedToTopic
 		case g.offsets.has(tp):
 			g.offsets.remove(tp)
-			tombstones = append(tombstones, kafka.Record{Key: encodeOffsetKey(g.id, tp)})
+			g.append(kafka.Record{Key: encodeOffsetKey(g.id, tp)})
 		}
 	}
-	g.append(tombstones...)
 	g.expiryChanged = true
 	g.reply(cmd.Tag, response)
+}
+
+func (c *classic) checkDeleteOffsets() kafka.ErrorCode {
+	switch {
+	case c.state == Dead:
+		return kafka.GroupIDNotFound
+	case c.state != Empty && c.protocolType != protocolTypeConsumer:
+		return kafka.NonEmptyGroup
+	default:
+		return kafka.None
+	}
 }

@@ -6,23 +6,29 @@ import "github.com/gokasim/gokasim/internal/kafka"
 // member went, those of a group that never had members a while after their commit, and so do those of topics to which
 // no member of a stable group of consumers subscribes (KIP-211, KIP-496).
 func (g *Group) expiryOf(o committedOffset) (at kafka.Millis, may bool) {
-	c := &g.classic
-	since := o.at
+	since, idle := g.half().idleSince(o)
 	switch {
-	case c.state == Empty && c.protocolType != "":
-		since = c.since
-	case c.state == Empty:
-	case c.state == Stable && c.subscribed.known && !c.subscribedTo(o.TP.Topic):
-	default:
+	case !idle:
 		return 0, false
-	}
-	switch {
 	case o.expires >= 0:
 		return o.expires, true
 	case g.cfg.OffsetsRetention == 0:
 		return 0, false
 	default:
 		return since + g.cfg.OffsetsRetention, true
+	}
+}
+
+func (c *classic) idleSince(o committedOffset) (kafka.Millis, bool) {
+	switch {
+	case c.state == Empty && c.protocolType != "":
+		return c.since, true
+	case c.state == Empty:
+		return o.at, true
+	case c.state == Stable && c.subscribed.known && !c.subscribedTo(o.TP.Topic):
+		return o.at, true
+	default:
+		return 0, false
 	}
 }
 
@@ -69,21 +75,19 @@ func (g *Group) nextExpiry() (first kafka.Millis, may bool) {
 
 // removable reports whether the group holds nothing any more: no members, nobody about to join, no offsets.
 func (g *Group) removable() bool {
-	return g.classic.state == Empty && len(g.classic.pending) == 0 && g.offsets.empty()
+	return g.State() == Empty && g.half().vacant() && g.offsets.empty()
 }
 
 // expire drops the offsets that have expired, and the group itself once it holds nothing.
 func (g *Group) expire() {
-	var tombstones []kafka.Record
 	for _, tp := range g.offsets.partitions() {
 		if at, may := g.expiryOf(g.offsets.committed[tp]); may && at <= g.now && !g.offsets.unstable(tp) {
 			g.offsets.remove(tp)
-			tombstones = append(tombstones, kafka.Record{Key: encodeOffsetKey(g.id, tp)})
+			g.append(kafka.Record{Key: encodeOffsetKey(g.id, tp)})
 		}
 	}
 	if g.removable() {
-		tombstones = append(tombstones, g.classic.end())
+		g.half().end()
 	}
-	g.append(tombstones...)
 	g.expiryChanged = true
 }

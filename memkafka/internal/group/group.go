@@ -23,7 +23,8 @@ import (
 // change them afterwards.
 type Group struct {
 	core
-	classic classic
+	classic  classic
+	consumer consumer
 }
 
 // core is what both protocols of a group stand on: its name, the time of the step, the effects gathered so far,
@@ -33,9 +34,14 @@ type core struct {
 	cfg   Config
 	newID func(clientID string) string
 
-	now     kafka.Millis
-	effects []Effect
-	timers  map[string]kafka.Millis // the timers that are set, by key
+	now       kafka.Millis
+	effects   []Effect
+	unwritten []kafka.Record          // of this step: they are appended before the next reply
+	timers    map[string]kafka.Millis // the timers that are set, by key
+
+	topics        Topics
+	topicsVersion int // grows whenever topics is replaced
+	names         map[TopicID]string
 
 	offsets       offsets
 	expiryChanged bool // in this step: the timer for the next expiry has to be looked at
@@ -48,11 +54,12 @@ func New(id string, cfg Config, newID func(clientID string) string) *Group {
 	g := &Group{core: core{id: id, cfg: cfg, newID: newID, timers: map[string]kafka.Millis{}}}
 	g.offsets = newOffsets()
 	g.classic = classic{core: &g.core, state: Dead, members: newRoster()}
+	g.consumer = newConsumer(&g.core)
 	return g
 }
 
-// Command is one request to a group, or the word that a timer is due: a [Join], [Sync], [Heartbeat], [Leave],
-// [Commit], [FetchOffsets], [TxnCommit], [EndTxn], [DeleteOffsets], [Delete] or [Timer].
+// Command is one request to a group, or word from the cluster: a [Join], [Sync], [Heartbeat], [Leave],
+// [ConsumerHeartbeat], [Commit], [TxnCommit], [FetchOffsets], [DeleteOffsets], [Delete], [EndTxn], [Metadata] or [Timer].
 type Command interface{ command() }
 
 // Effect is something the caller of [Group.Step] has to carry out: a [Reply], [SetTimer], [StopTimer] or
@@ -110,13 +117,17 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 	g.now, g.effects = now, nil
 	switch c := cmd.(type) {
 	case Join:
-		g.classic.join(c)
+		g.join(c)
 	case Sync:
-		g.classic.sync(c)
+		g.sync(c)
 	case Heartbeat:
-		g.classic.heartbeat(c)
+		g.heartbeat(c)
 	case Leave:
-		g.classic.leave(c)
+		g.leave(c)
+	case ConsumerHeartbeat:
+		g.consumerHeartbeat(c)
+	case Metadata:
+		g.learn(c)
 	case Commit:
 		g.commit(c)
 	case FetchOffsets:
@@ -134,13 +145,19 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 	default:
 		return nil, fmt.Errorf("group %q: %w: %T is not one of this package's commands; pass a value, not a pointer", g.id, ErrCommand, cmd)
 	}
+	return g.finish(), nil
+}
+
+// finish closes a step: what is left to be written is written, and the timer for the next expiry looked at.
+func (g *Group) finish() []Effect {
+	g.flush()
 	if g.expiryChanged {
 		g.expiryChanged = false
 		g.armExpiry()
 	}
 	effects := g.effects
 	g.effects = nil
-	return effects, nil
+	return effects
 }
 
 func (g *Group) timer(cmd Timer) {
@@ -157,10 +174,15 @@ func (g *Group) timer(cmd Timer) {
 		g.expire()
 		return
 	}
+	if g.consumer.exists {
+		g.consumerTimer(cmd.Key)
+		return
+	}
 	g.classic.timer(cmd.Key)
 }
 
 func (c *core) reply(tag, response any) {
+	c.flush()
 	c.effects = append(c.effects, Reply{Tag: tag, Response: response})
 }
 
@@ -176,7 +198,14 @@ func (c *core) stopTimer(key string) {
 	}
 }
 
-func (c *core) append(records ...kafka.Record) { c.appendIn(nil, records) }
+// append leaves records to be appended before the next reply.
+func (c *core) append(records ...kafka.Record) { c.unwritten = append(c.unwritten, records...) }
+
+func (c *core) flush() {
+	records := c.unwritten
+	c.unwritten = nil
+	c.appendIn(nil, records)
+}
 
 func (c *core) appendIn(txn *Transaction, records []kafka.Record) {
 	if len(records) == 0 {
@@ -192,15 +221,34 @@ func (c *core) appendIn(txn *Transaction, records []kafka.Record) {
 func (g *Group) ID() string { return g.id }
 
 // State is where the group is in its round of joining, syncing and working; [Dead] when it does not exist.
-func (g *Group) State() State { return g.classic.state }
+func (g *Group) State() State { return g.half().current() }
 
-// Generation counts the rebalances of the group since it was created, from 0.
-func (g *Group) Generation() int32 { return g.classic.generation }
+// Type is the protocol that the group lives by: [Classic], or [Consumer] for a KIP-848 group. A dead group is classic.
+func (g *Group) Type() Type {
+	if g.consumer.exists {
+		return Consumer
+	}
+	return Classic
+}
+
+// Generation counts the rebalances of the group since it was created, from 0. In a KIP-848 group it is the group's
+// epoch.
+func (g *Group) Generation() int32 {
+	if g.consumer.exists {
+		return g.consumer.epoch
+	}
+	return g.classic.generation
+}
 
 // Protocol is the assignor that the members chose for this generation; empty while there is none.
-func (g *Group) Protocol() string { return g.classic.protocol }
+func (g *Group) Protocol() string {
+	if g.consumer.exists {
+		return g.consumer.assignorName()
+	}
+	return g.classic.protocol
+}
 
-// Leader is the id of the member that makes the assignment; empty while there is none.
+// Leader is the id of the member that makes the assignment; empty while there is none, and in a KIP-848 group.
 func (g *Group) Leader() string { return g.classic.leader }
 
 // Timers is the keys of the timers that are set, sorted.

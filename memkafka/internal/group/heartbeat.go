@@ -19,14 +19,20 @@ type HeartbeatResponse struct{ Err kafka.ErrorCode }
 
 func (Heartbeat) command() {}
 
-func (c *classic) heartbeat(cmd Heartbeat) {
-	c.reply(cmd.Tag, HeartbeatResponse{Err: c.beat(cmd)})
+func (g *Group) heartbeat(cmd Heartbeat) {
+	var err kafka.ErrorCode
+	switch {
+	case g.id == "":
+		err = kafka.InvalidGroupID
+	case g.consumer.exists:
+		err = g.consumer.beat(cmd)
+	default:
+		err = g.classic.beat(cmd)
+	}
+	g.reply(cmd.Tag, HeartbeatResponse{Err: err})
 }
 
 func (c *classic) beat(cmd Heartbeat) kafka.ErrorCode {
-	if c.id == "" {
-		return kafka.InvalidGroupID
-	}
 	if err := c.members.validate(cmd.MemberID, cmd.InstanceID); err != kafka.None {
 		return err
 	}

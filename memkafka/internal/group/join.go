@@ -49,15 +49,25 @@ type JoinedMember struct {
 	Metadata   []byte
 }
 
+func (g *Group) join(cmd Join) {
+	switch {
+	case g.id == "":
+		g.refuseJoin(cmd, kafka.InvalidGroupID)
+	case g.cfg.MinSessionTimeout > 0 && cmd.SessionTimeout < g.cfg.MinSessionTimeout,
+		g.cfg.MaxSessionTimeout > 0 && cmd.SessionTimeout > g.cfg.MaxSessionTimeout:
+		g.refuseJoin(cmd, kafka.InvalidSessionTimeout)
+	case g.consumer.exists && !g.consumer.vacant():
+		g.joinConsumer(cmd)
+	default:
+		if g.consumer.exists && cmd.MemberID == "" && g.classic.supportsProtocols(cmd.ProtocolType, cmd.Protocols) {
+			g.consumer.end() // an empty group takes any protocol
+		}
+		g.classic.join(cmd)
+	}
+}
+
 func (c *classic) join(cmd Join) {
 	switch {
-	case c.id == "":
-		c.refuseJoin(cmd, kafka.InvalidGroupID)
-		return
-	case c.cfg.MinSessionTimeout > 0 && cmd.SessionTimeout < c.cfg.MinSessionTimeout,
-		c.cfg.MaxSessionTimeout > 0 && cmd.SessionTimeout > c.cfg.MaxSessionTimeout:
-		c.refuseJoin(cmd, kafka.InvalidSessionTimeout)
-		return
 	case c.state == Dead && cmd.MemberID != "":
 		c.refuseJoin(cmd, kafka.UnknownMemberID)
 		return
@@ -87,7 +97,7 @@ func (c *classic) join(cmd Join) {
 	}
 }
 
-func (c *classic) refuseJoin(cmd Join, err kafka.ErrorCode) {
+func (c *core) refuseJoin(cmd Join, err kafka.ErrorCode) {
 	c.reply(cmd.Tag, JoinResponse{Err: err, Generation: -1, MemberID: cmd.MemberID})
 }
 
@@ -115,14 +125,14 @@ func (c *classic) create() {
 }
 
 // end takes the group out of being; only an empty one may go.
-func (c *classic) end() kafka.Record {
+func (c *classic) end() {
 	c.move(Dead)
+	c.append(kafka.Record{Key: encodeMetadataKey(c.id)})
 	c.generation, c.protocolType, c.protocol, c.leader = 0, "", "", ""
 	c.subscribed = subscription{}
 	for _, id := range slices.Sorted(maps.Keys(c.pending)) {
 		c.forget(id)
 	}
-	return kafka.Record{Key: encodeMetadataKey(c.id)}
 }
 
 // forget takes back a member id that was given out and not used.

@@ -32,15 +32,20 @@ type LeftMember struct {
 
 func (Leave) command() {}
 
-func (c *classic) leave(cmd Leave) {
+func (g *Group) leave(cmd Leave) {
 	switch {
-	case c.id == "":
-		c.reply(cmd.Tag, LeaveResponse{Err: kafka.InvalidGroupID})
-		return
-	case c.state == Dead:
-		c.reply(cmd.Tag, LeaveResponse{Err: kafka.UnknownMemberID})
-		return
+	case g.id == "":
+		g.reply(cmd.Tag, LeaveResponse{Err: kafka.InvalidGroupID})
+	case g.State() == Dead:
+		g.reply(cmd.Tag, LeaveResponse{Err: kafka.UnknownMemberID})
+	case g.consumer.exists:
+		g.leaveConsumer(cmd)
+	default:
+		g.classic.leave(cmd)
 	}
+}
+
+func (c *classic) leave(cmd Leave) {
 	response := LeaveResponse{Members: make([]LeftMember, len(cmd.Members))}
 	left := false
 	for i, l := range cmd.Members {

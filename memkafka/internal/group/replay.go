@@ -32,7 +32,7 @@ var ErrRecord = errors.New("malformed record of __consumer_offsets")
 func IDOf(r kafka.Record) (id string, ok bool, err error) {
 	k := reader{b: r.Key}
 	switch kind := k.int16(); kind {
-	case 0, keyOffset, keyMetadata:
+	case 0, keyOffset, keyMetadata, keyEpoch, keyMember, keyTargetEpoch, keyTarget, keyProgress, keyRegex:
 		id = k.string()
 	default:
 		return "", false, nil
@@ -64,12 +64,13 @@ func Replay(id string, cfg Config, newID func(clientID string) string, now kafka
 			}
 		}
 	}
+	if g.consumer.exists {
+		g.classic.state = Dead // offsets from before the group was one of KIP-848 made it look like a classic one
+	}
 	g.classic.resume()
-	g.armExpiry()
-	g.expiryChanged = false
-	effects := g.effects
-	g.effects = nil
-	return g, effects, nil
+	g.consumer.resume()
+	g.expiryChanged = true
+	return g, g.finish(), nil
 }
 
 func (g *Group) replay(r kafka.Record, txn *Transaction) error {
@@ -81,6 +82,8 @@ func (g *Group) replay(r kafka.Record, txn *Transaction) error {
 	switch kind := k.int16(); kind {
 	case keyMetadata:
 		return g.classic.replayMetadata(r.Value)
+	case keyEpoch, keyMember, keyTargetEpoch, keyTarget, keyProgress, keyRegex:
+		return g.consumer.replay(r)
 	default:
 		k.string()
 		tp := kafka.TopicPartition{Topic: k.string(), Partition: k.int32()}
@@ -102,7 +105,7 @@ func (g *Group) replayOffset(tp kafka.TopicPartition, value []byte, txn *Transac
 	}
 	o.TP = tp
 	// A coordinator that never saw a record of the group itself knows from its offsets that it exists.
-	if g.classic.state == Dead {
+	if g.State() == Dead {
 		g.classic.state = Empty
 	}
 	g.offsets.apply(o, txn)

@@ -17,13 +17,14 @@ const (
 	Stable     State = "Stable"              // every member may work on its partitions
 )
 
-// next holds the legal moves of a classic group.
+// next holds the legal moves of a classic group. One with members is Dead only once it goes on as a KIP-848 group, and
+// one that was such a group begins as Stable.
 var next = map[State][]State{
-	Dead:       {Empty},
+	Dead:       {Empty, Stable},
 	Empty:      {Preparing, Dead},
-	Preparing:  {Completing, Empty},
-	Completing: {Stable, Preparing},
-	Stable:     {Preparing},
+	Preparing:  {Completing, Empty, Dead},
+	Completing: {Stable, Preparing, Dead},
+	Stable:     {Preparing, Dead},
 }
 
 func (c *classic) move(to State) {

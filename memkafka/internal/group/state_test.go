@@ -20,12 +20,16 @@ func TestTheMovesOfAClassicGroup(t *testing.T) {
 	want := []string{
 		"CompletingRebalance -> Stable",
 		"CompletingRebalance -> PreparingRebalance",
+		"CompletingRebalance -> Dead",
 		"Dead -> Empty",
+		"Dead -> Stable",
 		"Empty -> PreparingRebalance",
 		"Empty -> Dead",
 		"PreparingRebalance -> CompletingRebalance",
 		"PreparingRebalance -> Empty",
+		"PreparingRebalance -> Dead",
 		"Stable -> PreparingRebalance",
+		"Stable -> Dead",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
@@ -34,10 +38,10 @@ func TestTheMovesOfAClassicGroup(t *testing.T) {
 
 func TestAMoveThatNoGroupMakesPanics(t *testing.T) {
 	defer func() {
-		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "Dead to Stable") {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "Dead to PreparingRebalance") {
 			t.Errorf("recovered %v", r)
 		}
 	}()
 	g := New("g", DefaultConfig(), nil)
-	g.classic.move(Stable)
+	g.classic.move(Preparing)
 }

@@ -30,6 +30,17 @@ type SyncResponse struct {
 
 func (Sync) command() {}
 
+func (g *Group) sync(cmd Sync) {
+	switch {
+	case g.id == "":
+		g.reply(cmd.Tag, SyncResponse{Err: kafka.InvalidGroupID})
+	case g.consumer.exists:
+		g.reply(cmd.Tag, g.consumer.sync(cmd))
+	default:
+		g.classic.sync(cmd)
+	}
+}
+
 func (c *classic) sync(cmd Sync) {
 	if err := c.checkSync(cmd); err != kafka.None {
 		c.reply(cmd.Tag, SyncResponse{Err: err})
@@ -53,9 +64,6 @@ func (c *classic) sync(cmd Sync) {
 }
 
 func (c *classic) checkSync(cmd Sync) kafka.ErrorCode {
-	if c.id == "" {
-		return kafka.InvalidGroupID
-	}
 	if err := c.members.validate(cmd.MemberID, cmd.InstanceID); err != kafka.None {
 		return err
 	}

@@ -17,32 +17,36 @@ import (
 // TestTranscripts plays the histories in testdata. Members are called by the name of their client; the bench
 // remembers the member id and generation that each was told last, and uses them unless a line gives others.
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata/classic", func(t *testing.T, path string) {
-		b := newBench(t, DefaultConfig())
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			b.t = t
-			return b.run(d)
+	for _, dir := range []string{"testdata/classic", "testdata/consumer", "testdata/migration"} {
+		datadriven.Walk(t, dir, func(t *testing.T, path string) {
+			b := newBench(t, DefaultConfig())
+			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+				b.t = t
+				return b.run(d)
+			})
 		})
-	})
+	}
 }
 
 // bench steps a group by hand: it keeps virtual time and the timers that the group sets, and writes down what the
 // group answers.
 type bench struct {
-	t      testing.TB
-	cfg    Config
-	g      *Group
-	now    kafka.Millis
-	serial int
-	timers []SetTimer // in the order in which they were set
-	ids    map[string]string
-	epochs map[string]int32
-	log    []Entry
-	out    strings.Builder
+	t       testing.TB
+	cfg     Config
+	g       *Group
+	now     kafka.Millis
+	serial  int
+	timers  []SetTimer // in the order in which they were set
+	ids     map[string]string
+	epochs  map[string]int32
+	log     []Entry
+	out     strings.Builder
+	topics  Topics
+	clients map[string]*consumerClient
 }
 
 func newBench(t testing.TB, cfg Config) *bench {
-	b := &bench{t: t, cfg: cfg, ids: map[string]string{}, epochs: map[string]int32{}}
+	b := &bench{t: t, cfg: cfg, ids: map[string]string{}, epochs: map[string]int32{}, clients: map[string]*consumerClient{}}
 	b.g = New("g", cfg, b.newID)
 	return b
 }
@@ -138,7 +142,10 @@ func (b *bench) run(d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "config":
 		b.cfg = configFrom(a, b.cfg)
-		b.g = New("g", b.cfg, b.newID)
+		b.g, b.log, b.timers = New("g", b.cfg, b.newID), nil, nil
+		clear(b.ids)
+		clear(b.epochs)
+		clear(b.clients)
 	case "join":
 		b.step(Join{
 			Tag: name, MemberID: a.string("member", b.ids[name]), InstanceID: a.string("instance", ""),
@@ -155,6 +162,9 @@ func (b *bench) run(d *datadriven.TestData) string {
 		for _, line := range strings.Fields(d.Input) {
 			who, what, _ := strings.Cut(line, "=")
 			cmd.Assignments = append(cmd.Assignments, MemberAssignment{MemberID: b.id(who), Assignment: []byte(what)})
+		}
+		if arg, found := a.find("assigned"); found {
+			cmd.Assignments = []MemberAssignment{{MemberID: b.id(name), Assignment: encodeAssignment(0, namedFrom(b.t, arg))}}
 		}
 		b.step(cmd)
 	case "heartbeat":
@@ -183,7 +193,7 @@ func (b *bench) run(d *datadriven.TestData) string {
 		}
 		b.step(cmd)
 	case "fetch-offsets":
-		cmd := FetchOffsets{Tag: "fetch-offsets", RequireStable: a.flag("stable")}
+		cmd := FetchOffsets{Tag: "fetch-offsets", RequireStable: a.flag("stable"), MemberID: a.string("member", ""), MemberEpoch: a.int32("epoch", 0)}
 		for _, f := range strings.Fields(d.Input) {
 			cmd.Partitions = append(cmd.Partitions, partitionFrom(b.t, f))
 		}
@@ -191,7 +201,7 @@ func (b *bench) run(d *datadriven.TestData) string {
 	case "txn-commit":
 		cmd := TxnCommit{Tag: "txn-commit", Generation: a.int32("generation", -1)}
 		cmd.Transaction.ProducerID = int64(a.int32("producer", 0))
-		if _, named := b.ids[name]; named {
+		if _, named := b.ids[name]; named || a.flag("member") {
 			cmd.MemberID, cmd.InstanceID = a.string("member", b.ids[name]), a.string("instance", "")
 			cmd.Generation = a.int32("generation", b.epochs[name])
 		}
@@ -217,6 +227,21 @@ func (b *bench) run(d *datadriven.TestData) string {
 		b.step(Delete{Tag: "delete"})
 	case "restart":
 		b.restart()
+	case "topics":
+		b.topics = Topics{}
+		for _, arg := range d.CmdArgs {
+			n, err := strconv.Atoi(arg.Vals[0])
+			if err != nil {
+				d.Fatalf(b.t.(*testing.T), "%v", err)
+			}
+			name, life, _ := strings.Cut(arg.Key, "@")
+			b.topics[name] = Topic{ID: topicID(name + life), Partitions: int32(n)}
+		}
+		b.step(Metadata{Topics: b.topics})
+	case "consumer-heartbeat":
+		b.step(b.consumerHeartbeat(name, a))
+	case "live":
+		b.live(d)
 	case "advance":
 		b.advance(millisFrom(b.t, name))
 	case "keep-alive":
@@ -246,6 +271,7 @@ func (b *bench) restart() {
 	for _, e := range effects {
 		b.perform(e)
 	}
+	b.step(Metadata{Topics: b.topics})
 }
 
 // keepAlive lets the named members heartbeat each 3 s for a while, and reports each kind of failure once.
@@ -298,7 +324,7 @@ func (b *bench) reply(tag string, response any) {
 		}
 		b.out.WriteString("\n")
 	case SyncResponse:
-		fmt.Fprintf(&b.out, "%s: sync %s\n", tag, okOr(r.Err, fmt.Sprintf("%q", r.Assignment)))
+		fmt.Fprintf(&b.out, "%s: sync %s\n", tag, okOr(r.Err, printAssignment(r.Assignment)))
 	case HeartbeatResponse:
 		fmt.Fprintf(&b.out, "%s: heartbeat %s\n", tag, okOr(r.Err, "ok"))
 	case LeaveResponse:
@@ -311,6 +337,8 @@ func (b *bench) reply(tag string, response any) {
 		b.partitions(tag, r.Err, r.Partitions)
 	case DeleteOffsetsResponse:
 		b.partitions(tag, r.Err, r.Partitions)
+	case ConsumerHeartbeatResponse:
+		b.hearConsumer(tag, r)
 	case DeleteResponse:
 		fmt.Fprintf(&b.out, "%s: %s\n", tag, okOr(r.Err, "ok"))
 	case FetchOffsetsResponse:
@@ -337,6 +365,26 @@ func (b *bench) partitions(tag string, err kafka.ErrorCode, results []CommitResu
 	b.out.WriteString("\n")
 }
 
+// printAssignment prints what a consumer would understand as partitions, and else the bytes.
+func printAssignment(assignment []byte) string {
+	if len(assignment) > 0 {
+		if partitions, err := decodeAssignment(assignment); err == nil {
+			return fmt.Sprint(partitions)
+		}
+	}
+	return strconv.Quote(string(assignment))
+}
+
+func namedFrom(t testing.TB, arg datadriven.CmdArg) []kafka.TopicPartition {
+	var list []kafka.TopicPartition
+	for _, s := range arg.Vals {
+		if s != "" {
+			list = append(list, partitionFrom(t, s))
+		}
+	}
+	return list
+}
+
 func okOr(err kafka.ErrorCode, ok string) string {
 	if err != kafka.None {
 		return err.Name()
@@ -346,6 +394,10 @@ func okOr(err kafka.ErrorCode, ok string) string {
 
 func (b *bench) describe() {
 	d := b.g.Describe()
+	if d.Type == Consumer {
+		b.describeConsumer(d)
+		return
+	}
 	fmt.Fprintf(&b.out, "%s generation=%d", d.State, d.Generation)
 	if d.Protocol != "" {
 		fmt.Fprintf(&b.out, " protocol=%s", d.Protocol)
@@ -360,7 +412,7 @@ func (b *bench) describe() {
 			fmt.Fprintf(&b.out, "(%s)", m.InstanceID)
 		}
 		if d.State == Stable {
-			fmt.Fprintf(&b.out, " %q", m.Assignment)
+			fmt.Fprintf(&b.out, " %s", printAssignment(m.Assignment))
 		}
 		b.out.WriteString("\n")
 	}
@@ -372,7 +424,7 @@ func (b *bench) describe() {
 func describeRecord(t testing.TB, r kafka.Record) string {
 	k := reader{b: r.Key}
 	v := reader{b: r.Value}
-	switch version := k.int16(); version {
+	switch k.int16() {
 	case keyOffset:
 		group, topic, partition := k.string(), k.string(), k.int32()
 		if r.Value == nil {
@@ -393,8 +445,11 @@ func describeRecord(t testing.TB, r kafka.Record) string {
 		v.int64()
 		return fmt.Sprintf("group %s generation=%d members=%d", group, generation, v.int32())
 	default:
-		t.Fatalf("a record with key version %d", version)
-		return ""
+		record, err := decodeState(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return describeState(record)
 	}
 }
 
@@ -455,6 +510,8 @@ func configFrom(a args, cfg Config) Config {
 	cfg.InitialRebalanceDelay = a.millis("initial-delay", cfg.InitialRebalanceDelay)
 	cfg.MaxSize = int(a.int32("max-size", int32(cfg.MaxSize)))
 	cfg.OffsetsRetention = a.millis("retention", cfg.OffsetsRetention)
+	cfg.ConsumerMaxSize = int(a.int32("consumer-max-size", int32(cfg.ConsumerMaxSize)))
+	cfg.Migration = MigrationPolicy(a.string("migration", string(cfg.Migration)))
 	return cfg
 }
 
@@ -473,7 +530,11 @@ func protocolsFrom(a args) []Protocol {
 		return nil
 	}
 	for _, name := range names {
-		protocols = append(protocols, Protocol{Name: name, Metadata: consumerMetadata(a.string("extra", ""), topics...)})
+		metadata := consumerMetadata(a.string("extra", ""), topics...)
+		if arg, found := a.find("owned"); found {
+			metadata = claiming(metadata, namedFrom(nil, arg))
+		}
+		protocols = append(protocols, Protocol{Name: name, Metadata: metadata})
 	}
 	return protocols
 }
@@ -488,6 +549,13 @@ func consumerMetadata(userData string, topics ...string) []byte {
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(userData)))
 	return append(b, userData...)
+}
+
+// claiming makes metadata that of version 1, which tells the partitions that the member owns.
+func claiming(metadata []byte, owned []kafka.TopicPartition) []byte {
+	metadata[1] = 1
+	assignment := encodeAssignment(0, owned)
+	return append(metadata, assignment[2:len(assignment)-4]...)
 }
 
 // commitFrom reads topic/partition=offset, with ",remark" behind it if any.

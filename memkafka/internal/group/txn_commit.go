@@ -16,11 +16,11 @@ type TxnCommit struct {
 func (TxnCommit) command() {}
 
 func (g *Group) txnCommit(cmd TxnCommit) {
-	if err := g.classic.checkCommitter(cmd.MemberID, cmd.InstanceID, cmd.Generation); err != kafka.None {
+	if err := g.half().checkTxnCommit(cmd.MemberID, cmd.InstanceID, cmd.Generation, cmd.Offsets); err != kafka.None {
 		g.reply(cmd.Tag, commitRefused(cmd.Offsets, err))
 		return
 	}
-	if g.classic.state == Dead {
+	if g.State() == Dead {
 		g.classic.create()
 	}
 	txn := cmd.Transaction
