@@ -192,9 +192,13 @@ func (s *Sim) drive() {
 		if err == nil && time.Since(idleSince) > simIdle {
 			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, req.what, simIdle, s.state())
 		}
-		if err != nil && req != nil {
+		switch {
+		case err == nil:
+		case req != nil:
 			req.reply <- err
 			req = nil
+		default:
+			s.failed = errors.Join(s.failed, err)
 		}
 	}
 }
@@ -457,6 +461,7 @@ func (s *Sim) finish() {
 	s.requests <- simRequest{cond: func() bool { return true }, last: true}
 	<-s.driving
 	s.cluster.Close()
+	errs = append(errs, s.failed)
 	if err := errors.Join(errs...); err != nil {
 		s.t.Errorf("simulate: %v", err)
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,16 +76,7 @@ func (c *cluster) createTopics(p *plan) error {
 	if err != nil {
 		return fmt.Errorf("listing the topics of %s: %w", c, err)
 	}
-	var errs []error
-	for _, t := range all {
-		if detail, ok := existing[t.name]; ok {
-			errs = append(errs, c.checkEmpty(t, int(detail.NumPartitions)))
-		}
-	}
-	for _, g := range p.groups {
-		errs = append(errs, c.checkUnused(g, existing))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := c.checkUnused(p, all, existing); err != nil {
 		return err
 	}
 	manager, err := goka.NewTopicManager(c.brokers, c.config, topicManagerConfig())
@@ -123,25 +115,67 @@ func (c *cluster) settings(t *topic) map[string]string {
 	return s
 }
 
-// errNotEmpty reports a cluster that was worked on before.
-var errNotEmpty = errors.New("the cluster was used before")
+// errUsed reports a cluster that was worked on before.
+var errUsed = errors.New("was used before")
 
-func (c *cluster) checkEmpty(t *topic, partitions int) error {
-	if partitions != c.partitions {
-		return fmt.Errorf("topic %s has %d partitions on %s and this run is for %d; give --partitions %d, or delete the topic",
-			t.name, partitions, c, c.partitions, partitions)
-	}
-	for p := range int32(partitions) {
-		oldest, newest, err := c.offsets(t.name, p)
+// checkUnused reports topics and groups that a replay would come on top of, so that everything counted twice.
+func (c *cluster) checkUnused(p *plan, all []*topic, existing map[string]sarama.TopicDetail) error {
+	var full, committed []string
+	for _, t := range all {
+		detail, ok := existing[t.name]
+		if !ok {
+			continue
+		}
+		if n := int(detail.NumPartitions); n != c.partitions {
+			return fmt.Errorf("topic %s has %d partitions on %s and this run is for %d; give --partitions %d, or delete the topic",
+				t.name, n, c, c.partitions, n)
+		}
+		empty, err := c.empty(t)
 		if err != nil {
 			return err
 		}
-		if oldest != newest {
-			return fmt.Errorf("%w: topic %s/%d holds offsets %d to %d on %s, and a replay on top of them would count twice; "+
-				"delete the topic, or take another cluster", errNotEmpty, t.name, p, oldest, newest-1, c)
+		if !empty {
+			full = append(full, "topic "+t.name+" holds records")
 		}
 	}
+	for _, g := range p.groups {
+		known := slices.DeleteFunc(slices.Clone(g.inputs), func(t *topic) bool { _, ok := existing[t.name]; return !ok })
+		used, err := c.used(g, known)
+		if err != nil {
+			return err
+		}
+		if used {
+			committed = append(committed, "group "+g.name+" has committed offsets")
+		}
+	}
+	if reasons := slices.Concat(full, committed); len(reasons) > 0 {
+		return fmt.Errorf("%s %w, and a replay on top of that would count twice: %s; delete them (kafka-topics.sh --delete, "+
+			"kafka-consumer-groups.sh --delete), or take another cluster", c, errUsed, strings.Join(reasons, ", "))
+	}
 	return nil
+}
+
+func (c *cluster) empty(t *topic) (bool, error) {
+	for p := range int32(c.partitions) {
+		if oldest, newest, err := c.offsets(t.name, p); err != nil || oldest != newest {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// used reports whether a group has committed offsets of some of the topics.
+func (c *cluster) used(g *group, topics []*topic) (bool, error) {
+	if len(topics) == 0 {
+		return false, nil
+	}
+	committed, err := c.committed(g, topics)
+	for _, offsets := range committed {
+		if slices.Max(offsets) >= 0 {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 func (c *cluster) offsets(topic string, partition int32) (oldest, newest int64, err error) {
@@ -152,31 +186,6 @@ func (c *cluster) offsets(topic string, partition int32) (oldest, newest int64, 
 		return 0, 0, fmt.Errorf("asking %s for the offsets of %s/%d: %w", c, topic, partition, err)
 	}
 	return oldest, newest, nil
-}
-
-func (c *cluster) checkUnused(g *group, existing map[string]sarama.TopicDetail) error {
-	var known []*topic
-	for _, t := range g.inputs {
-		if _, ok := existing[t.name]; ok {
-			known = append(known, t)
-		}
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	committed, err := c.committed(g, known)
-	if err != nil {
-		return err
-	}
-	for _, t := range known {
-		for p, offset := range committed[t] {
-			if offset >= 0 {
-				return fmt.Errorf("%w: group %s has committed offset %d of %s/%d on %s; delete the group, or take another cluster",
-					errNotEmpty, g.name, offset, t.name, p, c)
-			}
-		}
-	}
-	return nil
 }
 
 // committed returns the offsets that a group committed, by topic and partition, -1 for none.

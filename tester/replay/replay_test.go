@@ -308,7 +308,7 @@ func TestARunThatStandsStillNamesWhatIsMissing(t *testing.T) {
 func TestCallbacksMaySleep(t *testing.T) {
 	slow := graph("slow", goka.Persist(new(codec.Int64)), goka.Input("words", text, func(ctx goka.Context, _ any) {
 		begin := time.Now()
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		ctx.SetValue(int64(time.Since(begin).Minutes()))
 	}))
 	o := setup{graphs: []Graph{slow}, dumps: []string{dumpOf(word("a", 1), word("b", 2))}}.run(t)

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -55,7 +56,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	}})
 	r.plans <- p
 
-	cur := &cursor{in: r.in, tell: r.tell}
+	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}}
 	if err := cur.feedTables(ctx, f); err != nil {
 		return nil, err
 	}
@@ -83,6 +84,10 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 		err = cur.feedInOrder(ctx, f, g, outputs)
 	} else {
 		err = cur.feedFreely(ctx, f, g)
+		if rows := g.plan.sorted(func(t *topic) bool { return cur.timed[t] }); len(rows) > 0 {
+			r.tell(replaywire.Event{Note: fmt.Sprintf("on a real cluster nobody knows which rows of %s a message sees; "+
+				"results that depend on it may differ from those of a simulated one", rows[0].name)})
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -114,6 +119,7 @@ type cursor struct {
 	tell  func(replaywire.Event)
 	batch batch
 	at    int
+	timed map[*topic]bool // tables of which rows came between messages
 }
 
 // peek returns the next record without passing it, io.EOF at the end.
@@ -167,6 +173,9 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 			return f.flush()
 		case err != nil:
 			return g.cause(ctx, err)
+		}
+		if rec.topic.table {
+			cur.timed[rec.topic] = true
 		}
 		if err := f.send(ctx, rec); err != nil {
 			return g.cause(ctx, err)

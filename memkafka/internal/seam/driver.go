@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"io"
 	"slices"
@@ -330,7 +331,9 @@ func (d *Driver) Step() (bool, error) {
 	case c.ask != nil:
 		d.serve(c.ask)
 	default:
-		d.input(c.feed)
+		if err := d.input(c.feed); err != nil {
+			return true, err
+		}
 	}
 	time.Sleep(tick)
 	d.Settle()
@@ -465,19 +468,22 @@ func (d *Driver) serve(c *Client) {
 	d.e.mu.Unlock()
 }
 
-func (d *Driver) input(f *Feed) {
+// input appends the next record of a feed. One that Kafka refuses ends the feed.
+func (d *Driver) input(f *Feed) error {
 	tp, r, ok := f.Next()
 	if !ok {
 		f.ended = true
 		d.line("", "input ends", f.Name)
-		return
+		return nil
 	}
 	a, err := d.e.Append(tp, []kafka.Record{r})
 	if err != nil {
+		f.ended = true
 		d.line("", "input fails", tp.String()+" "+err.Error())
-		return
+		return fmt.Errorf("input %s: record for %s: %w", f.Name, tp, err)
 	}
 	d.record("", "input "+f.Name, tp, a.Base, &r)
+	return nil
 }
 
 // Quiet reports whether nothing is on its way: no emit, no request, no input, and every subscription has handed out and
