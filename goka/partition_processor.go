@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gokasim/gokasim/goka/logger"
 )
@@ -272,25 +271,8 @@ func (pp *PartitionProcessor) errStopped() error {
 
 // recover brings all tables up to date, at the same time.
 func (pp *PartitionProcessor) recover(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
 	tables := pp.tables()
-	errs := make([]error, len(tables))
-	for i, t := range tables {
-		g.Go(func() error {
-			errs[i] = pp.recoverTable(ctx, t)
-			return errs[i]
-		})
-	}
-	first := g.Wait()
-	if first == nil {
-		return nil
-	}
-	for i, err := range errs {
-		if first != err && errors.Is(err, context.Canceled) {
-			errs[i] = nil // it was given up because of the first
-		}
-	}
-	return errors.Join(errs...)
+	return together(ctx, len(tables), func(ctx context.Context, i int) error { return pp.recoverTable(ctx, tables[i]) })
 }
 
 func (pp *PartitionProcessor) recoverTable(ctx context.Context, t *PartitionTable) error {

@@ -41,6 +41,7 @@ type partitionRun struct {
 	outstanding int  // results and deferred commits that are to come
 	stopping    bool // no more messages are handled; the goroutine ends when nothing is outstanding
 	abandoned   bool // ... or at once
+	broken      bool // the storage failed
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
@@ -236,11 +237,16 @@ func (r *partitionRun) release(m *inflight) {
 	r.inflight = append(r.inflight, m)
 }
 
-// settle writes the rows that Kafka has acknowledged to the storage, and marks what finished, in this order.
+// settle writes the rows that Kafka has acknowledged to the storage, and marks what finished, in this order. Once the
+// storage has failed, nothing is marked any more.
 func (r *partitionRun) settle() {
+	if r.broken {
+		return
+	}
 	if r.overlay.Len() > 0 {
 		rows, offset := r.overlay.Take(r.rows[:0])
 		if err := writeRows(r.store, rows, offset); err != nil {
+			r.broken = true
 			r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
 			return
 		}

@@ -49,6 +49,9 @@ type PartitionTable struct {
 
 	consumer sarama.PartitionConsumer // what is being read from; nil when nothing is
 	released chan struct{}            // closed once the consumer before is gone; nil when there was none
+	marked   bool                     // the storage knows that recovery is over
+	verified bool                     // the topic was compared with the storage, or is being compared
+	verify   int64                    // the offset of the record to compare
 
 	mu      sync.RWMutex // guards what follows
 	st      storage.Storage
@@ -86,7 +89,7 @@ type opening struct {
 }
 
 func newPartitionTable(config tableConfig) *PartitionTable {
-	return &PartitionTable{tableConfig: config, state: NewSignal(partitionStates...), input: newInputCounter()}
+	return &PartitionTable{tableConfig: config, state: NewSignal(partitionStates...), input: newInputCounter(), verify: recovery.Never}
 }
 
 // permanentError is an error that another attempt would meet again.

@@ -93,6 +93,7 @@ func (g *Processor) newLookup(lookup *lookupTable) (*View, error) {
 		WithViewContextCallback(o.updateCallback),
 		WithViewBackoffBuilder(o.builders.backoff),
 		WithViewBackoffResetTimeout(o.backoffResetTime),
+		func(v *voptions, _ Table, _ Codec) { v.autoreconnect, v.defaultStorage = true, o.defaultStorage },
 	)
 }
 

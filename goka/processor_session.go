@@ -75,16 +75,17 @@ func assignmentOf(partitions []int32) Assignment {
 	return a
 }
 
-// drop forgets the partitions that are neither assigned nor on standby, and stops them in the background. The function
+// drop forgets the partitions that are neither assigned nor to stand by, and stops them in the background. The function
 // that it returns waits for that.
 func (g *Processor) drop(assigned []int32) (wait func() error) {
+	needed := assigned
 	if g.opts.hotStandby {
-		return func() error { return nil }
+		needed = slices.Concat(assigned, g.allPartitions())
 	}
 	g.mu.Lock()
 	var gone []*PartitionProcessor
 	for _, p := range slices.Sorted(maps.Keys(g.held)) {
-		if !slices.Contains(assigned, p) {
+		if !slices.Contains(needed, p) {
 			gone = append(gone, g.held[p])
 			delete(g.held, p)
 		}
@@ -118,19 +119,12 @@ func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigne
 			return err
 		}
 	}
-	ctx, cancel := context.WithCancel(session.Context()) // one failure makes the recovery of the others pointless
-	defer cancel()
-	return inParallel(active, func(pp *PartitionProcessor) error {
-		err := pp.start(ctx, session.Context(), session)
-		if err == nil {
-			return nil
+	return together(session.Context(), len(active), func(ctx context.Context, i int) error {
+		if err := active[i].start(ctx, session.Context(), session); err != nil {
+			return fmt.Errorf("error setting up (partition=%d): %w", active[i].partition, err)
 		}
-		if ctx.Err() != nil && session.Context().Err() == nil && errors.Is(err, context.Canceled) {
-			return nil // given up because of another one
-		}
-		cancel()
-		return fmt.Errorf("error setting up (partition=%d): %w", pp.partition, err)
-	})()
+		return nil
+	})
 }
 
 // hold returns the processors of partitions, new ones where there are none.
@@ -185,12 +179,12 @@ func (g *Processor) recoverAhead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return inParallel(pps, func(pp *PartitionProcessor) error {
-		if err := pp.recoverAhead(ctx); err != nil {
-			return fmt.Errorf("error setting up (partition=%d): %w", pp.partition, err)
+	return together(ctx, len(pps), func(ctx context.Context, i int) error {
+		if err := pps[i].recoverAhead(ctx); err != nil {
+			return fmt.Errorf("error setting up (partition=%d): %w", pps[i].partition, err)
 		}
 		return nil
-	})()
+	})
 }
 
 // ConsumeClaim hands the messages of a claim to its partition until there are no more, the partition stops taking them,

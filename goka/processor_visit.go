@@ -34,15 +34,9 @@ func (g *Processor) VisitAllWithStats(ctx context.Context, name string, meta int
 			pps = append(pps, pp)
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	err := inParallel(pps, func(pp *PartitionProcessor) error {
-		err := pp.VisitValues(ctx, name, meta, &visited)
-		if err != nil {
-			cancel()
-		}
-		return err
-	})()
+	err := together(ctx, len(pps), func(ctx context.Context, i int) error {
+		return pps[i].VisitValues(ctx, name, meta, &visited)
+	})
 	if errors.Is(err, ErrVisitAborted) {
 		err = ErrVisitAborted
 	}

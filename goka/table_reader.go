@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,30 @@ import (
 
 // load reads from the offset after the stored one to the high watermark.
 func (p *PartitionTable) load(ctx context.Context) error {
+	err := p.loadOnce(ctx)
+	var other *otherTopicError
+	if !errors.As(err, &other) {
+		return err
+	}
+	p.log.Printf("table %s/%d: %v: somebody created the topic again, so the storage is emptied and filled anew", p.topic, p.partition, err)
+	p.releaseConsumer()
+	if err := p.clear(other.stored, recovery.Never); err != nil {
+		return permanent("error emptying the storage of %s/%d: %w", p.topic, p.partition, err)
+	}
+	return p.loadOnce(ctx)
+}
+
+// otherTopicError says that the record at the stored offset is not the one that the storage has.
+type otherTopicError struct {
+	stored int64
+	key    []byte
+}
+
+func (e *otherTopicError) Error() string {
+	return fmt.Sprintf("the topic's record at offset %d (key %q) is not the row that the storage has from there", e.stored, e.key)
+}
+
+func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	p.setState(PartitionConnecting)
 	p.recover.start.Store(time.Now().UnixNano())
 	p.recover.end.Store(0)
@@ -27,7 +52,7 @@ func (p *PartitionTable) load(ctx context.Context) error {
 	p.input.highWatermark.Store(plan.End)
 	p.input.last.Store(plan.Start - 1)
 	if plan.Kind == recovery.Read {
-		if err := p.connect(plan.Start); err != nil {
+		if err := p.connect(p.firstToRead(plan)); err != nil {
 			return err
 		}
 		p.setState(PartitionRecovering)
@@ -39,12 +64,24 @@ func (p *PartitionTable) load(ctx context.Context) error {
 		}
 	}
 	p.setState(PartitionPreparing)
-	if err := p.storage().MarkRecovered(); err != nil {
-		return permanent("error ending the recovery of the storage for %s/%d: %w", p.topic, p.partition, err)
+	if err := p.markRecovered(); err != nil {
+		return err
 	}
 	p.recover.end.Store(time.Now().UnixNano())
 	p.setState(PartitionRunning)
 	return ctx.Err()
+}
+
+// markRecovered tells the storage, once, that recovery is over.
+func (p *PartitionTable) markRecovered() error {
+	if p.marked {
+		return nil
+	}
+	if err := p.storage().MarkRecovered(); err != nil {
+		return permanent("error ending the recovery of the storage for %s/%d: %w", p.topic, p.partition, err)
+	}
+	p.marked = true
+	return nil
 }
 
 // follow reads for ever. It goes on where load ended, or starts where the storage does: then the partition is running
@@ -71,6 +108,27 @@ func (p *PartitionTable) follow(ctx context.Context) error {
 
 // forEver is a plan that is never done.
 var forEver = recovery.Plan{Kind: recovery.Read, End: -1}
+
+// firstToRead is where plan begins, or one record earlier, to see whether the topic still is the one that the storage was
+// filled from. That is of use once, after the storage was opened, and only while rows are what the records say.
+func (p *PartitionTable) firstToRead(plan recovery.Plan) int64 {
+	p.verify = recovery.Never
+	if p.verified || p.update != nil || plan.Start == 0 || plan.Start <= plan.Oldest {
+		return plan.Start
+	}
+	p.verified = true
+	p.verify = plan.Start - 1
+	return p.verify
+}
+
+// isStored reports whether the storage has what a record says.
+func (p *PartitionTable) isStored(msg *sarama.ConsumerMessage) (bool, error) {
+	value, err := p.storage().Get(string(msg.Key))
+	if err != nil {
+		return false, permanent("error reading key %q of %s/%d from the storage: %w", msg.Key, p.topic, p.partition, err)
+	}
+	return (value == nil) == (msg.Value == nil) && bytes.Equal(value, msg.Value), nil
+}
 
 func (p *PartitionTable) connect(start int64) error {
 	if p.released != nil {
@@ -113,13 +171,20 @@ const progressInterval = 10 * time.Second
 
 // read applies records until plan is done, or for ever. It returns ctx's error when ctx ends.
 func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, plan recovery.Plan) error {
-	var reached <-chan struct{}
+	var (
+		reached <-chan struct{}
+		gaps    *gapWatch
+	)
 	if plan.End >= 0 {
 		if positioned, ok := pc.(door.Positioned); ok {
 			reached = positioned.Reached(plan.End)
+		} else {
+			gaps = p.watchGaps()
+			defer gaps.stop()
 		}
 	}
 	var (
+		position = plan.Start
 		messages = pc.Messages()
 		failures = pc.Errors()
 		batch    []*sarama.ConsumerMessage
@@ -144,21 +209,38 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 			if msg == nil {
 				continue
 			}
+			if msg.Offset == p.verify {
+				p.verify = recovery.Never
+				stored, err := p.isStored(msg)
+				if err == nil && !stored {
+					err = &otherTopicError{msg.Offset, msg.Key}
+				}
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			batch = append(batch[:0], msg)
 			for n := len(messages); n > 0; n-- { // what is buffered; a receiver that waits would delay what it has
 				if msg := <-messages; msg != nil {
 					batch = append(batch, msg)
 				}
 			}
+			position = batch[len(batch)-1].Offset + 1
 			if err := p.apply(pc, batch); err != nil {
 				return err
 			}
-			position := batch[len(batch)-1].Offset + 1
-			if plan.End >= 0 && plan.Done(position) {
+			if plan.End < 0 {
+				continue
+			}
+			if plan.Done(position) {
 				return nil
 			}
-			if plan.End >= 0 {
-				progress.log(p, position, plan.End)
+			gaps.saw()
+			progress.log(p, position, plan.End)
+		case <-gaps.c():
+			if gaps.passed(p, position, plan.End) {
+				return nil
 			}
 		case <-reached:
 			// all records below the end are in the channel, unless the consumer ended

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/storage"
 )
@@ -70,7 +68,7 @@ func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) 
 			State(ViewStateCatchUp), State(ViewStateRunning)),
 	}
 	v.hashers.New = func() any { return v.opts.hasher() }
-	if v.known, err = v.countPartitions(); err != nil && !opts.autoreconnect {
+	if v.known, err = v.countPartitions(); err != nil && !opts.startsWithout {
 		return nil, err
 	}
 	return v, nil
@@ -210,26 +208,7 @@ func (v *View) connected(ctx context.Context) (rerr error) {
 			rerr = errors.Join(rerr, t.Close())
 		}
 	}()
-	return v.follow(ctx, tables)
-}
-
-// follow fills and follows all partitions. When one fails, the others end.
-func (v *View) follow(ctx context.Context, tables []*PartitionTable) error {
-	g, ctx := errgroup.WithContext(ctx)
-	errs := make([]error, len(tables))
-	for i, t := range tables {
-		g.Go(func() error {
-			errs[i] = v.followPartition(ctx, t)
-			return errs[i]
-		})
-	}
-	first := g.Wait()
-	for i, err := range errs {
-		if first != err && errors.Is(err, context.Canceled) {
-			errs[i] = nil // it was given up because of the first
-		}
-	}
-	return errors.Join(errs...)
+	return together(ctx, len(tables), func(ctx context.Context, i int) error { return v.followPartition(ctx, tables[i]) })
 }
 
 func (v *View) followPartition(ctx context.Context, t *PartitionTable) error {

@@ -17,7 +17,8 @@ type voptions struct {
 	clientID         string
 	updateCallback   ContextUpdateCallback // nil for DefaultUpdate
 	hasher           func() hash.Hash32
-	autoreconnect    bool
+	autoreconnect    bool // errors of Kafka do not end Run
+	startsWithout    bool // nor does NewView need Kafka
 	backoffResetTime time.Duration
 	defaultStorage   bool // no option has set another one
 	builders         builders
@@ -108,7 +109,7 @@ func WithViewClientID(clientID string) ViewOption {
 // WithViewAutoReconnect has the view start without Kafka, and connect again after errors. Run ends with its context
 // then, or when the storage or the update callback fails.
 func WithViewAutoReconnect() ViewOption {
-	return func(o *voptions, _ Table, _ Codec) { o.autoreconnect = true }
+	return func(o *voptions, _ Table, _ Codec) { o.autoreconnect, o.startsWithout = true, true }
 }
 
 // WithViewRestartable is an old name of WithViewAutoReconnect.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -378,3 +379,31 @@ func (m *memory) of(topic string, partition int32) storage.Storage {
 	defer m.mu.Unlock()
 	return m.stores[fmt.Sprintf("%s/%d", topic, partition)]
 }
+
+// brokenAfter makes storages whose writes fail after n of them.
+func brokenAfter(build storage.Builder, n int) storage.Builder {
+	return func(topic string, partition int32) (storage.Storage, error) {
+		st, err := build(topic, partition)
+		return &brokenStorage{Storage: st, left: n}, err
+	}
+}
+
+type brokenStorage struct {
+	storage.Storage
+	left int
+}
+
+func (b *brokenStorage) WriteBatch(rows []storage.Row, offset int64) error {
+	if b.left == 0 {
+		return errInjected
+	}
+	b.left--
+	return b.Storage.(storage.BatchWriter).WriteBatch(rows, offset)
+}
+
+func (p *producer) failing([]string, string, func() hash.Hash32) (goka.Producer, error) {
+	return nil, errInjected
+}
+
+// panicless ends its goroutine as FailNow of a test does.
+func panicless() { runtime.Goexit() }

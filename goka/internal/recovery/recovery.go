@@ -25,6 +25,8 @@ type Plan struct {
 	Start int64
 	// End is the high watermark: the table is complete once the position is there.
 	End int64
+	// Oldest is the partition's first offset.
+	Oldest int64
 }
 
 // Decide compares the offset of the last record in the storage (Never for none) with the partition's first offset and
@@ -35,19 +37,20 @@ type Plan struct {
 func Decide(stored, oldest, highWatermark int64) Plan {
 	switch {
 	case stored == Never:
-		return plan(oldest, highWatermark)
+		return plan(oldest, oldest, highWatermark)
 	case stored >= highWatermark:
-		return Plan{Kind: Rebuild, Start: oldest, End: highWatermark}
+		return Plan{Kind: Rebuild, Start: oldest, End: highWatermark, Oldest: oldest}
 	default:
-		return plan(max(stored+1, oldest), highWatermark)
+		return plan(max(stored+1, oldest), oldest, highWatermark)
 	}
 }
 
-func plan(start, end int64) Plan {
+func plan(start, oldest, end int64) Plan {
+	kind := Read
 	if start >= end {
-		return Plan{Kind: Complete, Start: max(start, end), End: end}
+		kind = Complete
 	}
-	return Plan{Kind: Read, Start: start, End: end}
+	return Plan{Kind: kind, Start: start, End: end, Oldest: oldest}
 }
 
 // Done reports whether a reader whose next record has at least the offset position has everything below the high
