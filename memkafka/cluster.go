@@ -208,7 +208,7 @@ func (c *Cluster) Produce(topic string, partition int32, records ...Record) (Off
 			records[i].Timestamp = now
 		}
 	}
-	a, err := c.engine.Append(TopicPartition{Topic: topic, Partition: partition}, records)
+	a, err := c.engine.Append(TopicPartition{Topic: topic, Partition: partition}, records...)
 	if err != nil {
 		return kafka.NoOffset, fmt.Errorf("produce to %s/%d: %w", topic, partition, err)
 	}
@@ -332,7 +332,7 @@ func SetNamed(name string, c *Cluster) (release func(), err error) {
 
 // Append writes one record to a partition as it is, its timestamp included, and returns its offset.
 func (c *Cluster) Append(topic string, partition int32, r Record) (Offset, error) {
-	a, err := c.engine.Append(TopicPartition{Topic: topic, Partition: partition}, []Record{r})
+	a, err := c.engine.AppendOne(TopicPartition{Topic: topic, Partition: partition}, r)
 	if err != nil {
 		return kafka.NoOffset, fmt.Errorf("append to %s/%d: %w", topic, partition, err)
 	}

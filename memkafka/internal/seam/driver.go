@@ -476,7 +476,7 @@ func (d *Driver) input(f *Feed) error {
 		d.line("", "input ends", f.Name)
 		return nil
 	}
-	a, err := d.e.Append(tp, []kafka.Record{r})
+	a, err := d.e.AppendOne(tp, r)
 	if err != nil {
 		f.ended = true
 		d.line("", "input fails", tp.String()+" "+err.Error())

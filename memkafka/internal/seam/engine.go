@@ -50,7 +50,7 @@ type Engine struct {
 	clients map[*Client]struct{}
 	number  uint64 // clients ever made
 	closed  bool
-	topics  uint64 // counts changes of the set of topics and partitions
+	scratch []kafka.Record // used again for each batch, which copies what it keeps
 
 	hand   hand
 	driver *Driver
@@ -114,15 +114,32 @@ func (e *Engine) Client(id, kind string) (*Client, error) {
 	return c, nil
 }
 
-// Append writes records to a partition as one batch, outside of any client: at once, in every mode. The slice belongs
-// to the log afterwards.
-func (e *Engine) Append(tp kafka.TopicPartition, records []kafka.Record) (plog.Appended, error) {
+// Append writes records to a partition as one batch, outside of any client: at once, in every mode.
+func (e *Engine) Append(tp kafka.TopicPartition, records ...kafka.Record) (plog.Appended, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return plog.Appended{}, ErrClosed
 	}
 	return e.append(nowMillis(), tp, batch.FromRecords(records))
+}
+
+// AppendOne is Append for one record.
+func (e *Engine) AppendOne(tp kafka.TopicPartition, r kafka.Record) (plog.Appended, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return plog.Appended{}, ErrClosed
+	}
+	records := append(e.scratch[:0], r)
+	defer e.release(records)
+	return e.append(nowMillis(), tp, batch.FromRecords(records))
+}
+
+// release makes records the scratch of the next batch, without holding on to what they refer to.
+func (e *Engine) release(records []kafka.Record) {
+	clear(records)
+	e.scratch = records[:0]
 }
 
 func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batch) (plog.Appended, error) {

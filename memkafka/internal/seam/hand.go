@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type hand struct {
 	version  uint64          // counts changes of subs
 	driving  bool            // a Settle is under way
 	progress chan struct{}   // capacity 1: something changed since it was last empty
+	watch    watchdog        // of the Settle under way
 }
 
 func (h *hand) add(s *Subscription) {
@@ -57,8 +59,7 @@ func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
 	e.hand.driving = true
 	defer func() { e.hand.driving = false }()
 
-	var watch watchdog
-	defer watch.stop()
+	defer e.hand.watch.stop()
 	for {
 		if e.closed {
 			return ErrClosed
@@ -68,24 +69,13 @@ func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
 			return nil
 		}
 		if unhandled == nil {
-			if !e.handOut(ready, &watch, bound) {
+			if !e.handOut(ready, bound) {
 				return e.hand.stuck(bound)
 			}
 			continue
 		}
 		e.mu.Unlock()
-		var err error
-		select {
-		case <-e.hand.progress:
-		default:
-			select {
-			case <-e.hand.progress:
-			case <-ctx.Done():
-				err = ctx.Err()
-			case <-watch.after(bound):
-				err = ErrStuck
-			}
-		}
+		err := e.hand.await(ctx, bound)
 		e.mu.Lock()
 		switch {
 		case errors.Is(err, ErrStuck):
@@ -93,6 +83,30 @@ func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
 		case err != nil:
 			return err
 		}
+	}
+}
+
+// yields is how often await lets others run before it arms a timer and goes to sleep: handling a record takes two
+// goroutines, which mostly have done their part by then.
+const yields = 4
+
+// await waits for progress: ErrStuck when there is none within bound.
+func (h *hand) await(ctx context.Context, bound time.Duration) error {
+	for range yields {
+		select {
+		case <-h.progress:
+			return nil
+		default:
+			runtime.Gosched()
+		}
+	}
+	select {
+	case <-h.progress:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.watch.after(bound):
+		return ErrStuck
 	}
 }
 
@@ -129,7 +143,7 @@ func (w *watchdog) stop() {
 
 // handOut gives the next record of s to its receiver, and reports whether that or the subscription's end came within
 // bound. Called with mu held, which it lets go of meanwhile.
-func (e *Engine) handOut(s *Subscription, watch *watchdog, bound time.Duration) bool {
+func (e *Engine) handOut(s *Subscription, bound time.Duration) bool {
 	err := s.fill(64)
 	if err == nil && len(s.ahead) == 0 {
 		s.handled = max(s.handled, s.pos) // holes need no handling
@@ -146,7 +160,7 @@ func (e *Engine) handOut(s *Subscription, watch *watchdog, bound time.Duration) 
 	case s.sink.TrySend(&s.ahead[0]):
 		sent = true
 	default:
-		sent = s.sink.Send(&s.ahead[0], s.stop, watch.after(bound))
+		sent = s.sink.Send(&s.ahead[0], s.stop, e.hand.watch.after(bound))
 	}
 	e.mu.Lock()
 	s.sending = false

@@ -92,15 +92,17 @@ func (c *Client) sort(emits []*Emit) []*bucket {
 
 // appendEmits appends emits of one partition as one batch. Called with mu held.
 func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
-	records := make([]kafka.Record, len(emits))
-	for i, m := range emits {
-		records[i] = m.Record
-		if m.Record.Timestamp < 0 {
-			records[i].Timestamp = now
+	records := e.scratch[:0]
+	for _, m := range emits {
+		r := m.Record
+		if r.Timestamp < 0 {
+			r.Timestamp = now
 		}
-		m.Timestamp = records[i].Timestamp
+		m.Timestamp = r.Timestamp
+		records = append(records, r)
 	}
 	a, err := e.append(now, emits[0].TP, batch.FromRecords(records))
+	e.release(records)
 	for i, m := range emits {
 		if err != nil {
 			m.fail(err)
