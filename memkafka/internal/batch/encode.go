@@ -6,8 +6,34 @@ import (
 	"github.com/gokasim/gokasim/internal/kafka"
 )
 
-// Option says more about a batch than its records do.
-type Option func(*frame)
+// Option says more about a batch than its records do. It is a value, so that making a batch allocates no more for it.
+type Option struct {
+	says          option
+	codec         Codec
+	producerID    int64
+	producerEpoch kafka.Epoch
+	baseSequence  int32
+}
+
+type option int8
+
+const (
+	codecOption option = iota
+	producerOption
+	transactionalOption
+)
+
+// WithCodec compresses the records (compression.type of a producer): None unless set.
+func WithCodec(c Codec) Option { return Option{says: codecOption, codec: c} }
+
+// WithProducer names the idempotent producer and the sequence number of its first record
+// (enable.idempotence): none unless set.
+func WithProducer(id int64, epoch kafka.Epoch, baseSequence int32) Option {
+	return Option{says: producerOption, producerID: id, producerEpoch: epoch, baseSequence: baseSequence}
+}
+
+// Transactional makes the batch part of its producer's transaction (transactional.id).
+func Transactional() Option { return Option{says: transactionalOption} }
 
 // frame is the part of a batch that its records do not tell.
 type frame struct {
@@ -23,20 +49,6 @@ type frame struct {
 	gaps          bool // the records have their offsets already, and need not follow one another
 }
 
-// WithCodec compresses the records (compression.type of a producer): None unless set.
-func WithCodec(c Codec) Option {
-	return func(f *frame) { f.attributes = f.attributes&^codecMask | int16(c) }
-}
-
-// WithProducer names the idempotent producer and the sequence number of its first record
-// (enable.idempotence): none unless set.
-func WithProducer(id int64, epoch kafka.Epoch, baseSequence int32) Option {
-	return func(f *frame) { f.producerID, f.producerEpoch, f.baseSequence = id, epoch, baseSequence }
-}
-
-// Transactional makes the batch part of its producer's transaction (transactional.id).
-func Transactional() Option { return func(f *frame) { f.attributes |= transactionalBit } }
-
 // FromRecords makes a batch of records, whose offsets do not matter. It copies what it keeps. A log refuses a batch
 // of no records.
 func FromRecords(recs []kafka.Record, opts ...Option) *Batch {
@@ -49,13 +61,24 @@ func FromRecords(recs []kafka.Record, opts ...Option) *Batch {
 		producerEpoch: NoProducerEpoch,
 		baseSequence:  NoSequence,
 	}
-	for _, opt := range opts {
-		opt(&f)
+	for _, o := range opts {
+		f.apply(o)
 	}
 	if len(recs) > 0 {
 		f.baseTimestamp = recs[0].Timestamp
 	}
 	return f.encode(recs)
+}
+
+func (f *frame) apply(o Option) {
+	switch o.says {
+	case codecOption:
+		f.attributes = f.attributes&^codecMask | int16(o.codec)
+	case producerOption:
+		f.producerID, f.producerEpoch, f.baseSequence = o.producerID, o.producerEpoch, o.baseSequence
+	case transactionalOption:
+		f.attributes |= transactionalBit
+	}
 }
 
 // Compacted is what is left of a batch when compaction keeps only some of its records: kept, which may be none. The

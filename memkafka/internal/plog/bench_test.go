@@ -128,3 +128,49 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// BenchmarkClean compacts a log whose keys have each been written twice, in batches of 1,000. Its cost for a record has to
+// stay the same as logs grow.
+func BenchmarkClean(b *testing.B) {
+	for _, records := range []int{1e4, 1e5, 1e6, 1e7} {
+		b.Run(fmt.Sprintf("records=%.0e", float64(records)), func(b *testing.B) {
+			batches := twiceWritten(b, records)
+			cfg := DefaultConfig()
+			cfg.Compact = true
+			for b.Loop() {
+				b.StopTimer()
+				l := New(cfg)
+				for _, bt := range batches {
+					if err := l.AppendReplica(1000, bt); err != nil {
+						b.Fatal(err)
+					}
+				}
+				l.Roll(1000)
+				b.StartTimer()
+				if c := l.Clean(2000); c.RecordsBefore != records || c.RecordsAfter != records/2 {
+					b.Fatalf("%+v", c)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(records), "ns/record")
+		})
+	}
+}
+
+func twiceWritten(b *testing.B, records int) []*batch.Batch {
+	l := New(DefaultConfig())
+	recs := hundredByteRecords(1000)
+	key := 0
+	var batches []*batch.Batch
+	for range records / 1000 {
+		for i := range recs {
+			recs[i].Key = fmt.Appendf(recs[i].Key[:0], "key-%012d", key%(records/2))
+			key++
+		}
+		bt := batch.FromRecords(recs)
+		if _, err := l.Append(1000, bt); err != nil {
+			b.Fatal(err)
+		}
+		batches = append(batches, bt)
+	}
+	return batches
+}

@@ -2,7 +2,6 @@ package plog
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
@@ -109,7 +108,7 @@ func (l *Log) Clean(now kafka.Millis) Cleaned {
 		cfg:       &l.cfg,
 		producers: l.producers,
 		end:       d.FirstUncleanable,
-		newest:    l.newestOffsets(d.FirstDirty, d.FirstUncleanable),
+		old:       l.superseded(d.FirstDirty, d.FirstUncleanable),
 		txns:      l.txnPass(l.segments[0].base, d.FirstUncleanable),
 		done:      &done,
 	}
@@ -124,33 +123,6 @@ func (l *Log) Clean(now kafka.Millis) Cleaned {
 	l.cleaned = d.FirstUncleanable
 	return done
 }
-
-// newestOffsets is the offset of the newest record of every key that has one in [from, to). The keys are slices of
-// the batches.
-func (l *Log) newestOffsets(from, to kafka.Offset) map[string]kafka.Offset {
-	newest := map[string]kafka.Offset{}
-	txns := l.txnPass(from, to)
-	for _, s := range l.segments[l.segmentOf(from):l.segmentOf(to)] {
-		for _, b := range s.batches {
-			if b.IsControl() {
-				txns.marker(b)
-				continue
-			}
-			if txns.aborts(b) {
-				continue
-			}
-			for o := range b.Outlines() {
-				if o.Key != nil && o.Offset >= from {
-					newest[keyString(o.Key)] = o.Offset
-				}
-			}
-		}
-	}
-	return newest
-}
-
-// keyString is key as a string that shares its bytes, which nobody changes.
-func keyString(key []byte) string { return unsafe.String(unsafe.SliceData(key), len(key)) }
 
 // groups puts neighbours together as long as their sizes before cleaning add up to no more than segment.bytes, and
 // their offsets fit into one segment.
@@ -181,7 +153,8 @@ type cleaning struct {
 	cfg       *Config
 	producers producers
 	end       kafka.Offset // the pass ends here
-	newest    map[string]kafka.Offset
+	old       recordSet    // the records that have a newer one
+	number    int          // of the first record of the batch at hand, in old
 	txns      txnPass
 	done      *Cleaned
 
@@ -207,6 +180,7 @@ func (c *cleaning) merge(group []*segment) *segment {
 				c.done.RecordsAfter += left.Len()
 				into.add(left, modified)
 			}
+			c.number += b.Len()
 		}
 	}
 	into.lastModified = modified
@@ -262,8 +236,7 @@ func (c *cleaning) keepers(b *batch.Batch) (kept int, tombstones bool) {
 	for o := range b.Outlines() {
 		stays := true
 		if !b.IsControl() {
-			newest, found := c.newest[keyString(o.Key)]
-			stays = o.Key != nil && (!found || o.Offset >= newest) && !(o.Tombstone && dropTombstones)
+			stays = o.Key != nil && !c.old.has(c.number+len(c.keep)) && !(o.Tombstone && dropTombstones)
 		}
 		c.keep = append(c.keep, stays)
 		if stays {
