@@ -28,10 +28,10 @@ func (a *aircraft) add(f *flight, p *plane) {
 func Aircraft() *goka.GroupGraph {
 	return goka.DefineGroup("aircraft",
 		goka.Input("flights", jsonCodec[flight]{}, depart),
-		goka.Join("planes", jsonCodec[plane]{}),
-		goka.Lookup("airlines", jsonCodec[airline]{}),
-		goka.Lookup("airports", jsonCodec[airport]{}),
-		goka.Lookup("weather", jsonCodec[weather]{}),
+		goka.Join("planes", new(tableCodec[plane])),
+		goka.Lookup("airlines", new(tableCodec[airline])),
+		goka.Lookup("airports", new(tableCodec[airport])),
+		goka.Lookup("weather", new(tableCodec[weather])),
 		goka.Output("departures", jsonCodec[departure]{}),
 		goka.Persist(jsonCodec[aircraft]{}),
 	)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 )
 
 // jsonCodec is the codec of topics whose values are *T in Go and JSON objects in Kafka.
@@ -24,4 +25,37 @@ func (jsonCodec[T]) Decode(data []byte) (any, error) {
 		return nil, fmt.Errorf("not the JSON of a %T: %w", v, err)
 	}
 	return v, nil
+}
+
+// tableCodec is a jsonCodec for tables that are looked up far more often than they change: it decodes a row once for as
+// long as its bytes stay the same. Whoever gets a value shares it with others and must not change it.
+type tableCodec[T any] struct {
+	jsonCodec[T]
+
+	mu      sync.RWMutex // guards decoded
+	decoded map[string]*T
+}
+
+// maxDecoded bounds what a tableCodec keeps; it begins anew when it is full.
+const maxDecoded = 10_000
+
+// Decode returns a *T, the same one for the same bytes.
+func (c *tableCodec[T]) Decode(data []byte) (any, error) {
+	c.mu.RLock()
+	v := c.decoded[string(data)]
+	c.mu.RUnlock()
+	if v != nil {
+		return v, nil
+	}
+	decoded, err := c.jsonCodec.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.decoded == nil || len(c.decoded) == maxDecoded {
+		c.decoded = map[string]*T{}
+	}
+	c.decoded[string(data)] = decoded.(*T)
+	return decoded, nil
 }
