@@ -14,20 +14,26 @@ type balance struct {
 	names   []string         // topics with a subscriber, sorted
 	takers  map[string][]int // subscribers by topic, as indexes into members
 	wants   []map[string]bool
-	claims  map[kafka.TopicPartition]claim
+	claims  map[string][]claim   // by topic and partition
 	has     []map[string][]int32 // what each member was given, by topic, in ascending order
 	count   []int
 }
 
-// claim is the word of a member that it owns a partition.
+// claim is the word of a member that it owns a partition: the member's index plus one, so that the zero value is nobody's.
 type claim struct {
-	member     string
-	index      int
+	member     int
 	generation int32
+	disputed   bool // by another member of the same generation
+}
+
+// claimant is the index of the member that owns the partition, as far as members agree about that.
+func (b *balance) claimant(topic string, partition int32) (int, bool) {
+	c := b.claims[topic][partition]
+	return c.member - 1, c.member > 0 && !c.disputed
 }
 
 func newBalance(members []Member, topics Topics) *balance {
-	b := &balance{members: ordered(members), topics: topics, takers: map[string][]int{}, claims: map[kafka.TopicPartition]claim{}}
+	b := &balance{members: ordered(members), topics: topics, takers: map[string][]int{}, claims: make(map[string][]claim, len(topics))}
 	b.names = subscribed(b.members, topics)
 	b.has, b.count = make([]map[string][]int32, len(b.members)), make([]int, len(b.members))
 	b.wants = make([]map[string]bool, len(b.members))
@@ -44,26 +50,24 @@ func newBalance(members []Member, topics Topics) *balance {
 	return b
 }
 
-// hearClaims finds who owns what, as far as it still exists and members do not contradict each other.
+// hearClaims finds who owns what of the topics that still exist.
 func (b *balance) hearClaims() {
-	disputed := map[kafka.TopicPartition]bool{}
+	for topic, partitions := range b.topics {
+		b.claims[topic] = make([]claim, partitions)
+	}
 	for i, m := range b.members {
 		for _, tp := range m.Owned {
 			if tp.Partition < 0 || tp.Partition >= b.topics[tp.Topic] {
 				continue
 			}
-			before, claimed := b.claims[tp]
+			c := &b.claims[tp.Topic][tp.Partition]
 			switch {
-			case !claimed || m.Generation > before.generation:
-				b.claims[tp] = claim{member: m.ID, index: i, generation: m.Generation}
-				delete(disputed, tp)
-			case m.Generation == before.generation && before.index != i:
-				disputed[tp] = true
+			case c.member == 0 || m.Generation > c.generation:
+				*c = claim{member: i + 1, generation: m.Generation}
+			case m.Generation == c.generation && c.member != i+1:
+				c.disputed = true
 			}
 		}
-	}
-	for tp := range disputed {
-		delete(b.claims, tp)
 	}
 }
 
@@ -111,8 +115,8 @@ func (b *balance) solveEven(deal dealer) {
 	owned := make([]int, len(b.members))
 	for _, topic := range b.names {
 		for p := range b.topics[topic] {
-			if c, kept := b.claims[kafka.TopicPartition{Topic: topic, Partition: p}]; kept {
-				owned[c.index]++
+			if owner, claimed := b.claimant(topic, p); claimed {
+				owned[owner]++
 			}
 		}
 	}
@@ -133,9 +137,9 @@ func (b *balance) solveEven(deal dealer) {
 	for _, topic := range b.names {
 		for p := range b.topics[topic] {
 			tp := kafka.TopicPartition{Topic: topic, Partition: p}
-			if c, kept := b.claims[tp]; kept && room[c.index] > 0 {
-				room[c.index]--
-				b.give(c.index, tp)
+			if owner, claimed := b.claimant(topic, p); claimed && room[owner] > 0 {
+				room[owner]--
+				b.give(owner, tp)
 			} else {
 				free = append(free, tp)
 			}
@@ -176,8 +180,8 @@ func (b *balance) solveUneven() {
 	for _, topic := range b.names {
 		for p := range b.topics[topic] {
 			tp := kafka.TopicPartition{Topic: topic, Partition: p}
-			if c, claimed := b.claims[tp]; claimed && b.wants[c.index][topic] {
-				b.give(c.index, tp)
+			if owner, claimed := b.claimant(topic, p); claimed && b.wants[owner][topic] {
+				b.give(owner, tp)
 			} else {
 				free = append(free, tp)
 			}
@@ -256,10 +260,10 @@ func (b *balance) move(topic string, from, to int) {
 	best, bestRank := 0, -1
 	for i, p := range b.has[from][topic] {
 		rank := 0
-		switch c, claimed := b.claims[kafka.TopicPartition{Topic: topic, Partition: p}]; {
-		case claimed && c.index == to:
+		switch owner, claimed := b.claimant(topic, p); {
+		case claimed && owner == to:
 			rank = 2
-		case !claimed || c.index != from:
+		case !claimed || owner != from:
 			rank = 1
 		}
 		if rank >= bestRank {

@@ -20,8 +20,8 @@ func CooperativeSticky(members []Member, topics Topics) Assignment {
 	a := b.solve(dealOut)
 	for id, partitions := range a {
 		a[id] = slices.DeleteFunc(partitions, func(tp kafka.TopicPartition) bool {
-			owner, claimed := b.claims[tp]
-			return claimed && owner.member != id
+			owner, claimed := b.claimant(tp.Topic, tp.Partition)
+			return claimed && b.members[owner].ID != id
 		})
 	}
 	return a

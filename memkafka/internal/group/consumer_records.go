@@ -70,8 +70,8 @@ func encodeState(group string, r stateRecord) kafka.Record {
 	k := writer{}
 	k.int16(r.kind())
 	k.string(group)
-	if name := r.name(); name != "" {
-		k.string(name)
+	if hasName(r.kind()) {
+		k.string(r.name())
 	}
 	v := writer{}
 	v.int16(0)
@@ -81,13 +81,18 @@ func encodeState(group string, r stateRecord) kafka.Record {
 	return kafka.Record{Key: k.b, Value: v.b}
 }
 
+// hasName reports whether keys of this kind name something in the group: a member or an expression.
+func hasName(kind int16) bool {
+	return kind == keyMember || kind == keyTarget || kind == keyProgress || kind == keyRegex
+}
+
 // decodeState reads a record of a kind that encodeState writes.
 func decodeState(r kafka.Record) (stateRecord, error) {
 	k := reader{b: r.Key}
 	kind := k.int16()
 	k.string()
 	var name string
-	if kind == keyMember || kind == keyTarget || kind == keyProgress || kind == keyRegex {
+	if hasName(kind) {
 		name = k.string()
 	}
 	v := reader{b: r.Value}
