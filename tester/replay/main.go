@@ -108,7 +108,7 @@ func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
 			r.inBubble(func(res *replaywire.Result, e error) { result, err = res, e; close(done) })
 		})
 	}()
-	const farewell = 5 * time.Second
+	const farewell = 2 * time.Second
 	select {
 	case <-done:
 		select {
@@ -125,6 +125,12 @@ func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
 			err = fmt.Errorf("the simulation broke down: %v", broken)
 		}
 		return nil, err
+	case <-r.outer.Done():
+		select {
+		case <-end:
+		case <-time.After(farewell): // something in the bubble waits for the world outside
+		}
+		return nil, errInterrupted
 	}
 }
 

@@ -346,6 +346,43 @@ func TestGoroutinesOfThePackageThatStayAreNoFailure(t *testing.T) {
 
 func leak(forever chan int) { <-forever }
 
+// TestARealClusterGivesTheSameTables needs GOKASIM_BROKERS, the addresses of a cluster on which it may make topics.
+func TestARealClusterGivesTheSameTables(t *testing.T) {
+	brokers := os.Getenv("GOKASIM_BROKERS")
+	if brokers == "" {
+		t.Skip("GOKASIM_BROKERS names no cluster")
+	}
+	run := fmt.Sprint(time.Now().UnixNano()) // topics of their own for each run
+	words, initials := goka.Stream("words-"+run), goka.Stream("initials-"+run)
+	first := graph(goka.Group("first-"+run), goka.Output(initials, text), goka.Loop(text, func(ctx goka.Context, msg any) {
+		ctx.Emit(initials, ctx.Key(), msg)
+	}), goka.Input(words, text, func(ctx goka.Context, _ any) {
+		ctx.Loopback(ctx.Key()[:2], ctx.Key())
+	}))
+	second := graph(goka.Group("second-"+run), goka.Persist(new(codec.Int64)), goka.Input(initials, text, func(ctx goka.Context, _ any) {
+		n, _ := ctx.Value().(int64)
+		ctx.SetValue(n + 1)
+	}))
+	var records []dump.Record
+	for at := range 5000 {
+		records = append(records, message(string(words), fmt.Sprintf("%d%d", at%97, at), "x", at))
+	}
+	s := setup{graphs: []Graph{first, second}, dumps: []string{dumpOf(records...)}, partitions: 3, instances: 2}
+	want := s.run(t)
+	s.brokers = strings.Split(brokers, ",")
+	got := s.run(t)
+	table := "second-" + run + "-table.jsonl"
+	if diff := cmp.Diff(want.file(t, table), got.file(t, table)); diff != "" {
+		t.Errorf("table (-simulated +real):\n%s", diff)
+	}
+	if want, got := len(want.records(t, string(initials)+".jsonl")), len(got.records(t, string(initials)+".jsonl")); want != got {
+		t.Errorf("%d records of output on the simulated cluster and %d on the real one", want, got)
+	}
+	if again := s.run(t); !strings.Contains(again.failure, "was used before") {
+		t.Errorf("once more on the same topics: %q", again.failure)
+	}
+}
+
 func BenchmarkReplay(b *testing.B) {
 	const records = 100_000
 	var dumped []dump.Record
