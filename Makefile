@@ -3,6 +3,7 @@
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 10s
 SEED     ?= 1
+BROKERS  ?=
 BENCH    ?= .
 PKG      ?= ./...
 
@@ -32,6 +33,16 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: ## benchmarks: make bench BENCH=Counter PKG=./tester; compare two outputs with go tool benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 $(PKG)
+
+parity: ## the flights in several shapes; with BROKERS=host:port on Apache Kafka too
+	BROKERS=$(BROKERS) .ci/run parity
+
+sim: ## every simulation with one seed: make sim SEED=7 PKG=./examples/flights
+	GOKASIM_SEED=$(SEED) go test -count=1 -run 'Simulat|Repeat' $(PKG)
+
+redis: ## the redis store on a real server: redis-server on PATH, or GOKASIM_REDIS=host:port
+	@command -v redis-server > /dev/null || [ -n "$$GOKASIM_REDIS" ] || { echo "install redis-server or set GOKASIM_REDIS=host:port" >&2; exit 1; }
+	go test -count=1 -v ./storage/redis
 
 gen: ## rewrite generated files; the tree stays clean unless their sources changed
 	go generate ./...
