@@ -262,7 +262,7 @@ func (s *Sim) Advance(d time.Duration) {
 // are to read is read to its end and everything was handled, acknowledged and passed on.
 func (s *Sim) Idle() {
 	s.t.Helper()
-	s.Until("everything to be handled", func() bool { return s.unclaimed() == "" && s.driver.Quiet() })
+	s.Until("everything to be handled", func() bool { return s.driver.Quiet() && s.unclaimed() == "" })
 }
 
 // unclaimed names a partition that a running processor's group should read and nobody does, "" when there is none.
