@@ -8,7 +8,9 @@ import (
 	"hash/crc32"
 	"math"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -368,5 +370,44 @@ func TestReadingDoesNotAllocate(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations for 300 records", n)
+	}
+}
+
+// What the codecs keep between two uses must not tie them to the bubble in which they were used first.
+func TestCodecsWorkInsideAndOutsideOfBubbles(t *testing.T) {
+	recs := []kafka.Record{{Value: bytes.Repeat([]byte("v"), 1000)}}
+	use := func() {
+		for _, codec := range codecs {
+			b, err := batch.FromBytes(batch.FromRecords(recs, batch.WithCodec(codec)).Bytes())
+			if err != nil {
+				t.Fatalf("%s: %v", codec, err)
+			}
+			if got := b.Records(); !bytes.Equal(got[0].Value, recs[0].Value) {
+				t.Errorf("%s: read %q", codec, got[0].Value)
+			}
+		}
+	}
+	synctest.Test(t, func(*testing.T) { use() })
+	synctest.Test(t, func(*testing.T) { use() })
+	use()
+}
+
+// Any number of goroutines may read a batch that a log has handed out. (Under -race.)
+func TestManyReadACompressedBatchAtOnce(t *testing.T) {
+	recs := []kafka.Record{{Value: bytes.Repeat([]byte("v"), 1000)}, {Value: []byte("w")}}
+	for _, codec := range codecs {
+		b, err := batch.FromBytes(batch.FromRecords(recs, batch.WithCodec(codec)).Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if got := len(b.Records()); got != 2 {
+					t.Errorf("%s: %d records", codec, got)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

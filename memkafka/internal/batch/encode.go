@@ -138,9 +138,10 @@ func (b *Batch) Recompressed(c Codec) *Batch {
 func (f *frame) encode(recs []kafka.Record) *Batch {
 	b := &Batch{baseOffset: f.baseOffset, maxTimestamp: f.maxTimestamp, lastDelta: f.lastDelta, count: int32(len(recs))}
 	size := HeaderBytes
+	var n int
 	for i := range recs {
 		r := &recs[i]
-		n := bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
+		n = bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
 		size += varintLen(int64(n)) + n
 		b.maxTimestamp = max(b.maxTimestamp, r.Timestamp)
 		b.headers += int32(len(r.Headers))
@@ -150,7 +151,11 @@ func (f *frame) encode(recs []kafka.Record) *Batch {
 	at := HeaderBytes
 	for i := range recs {
 		r := &recs[i]
-		at = putRecord(wire, at, r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
+		timeDelta, offsetDelta := int64(r.Timestamp-f.baseTimestamp), f.delta(r, i)
+		if len(recs) > 1 {
+			n = bodyLen(r, timeDelta, offsetDelta)
+		}
+		at = putRecord(wire, at, r, n, timeDelta, offsetDelta)
 	}
 	if codec := Codec(f.attributes & codecMask); codec != None {
 		plain := wire[HeaderBytes:]
@@ -205,9 +210,9 @@ func nullableLen(b []byte) int {
 	return varintLen(int64(len(b))) + len(b)
 }
 
-// putRecord writes r at w[at] and returns the position after it.
-func putRecord(w []byte, at int, r *kafka.Record, timeDelta, offsetDelta int64) int {
-	at = putVarint(w, at, int64(bodyLen(r, timeDelta, offsetDelta)))
+// putRecord writes r, whose body takes n bytes, at w[at] and returns the position after it.
+func putRecord(w []byte, at int, r *kafka.Record, n int, timeDelta, offsetDelta int64) int {
+	at = putVarint(w, at, int64(n))
 	w[at] = 0 // attributes: a record has none yet
 	at = putVarint(w, at+1, timeDelta)
 	at = putVarint(w, at, offsetDelta)

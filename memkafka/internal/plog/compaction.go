@@ -223,7 +223,7 @@ func (c *cleaning) batch(b *batch.Batch) *batch.Batch {
 		return b
 	}
 	if setHorizon {
-		horizon = c.now + kafka.Millis(c.cfg.DeleteRetentionMs)
+		horizon = c.now + kafka.Millis(min(c.cfg.DeleteRetentionMs, Unlimited-int64(c.now)))
 	}
 	return b.Compacted(c.recordsOf(b), horizon)
 }

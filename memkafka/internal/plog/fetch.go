@@ -13,6 +13,7 @@ type Fetched struct {
 	// Batches are whole, so that the first may begin before the offset asked for: consumers skip what they did not
 	// ask for. They belong to the log.
 	Batches                             []*batch.Batch
+	Bytes                               int // the size of Batches on the wire
 	LogStart, LastStable, HighWatermark kafka.Offset
 	// Aborted is the aborted transactions that have records in Batches, by last offset, if committed was asked for.
 	Aborted []AbortedTxn
@@ -34,7 +35,7 @@ func (l *Log) Fetch(from kafka.Offset, maxBytes int, committed bool) (Fetched, e
 		return f, nil
 	}
 	for i := l.segmentOf(from); i < len(l.segments) && len(f.Batches) == 0; i++ {
-		f.Batches = l.segments[i].read(from, limit, maxBytes)
+		f.Batches, f.Bytes = l.segments[i].read(from, limit, maxBytes)
 	}
 	if committed && len(f.Batches) > 0 {
 		f.Aborted = l.abortedWithin(from, f.Batches[len(f.Batches)-1].NextOffset())
@@ -42,19 +43,19 @@ func (l *Log) Fetch(from kafka.Offset, maxBytes int, committed bool) (Fetched, e
 	return f, nil
 }
 
-// read gives the batches from offset from on that end at or before limit.
-func (s *segment) read(from, limit kafka.Offset, maxBytes int) []*batch.Batch {
+// read gives the batches from offset from on that end at or before limit, and their size.
+func (s *segment) read(from, limit kafka.Offset, maxBytes int) (batches []*batch.Batch, size int) {
 	first := s.find(from)
-	end, size := first, 0
+	end := first
 	for end < len(s.batches) {
 		b := s.batches[end]
-		size += b.Size()
-		if b.NextOffset() > limit || end > first && size > maxBytes {
+		if b.NextOffset() > limit || end > first && size+b.Size() > maxBytes {
 			break
 		}
+		size += b.Size()
 		end++
 	}
-	return s.batches[first:end:end]
+	return s.batches[first:end:end], size
 }
 
 func (l *Log) checkRange(offset kafka.Offset) error {

@@ -198,6 +198,13 @@ func TestL6_FetchGivesWholeBatchesOfOneSegment(t *testing.T) {
 		if got = strings.TrimPrefix(got, " "); got != c.want {
 			t.Errorf("fetch from %d: %s, want %s", c.from, got, c.want)
 		}
+		size := 0
+		for _, b := range f.Batches {
+			size += b.Size()
+		}
+		if f.Bytes != size {
+			t.Errorf("fetch from %d: %d bytes, says %d", c.from, size, f.Bytes)
+		}
 		if f.LogStart != 1 || f.HighWatermark != 5 || f.LastStable != 5 {
 			t.Errorf("fetch from %d: log start %d, last stable %d, high watermark %d", c.from, f.LogStart, f.LastStable, f.HighWatermark)
 		}

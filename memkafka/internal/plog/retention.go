@@ -7,7 +7,11 @@ import (
 // DeleteRecords moves the log start to before, or to the high watermark if before is -1, and says where it is then.
 // An offset below the log start is fine and moves nothing; one past the high watermark is OffsetOutOfRange. The batch
 // that before is in stays whole: readers begin in its middle (KIP-107). The segments below go with the next Retain.
+// Without cleanup.policy=delete it is PolicyViolation.
 func (l *Log) DeleteRecords(before kafka.Offset) (logStart kafka.Offset, err error) {
+	if !l.cfg.Delete {
+		return kafka.NoOffset, refuse(kafka.PolicyViolation, "records cannot be deleted: cleanup.policy does not name delete")
+	}
 	if before == -1 {
 		before = l.high
 	}
