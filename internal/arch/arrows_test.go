@@ -56,7 +56,7 @@ var arrows = []row{
 
 	{name: "tester", ours: "goka memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama testing", tests: "goka/codec"},
 	{name: "tester/replay", ours: "goka goka/logger internal/door internal/dump internal/kafka internal/replaywire memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama testing", tests: "goka/codec"},
-	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
+	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
 	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire", others: "github.com/spf13/cobra"},

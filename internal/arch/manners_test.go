@@ -55,20 +55,37 @@ func TestCoresReadNoClockAndStartNothing(t *testing.T) {
 	})
 }
 
+// TestTestsWaitForConditions refuses to sleep in tests, unless the package's tests run in testing/synctest bubbles:
+// there a sleep lets virtual time pass, and costs none.
 func TestTestsWaitForConditions(t *testing.T) {
+	bubbles := map[string]bool{} // by directory
+	sleeps := map[string][]token.Position{}
 	eachFile(t, func(name string, fset *token.FileSet, file *ast.File) {
 		if !strings.HasSuffix(name, "_test.go") {
 			return
 		}
+		dir := filepath.Dir(name)
+		for _, imported := range file.Imports {
+			if imported.Path.Value == `"testing/synctest"` {
+				bubbles[dir] = true
+			}
+		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if sel, ok := n.(*ast.SelectorExpr); ok {
 				if fn, ok := timeFunction(file, sel); ok && fn == "Sleep" {
-					t.Errorf("%s: time.Sleep in a test; wait for the condition, or in a bubble for a timer", fset.Position(n.Pos()))
+					sleeps[dir] = append(sleeps[dir], fset.Position(n.Pos()))
 				}
 			}
 			return true
 		})
 	})
+	for dir, places := range sleeps {
+		for _, place := range places {
+			if !bubbles[dir] {
+				t.Errorf("%s: time.Sleep in a test; wait for the condition, or run the test in a testing/synctest bubble", place)
+			}
+		}
+	}
 }
 
 // timeFunction returns the name that sel picks out of package time, if that is what it picks from.
