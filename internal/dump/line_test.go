@@ -73,7 +73,8 @@ func TestKcatLines(t *testing.T) {
 		{Topic: "orders", Partition: 3, Offset: 17, TimestampType: TimestampCreate, Timestamp: 1357035420000, Broker: 1, Key: []byte("k1"), Value: []byte("text")},
 		{Topic: "orders", Partition: 3, Offset: 18, TimestampType: TimestampLogAppend, Timestamp: 1357035420001, Broker: 1, Value: []byte{}},
 		{Topic: "orders", Partition: 3, Offset: 19, TimestampType: TimestampCreate, Timestamp: 1357035420002, Broker: 1, Key: []byte("gone"), Headers: []kafka.Header{
-			{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}, {Key: "nil"}, {Key: "empty", Value: []byte{}}}},
+			{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte("2")}, {Key: "nil"}, {Key: "empty", Value: []byte{}},
+		}},
 		{Topic: "orders", Partition: 3, Offset: 20, TimestampType: TimestampCreate, Timestamp: 1357035420003, Broker: 1, Key: []byte("\x00\x1f\xfe\"\\/"), Value: []byte("{\"n\":1}\n")},
 	}
 	got, bad := readAll(t, lines)

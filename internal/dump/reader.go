@@ -178,8 +178,10 @@ func (r *Reader) longLine(start []byte) ([]byte, error) {
 		if (err == nil || err == io.EOF) && len(r.long) > MaxLine {
 			r.line++
 			r.long = nil
-			return nil, &LineError{File: r.name, Line: r.line, Column: MaxLine + 1,
-				Reason: fmt.Sprintf("the line is longer than %d MiB; is this a dump of one record a line?", MaxLine>>20)}
+			return nil, &LineError{
+				File: r.name, Line: r.line, Column: MaxLine + 1,
+				Reason: fmt.Sprintf("the line is longer than %d MiB; is this a dump of one record a line?", MaxLine>>20),
+			}
 		}
 		return r.long, err
 	}

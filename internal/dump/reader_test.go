@@ -125,7 +125,7 @@ func TestTruncatedCompressionIsAnError(t *testing.T) {
 			if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "reading in after line ") {
 				t.Errorf("%v; want an unexpected end that names file and line", err)
 			}
-			if again := r.Next(&rec); again != err {
+			if again := r.Next(&rec); !errors.Is(again, err) {
 				t.Errorf("then %v, want the same error", again)
 			}
 		})

@@ -38,7 +38,9 @@ func TestEvents(t *testing.T) {
 	want := []Event{
 		{Plan: &Plan{Groups: []string{"a"}, Partitions: 1, Instances: 2}},
 		{Progress: &Progress{Records: 1, Bytes: 2, Processed: 3}},
-		{Note: "note"}, {BadLine: "f:1:1: bad"}, {Failure: &Failure{Reason: "why"}},
+		{Note: "note"},
+		{BadLine: "f:1:1: bad"},
+		{Failure: &Failure{Reason: "why"}},
 		{Result: &Result{Tables: []Topic{{Name: "t", Count: 1, File: "t.jsonl"}}, Nanos: 5}},
 	}
 	var pipe bytes.Buffer

@@ -149,7 +149,7 @@ func (r *run) inBubble(hand func(*replaywire.Result, error)) {
 	cluster.Close()
 	hand(result, err)
 	const farewell = 2 * time.Minute // for timers of libraries that end by themselves
-	time.Sleep(farewell)
+	<-time.After(farewell)
 }
 
 const (

@@ -240,24 +240,45 @@ func TestBadInput(t *testing.T) {
 		dumps  []string
 		want   string
 	}{
-		"unknown topic": {[]Graph{ok}, []string{dumpOf(message("wrods", "a", "1", 1))},
-			`0.jsonl:1: unknown topic: no group of this run (ok) reads "wrods"; they read prices, words`},
-		"no topic": {[]Graph{ok}, []string{`{"key":"a"}`},
-			`0.jsonl:1: unknown topic: the record names no topic; record it by kcat -J`},
-		"an output that nobody reads": {[]Graph{ok}, []string{dumpOf(message("out", "a", "1", 1))},
-			`0.jsonl:1: unknown topic: "out" is written by group ok itself; leave it out of the input`},
-		"a loop": {[]Graph{ok}, []string{dumpOf(message("ok-loop", "a", "1", 1))},
-			`0.jsonl:1: unknown topic: "ok-loop" is written by group ok itself; leave it out of the input`},
-		"the log of a table": {[]Graph{ok}, []string{dumpOf(message("ok-table", "a", "1", 1))},
-			`0.jsonl:1: unknown topic: "ok-table" is written by group ok itself; leave it out of the input`},
+		"unknown topic": {
+			[]Graph{ok},
+			[]string{dumpOf(message("wrods", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: no group of this run (ok) reads "wrods"; they read prices, words`,
+		},
+		"no topic": {
+			[]Graph{ok},
+			[]string{`{"key":"a"}`},
+			`0.jsonl:1: unknown topic: the record names no topic; record it by kcat -J`,
+		},
+		"an output that nobody reads": {
+			[]Graph{ok},
+			[]string{dumpOf(message("out", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "out" is written by group ok itself; leave it out of the input`,
+		},
+		"a loop": {
+			[]Graph{ok},
+			[]string{dumpOf(message("ok-loop", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "ok-loop" is written by group ok itself; leave it out of the input`,
+		},
+		"the log of a table": {
+			[]Graph{ok},
+			[]string{dumpOf(message("ok-table", "a", "1", 1))},
+			`0.jsonl:1: unknown topic: "ok-table" is written by group ok itself; leave it out of the input`,
+		},
 		"a row without a key": {[]Graph{ok}, []string{dumpOf(tombstone)}, `0.jsonl:1: the cluster refuses the record for prices/0: `},
-		"a value that the codec refuses": {[]Graph{ok}, []string{dumpOf(message("words", "a", "one", 1))},
-			`group ok, instance 0: `},
+		"a value that the codec refuses": {
+			[]Graph{ok},
+			[]string{dumpOf(message("words", "a", "one", 1))},
+			`group ok, instance 0: `,
+		},
 		"a graph without inputs": {[]Graph{graph("none")}, nil, `G returned a graph of group none that is wrong: `},
 		"no graph":               {[]Graph{{Name: "Nil", New: func() *goka.GroupGraph { return nil }}}, nil, `Nil returned no graph`},
 		"a group without a name": {[]Graph{graph("")}, nil, `G returned a graph of a group without a name`},
-		"two graphs of one group": {[]Graph{counts(), counts()}, nil,
-			`G makes a graph of group counts, and so does another function; choose one by --graph`},
+		"two graphs of one group": {
+			[]Graph{counts(), counts()},
+			nil,
+			`G makes a graph of group counts, and so does another function; choose one by --graph`,
+		},
 		"a graph that panics": {[]Graph{{Name: "P", New: func() *goka.GroupGraph { panic("no") }}}, nil, `P panicked: no`},
 	} {
 		t.Run(name, func(t *testing.T) {

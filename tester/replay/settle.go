@@ -171,11 +171,12 @@ const retentionCheck = 5 * time.Minute
 // grow with the input. Others who read the topic have to be as far as kept says. The virtual time that it lets pass is
 // enough for groups to commit, and for the cluster to forget.
 func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) int64) error {
-	time.Sleep(retentionCheck + simulatedTick)
-	g.cluster.idle()
-	if ctx.Err() != nil {
+	select {
+	case <-time.After(retentionCheck + simulatedTick):
+	case <-ctx.Done():
 		return g.cause(ctx, nil)
 	}
+	g.cluster.idle()
 	until := map[*topic][]int64{}
 	for _, group := range g.plan.groups {
 		committed, err := g.cluster.committed(group, group.inputs)

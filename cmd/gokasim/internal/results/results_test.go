@@ -109,11 +109,16 @@ func TestCompare(t *testing.T) {
 		want            string
 		different, none string
 	}{
-		{name: "equal", table: `{"key":"a","payload":"1"}`, output: `{"topic":"o","partition":0,"offset":0,"key":"x","payload":"y"}`,
-			expected: map[string]string{"t.jsonl": `{"payload":"1","key":"a"}`, "o.jsonl": `{"topic":"o","partition":3,"offset":7,"ts":5,"key":"x","payload":"y"}`}},
-		{name: "an expected table may be a log, compressed or not", table: `{"key":"a","payload":"2"}`,
-			expected: map[string]string{"t.jsonl": "{\"key\":\"a\",\"payload\":\"1\"}\n{\"key\":\"b\",\"payload\":\"x\"}\n{\"key\":\"b\",\"payload\":null}\n{\"key\":\"a\",\"payload\":\"2\"}"}, none: "o"},
-		{name: "members of JSON objects", table: `{"key":"a","payload":"{\"n\":1,\"s\":\"x\",\"new\":[1, 2]}"}`, none: "o", different: "t",
+		{
+			name: "equal", table: `{"key":"a","payload":"1"}`, output: `{"topic":"o","partition":0,"offset":0,"key":"x","payload":"y"}`,
+			expected: map[string]string{"t.jsonl": `{"payload":"1","key":"a"}`, "o.jsonl": `{"topic":"o","partition":3,"offset":7,"ts":5,"key":"x","payload":"y"}`},
+		},
+		{
+			name: "an expected table may be a log, compressed or not", table: `{"key":"a","payload":"2"}`,
+			expected: map[string]string{"t.jsonl": "{\"key\":\"a\",\"payload\":\"1\"}\n{\"key\":\"b\",\"payload\":\"x\"}\n{\"key\":\"b\",\"payload\":null}\n{\"key\":\"a\",\"payload\":\"2\"}"}, none: "o",
+		},
+		{
+			name: "members of JSON objects", table: `{"key":"a","payload":"{\"n\":1,\"s\":\"x\",\"new\":[1, 2]}"}`, none: "o", different: "t",
 			expected: map[string]string{"t.jsonl": `{"key":"a","payload":"{\"n\":2,\"s\":\"x\",\"old\":null}"}`},
 			want: `t: 1 row differs (-expected +got)
   a:
@@ -121,39 +126,52 @@ func TestCompare(t *testing.T) {
 +     n: 1
 +     new: [1,2]
 -     old: null
-`},
-		{name: "JSON in another order", table: `{"key":"a","payload":"{\"n\":1,\"m\":2}"}`, none: "o", different: "t",
+`,
+		},
+		{
+			name: "JSON in another order", table: `{"key":"a","payload":"{\"n\":1,\"m\":2}"}`, none: "o", different: "t",
 			expected: map[string]string{"t.jsonl": `{"key":"a","payload":"{\"m\":2,\"n\":1}"}`},
 			want: `t: 1 row differs (-expected +got)
   a:
 -     {"m":2,"n":1}
 +     {"n":1,"m":2}
-`},
-		{name: "rows missing and too many", table: "{\"key\":\"b\",\"payload\":\"1\"}\n{\"key\":\"c\",\"payload\":\"\\u0000\"}", none: "o", different: "t",
+`,
+		},
+		{
+			name: "rows missing and too many", table: "{\"key\":\"b\",\"payload\":\"1\"}\n{\"key\":\"c\",\"payload\":\"\\u0000\"}", none: "o", different: "t",
 			expected: map[string]string{"t.jsonl": "{\"key\":\"a\",\"payload\":\"1\"}\n{\"key\":\"b\",\"payload\":\"2\"}"},
 			want: `t: 3 rows differ (-expected +got)
 - a: 1
 - b: 2
 + b: 1
 + c: "\x00"
-`},
-		{name: "records as often as they occur", output: "{\"key\":\"x\",\"payload\":\"1\"}\n{\"key\":\"x\",\"payload\":\"1\"}\n{\"key\":null,\"payload\":\"2\"}", none: "t", different: "o",
+`,
+		},
+		{
+			name: "records as often as they occur", output: "{\"key\":\"x\",\"payload\":\"1\"}\n{\"key\":\"x\",\"payload\":\"1\"}\n{\"key\":null,\"payload\":\"2\"}", none: "t", different: "o",
 			expected: map[string]string{"o.jsonl": "{\"key\":\"x\",\"payload\":\"1\"}\n{\"key\":\"\",\"payload\":\"2\"}"},
 			want: `o: 3 records differ (-expected +got)
 - "": 2
 + x: 1
 + "": 2
-`},
-		{name: "headers count", output: `{"key":"x","payload":"1","headers":["a",null]}`, none: "t", different: "o",
+`,
+		},
+		{
+			name: "headers count", output: `{"key":"x","payload":"1","headers":["a",null]}`, none: "t", different: "o",
 			expected: map[string]string{"o.jsonl": `{"key":"x","payload":"1","headers":["a",""]}`},
 			want: `o: 2 records differ (-expected +got)
 - x: 1
 + x: 1
-`},
-		{name: "a topic that nobody has", none: "t o", different: "z", expected: map[string]string{"z.jsonl": ""},
-			want: "z: expected by DIR/z.jsonl, but no graph of this run has such a table or output\n"},
-		{name: "many differences are counted", table: manyGot, none: "o", different: "t", expected: map[string]string{"t.jsonl": manyWant},
-			want: "t: 25 rows differ (-expected +got)\n" + first20() + "  ... and 5 rows more\n"},
+`,
+		},
+		{
+			name: "a topic that nobody has", none: "t o", different: "z", expected: map[string]string{"z.jsonl": ""},
+			want: "z: expected by DIR/z.jsonl, but no graph of this run has such a table or output\n",
+		},
+		{
+			name: "many differences are counted", table: manyGot, none: "o", different: "t", expected: map[string]string{"t.jsonl": manyWant},
+			want: "t: 25 rows differ (-expected +got)\n" + first20() + "  ... and 5 rows more\n",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := fill(t, "", map[string]string{"t.jsonl": tc.table, "o.jsonl": tc.output})

@@ -2,7 +2,6 @@ package target
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,24 +24,6 @@ func module(t *testing.T, files map[string]string) string {
 		}
 	}
 	return dir
-}
-
-// tree returns all files below dir with their content.
-func tree(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		files[path] = string(text)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
 }
 
 const goMod = "module example.com/app\n\ngo 1.26.0\n"
