@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,11 +79,19 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 		return nil, e.explain("lock", err)
 	}
 	e.unlock = lock.Close
-	if err := removeLogs(c.fs, dir); err != nil {
+	fresh, err := prepare(c.fs, dir)
+	if err != nil {
 		return nil, errors.Join(e.explain("open", err), lock.Close())
 	}
 	blocks, files := c.shared.acquire()
-	e.db, err = pebble.Open(dir, e.options(blocks, files))
+	g := &guard{FS: c.fs, health: e.health, breakDown: e.breakDown}
+	g.quiet.Store(fresh)
+	e.db, err = pebble.Open(dir, e.options(g, blocks, files))
+	if g.quiet.Swap(false) && err == nil {
+		if err = syncDir(c.fs, dir); err != nil {
+			err = errors.Join(err, closeQuietly(e.db))
+		}
+	}
 	if err == nil {
 		// A failure that pebble takes for the end of the process shows here only.
 		if now := e.health.now(); now.broken {
@@ -115,27 +125,37 @@ func makeDir(fs vfs.FS, dir string) error {
 	return syncDir(fs, parent)
 }
 
-// removeLogs removes pebble's write-ahead logs. Nothing is ever written to them, but pebble makes one at each start,
-// and at the next would flush what it found there, which is nothing, as often as it takes: for ever if
-// the disk is full.
-func removeLogs(fs vfs.FS, dir string) error {
+// prepare removes what pebble must not find at its start, and reports whether the table is empty.
+//
+// That is its write-ahead logs: nothing is ever written to them, but pebble makes one at each start, and at the next
+// would flush what it found there, which is nothing, as often as it takes: for ever if the disk is full. And
+// it is all that pebble wrote where there is no table file yet, hence neither a row nor an offset: the making of the
+// table may have been cut short.
+func prepare(fs vfs.FS, dir string) (empty bool, err error) {
 	names, err := fs.List(dir)
 	if err != nil {
-		return err
+		return false, err
 	}
+	empty = !slices.ContainsFunc(names, isTable)
 	for _, name := range names {
-		if filepath.Ext(name) == ".log" {
+		if filepath.Ext(name) == ".log" || empty && isPebbles(name) {
 			if err := fs.Remove(filepath.Join(dir, name)); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return empty, nil
 }
 
-func (e *engine) options(blocks *pebble.Cache, files *pebble.FileCache) *pebble.Options {
+func isPebbles(name string) bool {
+	return slices.ContainsFunc([]string{"MANIFEST-", "OPTIONS-", "marker.", "temporary."}, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	})
+}
+
+func (e *engine) options(fs vfs.FS, blocks *pebble.Cache, files *pebble.FileCache) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 &guard{FS: e.config.fs, health: e.health, breakDown: e.breakDown},
+		FS:                 fs,
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		DisableWAL:         true,
 		Cache:              blocks,

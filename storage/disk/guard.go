@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -22,6 +23,10 @@ type guard struct {
 	vfs.FS
 	health    *health
 	breakDown func(error)
+
+	// quiet leaves out syncs of the folder while pebble makes a new table, step by step and with a sync each. Whoever
+	// sets it syncs the folder afterwards.
+	quiet atomic.Bool
 }
 
 func (g *guard) Unwrap() vfs.FS { return g.FS }
@@ -50,7 +55,7 @@ func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, e
 	}
 	// The marker says which manifest counts. Nothing else makes sure that the manifest's own entry in the folder is
 	// on disk before the marker's.
-	if strings.HasPrefix(filepath.Base(name), "marker.manifest.") {
+	if strings.HasPrefix(filepath.Base(name), "marker.manifest.") && !g.quiet.Load() {
 		if err := syncDir(g.FS, filepath.Dir(name)); err != nil {
 			return nil, err
 		}
@@ -94,6 +99,9 @@ type guardedDir struct {
 }
 
 func (d *guardedDir) Sync() error {
+	if d.guard.quiet.Load() {
+		return nil
+	}
 	if err := d.File.Sync(); err != nil {
 		d.guard.breakDown(err)
 	}
