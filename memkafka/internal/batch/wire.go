@@ -27,9 +27,9 @@ func invalid(format string, args ...any) error {
 	return &Error{Code: kafka.InvalidRecord, Detail: fmt.Sprintf(format, args...)}
 }
 
-// FromBytes takes the bytes of exactly one batch and keeps them: they belong to the batch from then on. It checks
-// length, version, checksum and every record, and sets a max timestamp right that the records do not bear out, as a
-// broker does. Its errors are of type *Error.
+// FromBytes takes the bytes of exactly one batch and keeps them: they belong to the batch from then on, and a batch that
+// is part of a larger buffer keeps all of it in memory. It checks length, version, checksum and every record, and sets a
+// max timestamp right that the records do not bear out, as a broker does. Its errors are of type *Error.
 func FromBytes(wire []byte) (*Batch, error) {
 	if err := checkFrame(wire); err != nil {
 		return nil, err

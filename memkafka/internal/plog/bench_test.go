@@ -51,6 +51,22 @@ func BenchmarkAppendSingle(b *testing.B) {
 	}
 }
 
+func BenchmarkAppendIdempotent(b *testing.B) {
+	rec := hundredByteRecords(1)[0]
+	var l *Log
+	var seq int32
+	b.ReportAllocs()
+	for b.Loop() {
+		if l == nil || l.LogEnd() >= 1<<18 {
+			l, seq = New(DefaultConfig()), 0
+		}
+		if _, err := l.Append(1000, batch.FromRecords([]kafka.Record{rec}, batch.WithProducer(7, 0, seq))); err != nil {
+			b.Fatal(err)
+		}
+		seq++
+	}
+}
+
 func filled(b *testing.B, records, perBatch int) *Log {
 	l := New(DefaultConfig())
 	recs := hundredByteRecords(perBatch)

@@ -110,8 +110,8 @@ func (l *Log) ReadInto(dst []kafka.Record, from kafka.Offset, maxRecords int, co
 // OffsetForTime is the first record, by offset, with timestamp ts or later, and its timestamp. ok is false if there
 // is none below the high watermark. Under read_committed an answer at or past LastStable counts as none (KIP-98).
 //
-// Kafka looks no further than the first segment that may hold such a record, and so do we: if those records of it lie
-// below the log start or were compacted away, the answer is none although a later segment has one.
+// Kafka (4.3.0) looks no further than the first segment that may hold such a record, and so do we: if those records of it
+// lie below the log start or were compacted away, the answer is none although a later segment has one.
 func (l *Log) OffsetForTime(ts kafka.Millis) (offset kafka.Offset, at kafka.Millis, ok bool) {
 	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.largestTimestamp() >= ts })
 	if i < 0 {

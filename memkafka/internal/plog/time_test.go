@@ -105,7 +105,7 @@ func TestT3_OffsetOfMaxTimestamp(t *testing.T) {
 }
 
 // T3 The lookup is quick in a segment of many batches, and right at every one of them.
-func TestT3_LookupInAManyBatches(t *testing.T) {
+func TestT3_LookupAmongManyBatches(t *testing.T) {
 	l := plog.New(plog.DefaultConfig())
 	const n = 200
 	for i := range n {
