@@ -187,7 +187,8 @@ func (tt *Tester) ensureTopic(topic string) error {
 		return nil
 	}
 	if tt.cluster.Partitions(topic) == 0 {
-		if err := tt.cluster.CreateTopic(topic, int32(tt.partitions)); err != nil {
+		// messages may have any time, and none is to vanish from a test
+		if err := tt.cluster.CreateTopic(topic, int32(tt.partitions), memkafka.WithConfig("retention.ms", "-1")); err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,7 @@ func simulate(s *tester.Sim, records recording, want tables) {
 	t := s.T()
 	const partitions, instances = 4, 3
 	for _, topic := range topics {
-		if err := s.Cluster().CreateTopic(topic.name, partitions); err != nil {
+		if err := s.Cluster().CreateTopic(topic.name, partitions, memkafka.WithConfig("retention.ms", "-1")); err != nil {
 			t.Fatal(err)
 		}
 	}

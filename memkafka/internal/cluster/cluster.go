@@ -25,7 +25,9 @@ type Settings struct {
 	OffsetsTopicPartitions  int32 // offsets.topic.num.partitions: 50 unless set
 	Seed                    uint64
 	ClusterID               string
-	RetainGroupStateRecords bool // keep the records of __consumer_offsets; off, they are applied and dropped
+	RetentionCheckInterval  kafka.Millis // log.retention.check.interval.ms: 5 minutes unless set
+	CleanerBackoff          kafka.Millis // log.cleaner.backoff.ms: 15 s unless set
+	RetainGroupStateRecords bool         // keep the records of __consumer_offsets; off, they are applied and dropped
 }
 
 // DefaultSettings are Apache Kafka 4.3's, for one broker.
@@ -37,6 +39,8 @@ func DefaultSettings() Settings {
 		AutoCreateTopics:       true,
 		Group:                  group.DefaultConfig(),
 		OffsetsTopicPartitions: 50,
+		RetentionCheckInterval: 300_000,
+		CleanerBackoff:         15_000,
 	}
 }
 
@@ -52,7 +56,10 @@ type Cluster struct {
 	topics   map[string]*Topic
 	groups   map[string]*group.Group
 	timers   timers
-	replies  []Reply
+
+	retaining, cleaning bool // the timers of these jobs are set
+
+	replies []Reply
 
 	ids   *rand.Rand // topic ids
 	names *rand.Rand // member ids
@@ -75,6 +82,12 @@ func New(s Settings) *Cluster {
 	}
 	if s.DefaultReplication == 0 {
 		s.DefaultReplication = d.DefaultReplication
+	}
+	if s.RetentionCheckInterval == 0 {
+		s.RetentionCheckInterval = d.RetentionCheckInterval
+	}
+	if s.CleanerBackoff == 0 {
+		s.CleanerBackoff = d.CleanerBackoff
 	}
 	if s.OffsetsTopicPartitions == 0 {
 		s.OffsetsTopicPartitions = d.OffsetsTopicPartitions
@@ -113,7 +126,9 @@ func (c *Cluster) Fire(now kafka.Millis) {
 		if !ok {
 			return
 		}
-		if g := c.groups[t.group]; g != nil {
+		if t.group == upkeep {
+			c.upkeep(now, t.key)
+		} else if g := c.groups[t.group]; g != nil {
 			c.step(now, t.group, g, group.Timer{Key: t.key})
 		}
 	}

@@ -47,6 +47,9 @@ type Partition struct {
 	Log         *plog.Log
 	Leader      int32
 	LeaderEpoch kafka.Epoch
+
+	compacts bool // cleanup.policy names compact
+	forgets  bool // retention may delete from it
 }
 
 // TopicSpec asks for a topic. Partitions and Replication of -1 or 0 take the cluster's defaults (KIP-464).
@@ -145,11 +148,12 @@ func (c *Cluster) checkTopicName(name string) error {
 func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config) {
 	for range n {
 		p := len(t.Partitions)
-		t.Partitions = append(t.Partitions, &Partition{
+		added := &Partition{
 			TP:     kafka.TopicPartition{Topic: t.Name, Partition: int32(p)},
-			Log:    plog.New(config),
 			Leader: c.leaderOf(t.Name, p),
-		})
+		}
+		added.configure(config)
+		t.Partitions = append(t.Partitions, added)
 	}
 }
 
@@ -197,7 +201,11 @@ func (c *Cluster) DeleteTopic(name string) error {
 
 // Produce appends a batch to a partition.
 func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.Appended, error) {
-	return p.Log.Append(now, b)
+	a, err := p.Log.Append(now, b)
+	if err == nil {
+		c.wake(now, p)
+	}
+	return a, err
 }
 
 // ListOffset answers ListOffsets for one partition: a time, or one of the offsets that stand for a place.
@@ -250,7 +258,7 @@ func (c *Cluster) appendGroupState(now kafka.Millis, id string, records []kafka.
 		}
 	}
 	p := t.Partitions[CoordinatorPartition(id, int32(len(t.Partitions)))]
-	if _, err := p.Log.Append(now, batch.FromRecords(records)); err != nil {
+	if _, err := c.Produce(now, p, batch.FromRecords(records)); err != nil {
 		panic("memkafka: cannot write the state of group " + id + ": " + err.Error())
 	}
 }

@@ -154,14 +154,20 @@ func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batc
 	for _, s := range e.subs[tp] {
 		s.available(p.Log)
 	}
+	e.arm()
 	return a, nil
 }
 
-// afterStep hands out the replies of the core and sets the timer for what it wants done next. Called with mu held.
+// afterStep hands out the replies of the core, and sees to its timers. Called with mu held.
 func (e *Engine) afterStep() {
 	for _, r := range e.core.Take() {
 		r.Tag.(*Call).resolve(r.Response, nil)
 	}
+	e.arm()
+}
+
+// arm sets the timer for what the core wants done next. Called with mu held.
+func (e *Engine) arm() {
 	if e.mode == Driven {
 		return // the driver looks at the core's timers itself
 	}

@@ -1,0 +1,108 @@
+package cluster
+
+import (
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
+)
+
+// The jobs that a broker does by itself, at the periods of its settings. Each is on only while there is something it
+// could do some day: a cluster at rest sets no timer.
+const (
+	jobRetention = "retention" // log.retention.check.interval.ms
+	jobCleaner   = "cleaner"   // log.cleaner.backoff.ms
+)
+
+// upkeep is the owner of the jobs' timers, beside the groups, none of which has such a name.
+const upkeep = "\x00upkeep"
+
+// wake turns on the jobs that may have something to do with a partition that got records.
+func (c *Cluster) wake(now kafka.Millis, p *Partition) {
+	if p.forgets && !c.retaining {
+		c.retaining = true
+		c.timers.set(timerID{upkeep, jobRetention}, now+c.settings.RetentionCheckInterval)
+	}
+	if p.compacts && !c.cleaning {
+		c.cleaning = true
+		c.timers.set(timerID{upkeep, jobCleaner}, now+c.settings.CleanerBackoff)
+	}
+}
+
+// configure puts a configuration in force for a partition.
+func (p *Partition) configure(config plog.Config) {
+	if p.Log == nil {
+		p.Log = plog.New(config)
+	} else {
+		p.Log.SetConfig(config)
+	}
+	p.compacts = config.Compact
+	p.forgets = config.Delete && (config.RetentionMs >= 0 || config.RetentionBytes >= 0)
+}
+
+func (c *Cluster) upkeep(now kafka.Millis, job string) {
+	switch job {
+	case jobRetention:
+		c.retaining = c.retain(now)
+		if c.retaining {
+			c.timers.set(timerID{upkeep, jobRetention}, now+c.settings.RetentionCheckInterval)
+		}
+	case jobCleaner:
+		c.cleaning = c.clean(now)
+		if c.cleaning {
+			c.timers.set(timerID{upkeep, jobCleaner}, now+c.settings.CleanerBackoff)
+		}
+	}
+}
+
+// retain deletes what topics may forget, and reports whether any could have more to forget later.
+func (c *Cluster) retain(now kafka.Millis) (more bool) {
+	c.eachPartition(func(p *Partition) {
+		p.Log.Retain(now) // also below the log start, where DeleteRecords has been
+		if p.forgets && p.Log.LogEnd() > p.Log.LogStart() {
+			more = true
+		}
+	})
+	return more
+}
+
+// clean compacts logs, the dirtiest first, until none is dirty enough, as the log cleaner does between two rests. It
+// reports whether any could become dirty enough without further records.
+func (c *Cluster) clean(now kafka.Millis) (more bool) {
+	for {
+		var dirtiest *Partition
+		var ratio float64
+		c.eachPartition(func(p *Partition) {
+			if !p.compacts {
+				return
+			}
+			d := p.Log.Dirtiness(now)
+			if d.Eligible && (dirtiest == nil || d.Ratio > ratio) {
+				dirtiest, ratio = p, d.Ratio
+			}
+		})
+		if dirtiest == nil {
+			break
+		}
+		if done := dirtiest.Log.Clean(now); done.To <= done.From {
+			break // nothing moved, so the next look would find the same
+		}
+	}
+	c.eachPartition(func(p *Partition) {
+		if !p.compacts {
+			return
+		}
+		segments := p.Log.Segments()
+		if n := len(segments); n > 1 && segments[n-2].Base >= p.Log.Dirtiness(now).FirstDirty {
+			more = true // a closed segment that only has to grow old enough
+		}
+	})
+	return more
+}
+
+// eachPartition visits all partitions, by topic and number.
+func (c *Cluster) eachPartition(visit func(p *Partition)) {
+	for _, name := range c.Topics() {
+		for _, p := range c.topics[name].Partitions {
+			visit(p)
+		}
+	}
+}
