@@ -122,6 +122,12 @@ func (p *partitionConsumer) fail(err error) {
 func (p *partitionConsumer) Reached(offset int64) <-chan struct{} {
 	inner := p.PartitionConsumer.(door.Positioned).Reached(offset)
 	reached := make(chan struct{})
+	select {
+	case <-p.stop:
+		close(reached)
+		return reached
+	default:
+	}
 	p.pump.Go(func() {
 		defer close(reached)
 		select {
@@ -173,3 +179,11 @@ type slowStorage struct {
 }
 
 func (s *slowStorage) Open() error { return s.open() }
+
+func newAdmin(brokers []string) (sarama.ClusterAdmin, error) {
+	d, err := door.For(brokers)
+	if err != nil {
+		return nil, err
+	}
+	return d.NewClusterAdmin(brokers, sarama.NewConfig())
+}

@@ -268,19 +268,17 @@ func (r *partitionRun) settle() {
 func (r *partitionRun) work() {
 	for i := range r.queue {
 		it := &r.queue[i]
-		if r.isHalt.Load() {
-			if it.visit != nil {
+		switch {
+		case it.kind == itemVisit:
+			if r.isHalt.Load() || it.visit.aborted.Load() {
 				it.visit.dropped()
-				r.visits.giveBack(1)
+			} else {
+				r.visit(it.visit, it.key)
 			}
-			continue
-		}
-		if it.kind == itemVisit {
-			r.visit(it.visit, it.key)
 			r.visits.giveBack(1)
-			continue
+		case !r.isHalt.Load():
+			r.handle(it.lane, it.msg)
 		}
-		r.handle(it.lane, it.msg)
 	}
 	clear(r.queue)
 	r.queue = r.queue[:0]

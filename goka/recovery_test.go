@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,8 +209,13 @@ func (m *marking) Close() error { m.closed = true; return m.Storage.Close() }
 func TestD12_MarkRecoveredOnceAndBeforeClose(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 2)
-		var all []*marking
+		var (
+			mu  sync.Mutex
+			all []*marking
+		)
 		build := func(string, int32) (storage.Storage, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			m := &marking{Storage: storage.NewMemory()}
 			all = append(all, m)
 			return m, nil
@@ -288,12 +294,17 @@ func TestT4_TheUpdateCallbackAppliesRecordsInRecovery(t *testing.T) {
 		w.send("g-table", "k", "2")
 		w.tombstone("g-table", "k")
 		w.send("joined", "j", "3")
-		var seen []string
+		var (
+			mu   sync.Mutex
+			seen []string
+		)
 		p := w.run(goka.DefineGroup("g",
 			goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) { ctx.SetValue(msg) }),
 			goka.Join("joined", new(codec.String)),
 			goka.Persist(new(codec.String))),
 			goka.WithContextUpdateCallback(func(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
+				mu.Lock()
+				defer mu.Unlock()
 				seen = append(seen, fmt.Sprintf("%s/%d@%d %s=%s", ctx.Topic(), ctx.Partition(), ctx.Offset(), key, value))
 				if value == nil {
 					return s.Set(key, []byte("gone"))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -167,13 +168,23 @@ func (p *PartitionTable) releaseConsumer() {
 // errConsumerEnded is what a closed channel means while the table still wants to read.
 var errConsumerEnded = errors.New("the consumer ended")
 
-const progressInterval = 10 * time.Second
+// reading is one pass over a partition's records.
+type reading struct {
+	*PartitionTable
+	pc       sarama.PartitionConsumer
+	messages <-chan *sarama.ConsumerMessage
+	batch    []*sarama.ConsumerMessage
+	position int64 // the offset after the last record
+}
 
 // read applies records until plan is done, or for ever. It returns ctx's error when ctx ends.
 func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, plan recovery.Plan) error {
 	var (
-		reached <-chan struct{}
-		gaps    *gapWatch
+		r        = reading{PartitionTable: p, pc: pc, messages: pc.Messages(), position: plan.Start}
+		failures = pc.Errors()
+		reached  <-chan struct{}
+		gaps     *gapWatch
+		progress = newProgress(plan)
 	)
 	if plan.End >= 0 {
 		if positioned, ok := pc.(door.Positioned); ok {
@@ -183,86 +194,103 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 			defer gaps.stop()
 		}
 	}
-	var (
-		position = plan.Start
-		messages = pc.Messages()
-		failures = pc.Errors()
-		batch    []*sarama.ConsumerMessage
-		progress = progress{began: time.Now(), next: time.Now().Add(progressInterval), start: plan.Start}
-	)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case err, open := <-failures:
 			if !open {
 				return p.ended(ctx)
 			}
 			return fmt.Errorf("error reading %s/%d: %w", p.topic, p.partition, err)
-		case msg, open := <-messages:
+		case msg, open := <-r.messages:
 			if !open {
 				return p.ended(ctx)
 			}
-			if msg == nil {
-				continue
-			}
-			if msg.Offset == p.verify {
-				p.verify = recovery.Never
-				stored, err := p.isStored(msg)
-				if err == nil && !stored {
-					err = &otherTopicError{msg.Offset, msg.Key}
-				}
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			batch = append(batch[:0], msg)
-			for n := len(messages); n > 0; n-- { // what is buffered; a receiver that waits would delay what it has
-				if msg := <-messages; msg != nil {
-					batch = append(batch, msg)
-				}
-			}
-			position = batch[len(batch)-1].Offset + 1
-			if err := p.apply(pc, batch); err != nil {
+			if err := r.take(msg); err != nil {
 				return err
 			}
-			if plan.End < 0 {
-				continue
-			}
-			if plan.Done(position) {
+			if plan.End >= 0 && plan.Done(r.position) {
 				return nil
 			}
 			gaps.saw()
-			progress.log(p, position, plan.End)
+			progress.log(p, r.position)
 		case <-gaps.c():
-			if gaps.passed(p, position, plan.End) {
+			if gaps.passed(p, r.position, plan.End) {
 				return nil
 			}
 		case <-reached:
-			// all records below the end are in the channel, unless the consumer ended
-			for {
-				select {
-				case msg, open := <-messages:
-					if !open {
-						return p.ended(ctx)
-					}
-					if msg == nil {
-						continue
-					}
-					if err := p.apply(pc, append(batch[:0], msg)); err != nil {
-						return err
-					}
-					continue
-				default:
-				}
-				return nil
+			if hasEnded(pc) {
+				return p.ended(ctx)
 			}
+			return r.drain(ctx)
 		}
 	}
+}
+
+// hasEnded reports whether a consumer that knows its position delivers no more.
+func hasEnded(pc sarama.PartitionConsumer) bool {
+	select {
+	case <-pc.(door.Positioned).Reached(math.MaxInt64):
+		return true
+	default:
+		return false
+	}
+}
+
+// drain takes what waits in the channel.
+func (r *reading) drain(ctx context.Context) error {
+	for {
+		select {
+		case msg, open := <-r.messages:
+			if !open {
+				return r.ended(ctx)
+			}
+			if err := r.take(msg); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// take applies a record, together with those that are buffered behind it. It waits for none: what was received is
+// applied before anything else is.
+func (r *reading) take(msg *sarama.ConsumerMessage) error {
+	r.batch = r.batch[:0]
+	if err := r.add(msg); err != nil {
+		return err
+	}
+	for n := len(r.messages); n > 0; n-- {
+		if err := r.add(<-r.messages); err != nil {
+			return err
+		}
+	}
+	if len(r.batch) == 0 {
+		return nil
+	}
+	r.position = r.batch[len(r.batch)-1].Offset + 1
+	return r.apply(r.pc, r.batch)
+}
+
+// add adds a record to the batch: not nil, which means nothing, and not the one that is there to be compared.
+func (r *reading) add(msg *sarama.ConsumerMessage) error {
+	switch {
+	case msg == nil:
+		return nil
+	case msg.Offset != r.verify:
+		r.batch = append(r.batch, msg)
+		return nil
+	}
+	r.verify = recovery.Never
+	stored, err := r.isStored(msg)
+	if err == nil && !stored {
+		err = &otherTopicError{msg.Offset, msg.Key}
+	}
+	return err
 }
 
 func (p *PartitionTable) ended(ctx context.Context) error {
@@ -310,20 +338,30 @@ func (p *PartitionTable) apply(pc sarama.PartitionConsumer, batch []*sarama.Cons
 	return nil
 }
 
+const progressInterval = 10 * time.Second
+
 // progress logs how far a recovery is, now and then.
 type progress struct {
+	plan        recovery.Plan
 	began, next time.Time
-	start       int64
 }
 
-func (g *progress) log(p *PartitionTable, position, end int64) {
+func newProgress(plan recovery.Plan) *progress {
+	now := time.Now()
+	return &progress{plan: plan, began: now, next: now.Add(progressInterval)}
+}
+
+func (g *progress) log(p *PartitionTable, position int64) {
+	if g.plan.End < 0 {
+		return
+	}
 	now := time.Now()
 	if now.Before(g.next) {
 		return
 	}
 	g.next = now.Add(progressInterval)
-	rate := float64(position-g.start) / now.Sub(g.began).Seconds()
-	left := time.Duration(float64(end-position) / max(rate, 1) * float64(time.Second))
+	rate := float64(position-g.plan.Start) / now.Sub(g.began).Seconds()
+	left := time.Duration(float64(g.plan.End-position) / max(rate, 1) * float64(time.Second))
 	p.log.Printf("recovering table %s/%d: at offset %d of %d, %.0f records/s, about %s left",
-		p.topic, p.partition, position, end, rate, left.Round(time.Second))
+		p.topic, p.partition, position, g.plan.End, rate, left.Round(time.Second))
 }

@@ -119,13 +119,11 @@ func (v *View) Run(ctx context.Context) (rerr error) {
 	for {
 		began := time.Now()
 		err := v.connected(ctx)
-		if ctx.Err() != nil {
-			if errors.Is(err, ctx.Err()) {
-				return nil
-			}
-			return err
-		}
-		if !v.opts.autoreconnect || err == nil || errors.As(err, new(permanentError)) {
+		retry := v.opts.autoreconnect && !errors.As(err, new(permanentError))
+		switch {
+		case ctx.Err() != nil && (retry || errors.Is(err, ctx.Err())):
+			return nil
+		case err == nil || !retry:
 			return err
 		}
 		if time.Since(began) >= v.opts.backoffResetTime {

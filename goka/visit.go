@@ -20,7 +20,7 @@ type visit struct {
 	count   *int64       // visits that finished, for the caller
 	left    atomic.Int64 // rows that are queued or being visited, and one for the caller as long as there may be more
 	settled chan struct{}
-	aborted atomic.Bool
+	aborted atomic.Bool // rows that are queued will not be visited, or were not
 }
 
 func newVisit(name string, cb ProcessCallback, meta interface{}, count *int64) *visit {
@@ -78,6 +78,7 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 	it.Release()
 	v.done()
 	if err != nil {
+		v.aborted.Store(true)
 		return err
 	}
 	select {
@@ -89,6 +90,7 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 			return ErrVisitAborted
 		}
 	case <-ctx.Done():
+		v.aborted.Store(true)
 		return ctx.Err()
 	}
 	if v.aborted.Load() {

@@ -293,15 +293,26 @@ type producer struct {
 }
 
 // option makes a processor use p.
-func (p *producer) option() goka.ProcessorOption {
-	return goka.WithProducerBuilder(func(brokers []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
-		inner, err := goka.DefaultProducerBuilder(brokers, clientID, hasher)
-		if err != nil {
-			return nil, err
-		}
-		p.EmissionProducer = inner.(goka.EmissionProducer)
-		return p, nil
-	})
+func (p *producer) option() goka.ProcessorOption { return goka.WithProducerBuilder(p.builder) }
+
+func (p *producer) builder(brokers []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
+	inner, err := goka.DefaultProducerBuilder(brokers, clientID, hasher)
+	if err != nil {
+		return nil, err
+	}
+	p.EmissionProducer = inner.(goka.EmissionProducer)
+	return p, nil
+}
+
+func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
+	return p.EmitWithHeaders(topic, key, value, nil)
+}
+
+func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
+	promise := goka.NewPromise()
+	p.Produce(&goka.Emission{Topic: topic, Key: []byte(key), Value: value, Headers: headers.ToSarama(), Partition: goka.AnyPartition,
+		Done: func(_ *goka.Emission, err error) { promise.Finish(nil, err) }})
+	return promise
 }
 
 func (p *producer) Produce(e *goka.Emission) {
