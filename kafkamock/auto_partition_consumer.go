@@ -47,7 +47,7 @@ func newAutoPartitionConsumer(c *MockAutoConsumer, tp memkafka.TopicPartition, w
 		consumer: c,
 		tp:       tp,
 		wanted:   wanted,
-		messages: make(chan *sarama.ConsumerMessage, c.config.ChannelBufferSize),
+		messages: make(chan *sarama.ConsumerMessage, max(c.config.ChannelBufferSize, 0)),
 		errors:   make(chan *sarama.ConsumerError, max(c.config.ChannelBufferSize, sarama.NewConfig().ChannelBufferSize)),
 		dropped:  make(chan struct{}),
 		ended:    make(chan struct{}),

@@ -192,9 +192,10 @@ func (cg *MockConsumerGroup) FailOnConsume(err error) {
 	cg.failure = err
 }
 
-// SendMessage appends a message to its topic, as partition 0, and notes in it its partition and offset. The channel that
-// it returns is closed when the group has marked this message and all that were sent before. Without a session the
-// message waits for one; a topic that the group does not consume, and a group that is closed, fail the test.
+// SendMessage appends a message to its topic, as partition 0, and notes in it its partition and offset, which counts
+// from 0 in each topic. The channel that it returns is closed when the group has marked this message and all that were
+// sent before. Without a session the message waits for one; a topic that the group does not consume, and a group that is
+// closed, fail the test, and the channel is closed then.
 func (cg *MockConsumerGroup) SendMessage(message *sarama.ConsumerMessage) <-chan struct{} {
 	cg.t.Helper()
 	done, err := cg.send(message)
