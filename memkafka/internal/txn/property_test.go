@@ -638,6 +638,7 @@ func TestPartitionFor(t *testing.T) {
 		{"g", 3},
 		{"another-group", 5},
 		{"Gruppe-äöü-🐇", 41},
+		{"transactional-id-of-negative-hash", 6},
 		{"polygenelubricants", 0}, // the smallest int32, which has no absolute value
 	} {
 		if got := PartitionFor(of.id, 50); got != of.want {
