@@ -20,6 +20,8 @@ type OffsetCommit struct {
 	// RetainFor replaces the group's retention for this offset, in ms (OffsetCommit versions 2 to 4); 0 or less
 	// keeps it.
 	RetainFor kafka.Millis
+	// TopicID is recorded with the offset (OffsetCommit version 10); zero: what [Metadata] says it is, if anything.
+	TopicID TopicID
 }
 
 // CommitResponse answers a [Commit]: Err concerns the whole request, and every partition then carries it too, as
@@ -62,6 +64,9 @@ func (g *Group) storeOffsets(commits []OffsetCommit, txn *Transaction) CommitRes
 		}
 		stored := committedOffset{OffsetCommit: o, at: g.now, expires: -1}
 		stored.RetainFor = 0
+		if stored.TopicID == (TopicID{}) {
+			stored.TopicID = g.topics[o.TP.Topic].ID
+		}
 		if o.RetainFor > 0 {
 			stored.expires = g.now + o.RetainFor
 		}

@@ -40,9 +40,9 @@ type consumer struct {
 type memberState int8
 
 const (
-	memberStable     memberState = 1 // has all of the target assignment of its epoch
-	memberRevoking   memberState = 2 // has to let go of partitions first (UNREVOKED_PARTITIONS)
-	memberUnreleased memberState = 3 // waits for partitions that others have not let go (UNRELEASED_PARTITIONS)
+	memberStable     memberState = 0 // has all of the target assignment of its epoch
+	memberRevoking   memberState = 1 // has to let go of partitions first (UNREVOKED_PARTITIONS)
+	memberUnreleased memberState = 2 // waits for partitions that others have not let go (UNRELEASED_PARTITIONS)
 )
 
 func (s memberState) String() string {

@@ -41,6 +41,7 @@ type (
 	// targetEpochRecord says for which epoch the target assignment was made.
 	targetEpochRecord struct {
 		epoch int32
+		at    kafka.Millis // when it was made; 0 for one that a classic group's leader made
 		gone  bool
 	}
 	// targetRecord is what a member shall work on; nil for a member that is gone.
@@ -137,6 +138,10 @@ func (r epochRecord) value(w *writer) bool {
 		return false
 	}
 	w.int32(r.epoch)
+	if r.hash == 0 {
+		w.tags()
+		return true
+	}
 	hash := writer{}
 	hash.int64(r.hash)
 	w.tags(tagged{0, hash.b})
@@ -177,11 +182,11 @@ func (r memberRecord) value(w *writer) bool {
 	w.compact(m.clientID)
 	w.compact(m.clientHost)
 	w.compactStrings(m.topics)
-	w.compactNullable(m.regex)
+	w.compact(m.regex)
 	w.int32(int32(m.rebalanceTimeout))
 	w.compactNullable(m.assignor)
 	if m.classic == nil {
-		w.tags()
+		w.tags(tagged{0, []byte{0}}) // null
 		return true
 	}
 	classic := writer{}
@@ -248,7 +253,13 @@ func (r targetEpochRecord) value(w *writer) bool {
 		return false
 	}
 	w.int32(r.epoch)
-	w.tags()
+	if r.at == 0 {
+		w.tags()
+		return true
+	}
+	at := writer{}
+	at.int64(int64(r.at))
+	w.tags(tagged{0, at.b})
 	return true
 }
 
@@ -257,7 +268,11 @@ func readTargetEpoch(v *reader, gone bool) stateRecord {
 		return targetEpochRecord{gone: true}
 	}
 	r := targetEpochRecord{epoch: v.int32()}
-	v.tags(noTags)
+	v.tags(func(tag uint64, value *reader) {
+		if tag == 0 {
+			r.at = kafka.Millis(value.int64())
+		}
+	})
 	return r
 }
 

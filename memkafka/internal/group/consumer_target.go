@@ -26,7 +26,7 @@ func (c *consumer) aim() {
 			c.put(targetRecord{memberID: m.ID, target: target})
 		}
 	}
-	c.put(targetEpochRecord{epoch: c.epoch})
+	c.put(targetEpochRecord{epoch: c.epoch, at: c.now})
 }
 
 // assignable is the members as an assignor sees them, and the topics that they subscribe to. What a member owns is its
@@ -103,7 +103,8 @@ func (c *consumer) bump(must bool) {
 	c.hashed = c.topicsVersion
 	hash := c.hashTopics()
 	if must || hash != c.metadataHash {
-		c.put(epochRecord{epoch: c.epoch + 1, hash: hash})
+		// Kafka's groups begin with 2, so that 1 is left for members that wait for their first assignment.
+		c.put(epochRecord{epoch: max(c.epoch+1, 2), hash: hash})
 	}
 }
 

@@ -99,7 +99,7 @@ func TestReplayRefusesWhatNoCoordinatorWrites(t *testing.T) {
 		{"a group that breaks off", Entry{Records: []kafka.Record{{Key: key, Value: []byte{0, 3, 0}}}}, "2 bytes wanted, 1 left"},
 		{"another version of an offset", Entry{Records: []kafka.Record{{
 			Key: encodeOffsetKey("g", kafka.TopicPartition{Topic: "t"}), Value: []byte{0, 9},
-		}}}, "an offset in version 9; versions 0 to 3 can be read"},
+		}}}, "an offset in version 9; versions 0 to 4 can be read"},
 		{"an offset that breaks off", Entry{Records: []kafka.Record{{
 			Key: encodeOffsetKey("g", kafka.TopicPartition{Topic: "t"}), Value: []byte{0, 3, 1},
 		}}}, "8 bytes wanted, 1 left"},

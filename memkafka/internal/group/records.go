@@ -19,22 +19,31 @@ func encodeOffsetKey(group string, tp kafka.TopicPartition) []byte {
 	return w.b
 }
 
-// encode writes OffsetCommitValue: version 3, or 1 for an offset with a retention of its own, as Kafka does.
+// encode writes OffsetCommitValue: version 4 with a topic id, 3 without, and 1 for an offset with a retention of its own,
+// as Kafka does.
 func (o committedOffset) encode() []byte {
-	w := writer{b: make([]byte, 0, 24+len(o.Metadata))}
-	if o.expires >= 0 {
+	w := writer{b: make([]byte, 0, 48+len(o.Metadata))}
+	switch {
+	case o.expires >= 0:
 		w.int16(1)
 		w.int64(int64(o.Offset))
 		w.string(o.Metadata)
 		w.int64(int64(o.at))
 		w.int64(int64(o.expires))
-		return w.b
+	case o.TopicID != (TopicID{}):
+		w.int16(4)
+		w.int64(int64(o.Offset))
+		w.int32(int32(o.LeaderEpoch))
+		w.compact(o.Metadata)
+		w.int64(int64(o.at))
+		w.tags(tagged{0, o.TopicID[:]})
+	default:
+		w.int16(3)
+		w.int64(int64(o.Offset))
+		w.int32(int32(o.LeaderEpoch))
+		w.string(o.Metadata)
+		w.int64(int64(o.at))
 	}
-	w.int16(3)
-	w.int64(int64(o.Offset))
-	w.int32(int32(o.LeaderEpoch))
-	w.string(o.Metadata)
-	w.int64(int64(o.at))
 	return w.b
 }
 

@@ -116,17 +116,28 @@ func decodeOffset(value []byte) (committedOffset, error) {
 	v := reader{b: value}
 	o := committedOffset{OffsetCommit: OffsetCommit{LeaderEpoch: -1}, expires: -1}
 	version := v.int16()
-	if version < 0 || version > 3 {
-		return o, fmt.Errorf("%w: an offset in version %d; versions 0 to 3 can be read", ErrRecord, version)
+	if version < 0 || version > 4 {
+		return o, fmt.Errorf("%w: an offset in version %d; versions 0 to 4 can be read", ErrRecord, version)
 	}
 	o.Offset = kafka.Offset(v.int64())
-	if version == 3 {
+	if version >= 3 {
 		o.LeaderEpoch = kafka.Epoch(v.int32())
 	}
-	o.Metadata = v.string()
+	if version == 4 {
+		o.Metadata = v.compact()
+	} else {
+		o.Metadata = v.string()
+	}
 	o.at = kafka.Millis(v.int64())
-	if version == 1 {
+	switch version {
+	case 1:
 		o.expires = kafka.Millis(v.int64())
+	case 4:
+		v.tags(func(tag uint64, value *reader) {
+			if tag == 0 {
+				o.TopicID = value.id()
+			}
+		})
 	}
 	if v.err != nil {
 		return o, fmt.Errorf("%w: offset %x: %w", ErrRecord, value, v.err)
