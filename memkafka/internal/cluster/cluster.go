@@ -12,22 +12,27 @@ import (
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
+	"github.com/gokasim/gokasim/memkafka/internal/txn"
 )
 
 // Settings are the broker settings of a cluster, in Kafka's own names and units.
 type Settings struct {
-	Brokers                 int32        // number of brokers: 1 unless set
-	NumPartitions           int32        // num.partitions: 1 unless set
-	DefaultReplication      int16        // default.replication.factor: 1 unless set
-	AutoCreateTopics        bool         // auto.create.topics.enable
-	Group                   group.Config // settings of the group coordinators
-	TopicDefaults           map[string]string
-	OffsetsTopicPartitions  int32 // offsets.topic.num.partitions: 50 unless set
-	Seed                    uint64
-	ClusterID               string
-	RetentionCheckInterval  kafka.Millis // log.retention.check.interval.ms: 5 minutes unless set
-	CleanerBackoff          kafka.Millis // log.cleaner.backoff.ms: 15 s unless set
-	RetainGroupStateRecords bool         // keep the records of __consumer_offsets; off, they are applied and dropped
+	Brokers                int32        // number of brokers: 1 unless set
+	NumPartitions          int32        // num.partitions: 1 unless set
+	DefaultReplication     int16        // default.replication.factor: 1 unless set
+	AutoCreateTopics       bool         // auto.create.topics.enable
+	Group                  group.Config // settings of the group coordinators
+	TopicDefaults          map[string]string
+	OffsetsTopicPartitions int32 // offsets.topic.num.partitions: 50 unless set
+	Seed                   uint64
+	ClusterID              string
+	RetentionCheckInterval kafka.Millis // log.retention.check.interval.ms: 5 minutes unless set
+	CleanerBackoff         kafka.Millis // log.cleaner.backoff.ms: 15 s unless set
+	RetainState            bool         // keep the coordinators' records in __consumer_offsets and __transaction_state; off, they are applied and dropped
+
+	Transactions               txn.Config   // settings of the transaction coordinator
+	TransactionTopicPartitions int32        // transaction.state.log.num.partitions: 50 unless set
+	MarkerDelay                kafka.Millis // how long the markers of an ended transaction take: 0 unless set
 }
 
 // DefaultSettings are Apache Kafka 4.3's, for one broker.
@@ -41,6 +46,9 @@ func DefaultSettings() Settings {
 		OffsetsTopicPartitions: 50,
 		RetentionCheckInterval: 300_000,
 		CleanerBackoff:         15_000,
+		Transactions:           txn.DefaultConfig(),
+
+		TransactionTopicPartitions: 50,
 	}
 }
 
@@ -60,6 +68,12 @@ type Cluster struct {
 	retaining, cleaning bool // the timers of these jobs are set
 
 	replies []Reply
+
+	touched []*Partition // written to by the cluster itself
+
+	txns           *txn.Coordinator
+	unwritten      map[string]txn.WriteMarkers // by transactional id: markers that are delayed
+	nextProducerID int64
 
 	ids   *rand.Rand // topic ids
 	names *rand.Rand // member ids
@@ -92,6 +106,13 @@ func New(s Settings) *Cluster {
 	if s.OffsetsTopicPartitions == 0 {
 		s.OffsetsTopicPartitions = d.OffsetsTopicPartitions
 	}
+	if s.TransactionTopicPartitions == 0 {
+		s.TransactionTopicPartitions = d.TransactionTopicPartitions
+	}
+	if s.Transactions == (txn.Config{}) {
+		s.Transactions = d.Transactions
+	}
+	s.Transactions.OffsetsTopicPartitions = s.OffsetsTopicPartitions
 	c := &Cluster{
 		settings: s,
 		topics:   map[string]*Topic{},
@@ -102,6 +123,7 @@ func New(s Settings) *Cluster {
 	if c.settings.ClusterID == "" {
 		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
 	}
+	c.txns = txn.New(s.Transactions, 0, c.newProducerID, 0)
 	return c
 }
 
@@ -126,10 +148,17 @@ func (c *Cluster) Fire(now kafka.Millis) {
 		if !ok {
 			return
 		}
-		if t.group == upkeep {
+		switch t.group {
+		case upkeep:
 			c.upkeep(now, t.key)
-		} else if g := c.groups[t.group]; g != nil {
-			c.step(now, t.group, g, group.Timer{Key: t.key})
+		case transactions:
+			c.TxnStep(now, txn.Timer{Key: t.key})
+		case markers:
+			c.writeQueuedMarkers(now, t.key)
+		default:
+			if g := c.groups[t.group]; g != nil {
+				c.step(now, t.group, g, group.Timer{Key: t.key})
+			}
 		}
 	}
 }
@@ -171,7 +200,7 @@ func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Co
 		case group.StopTimer:
 			c.timers.stop(timerID{id, e.Key})
 		case group.AppendState:
-			c.appendGroupState(now, id, e.Records)
+			c.appendState(now, GroupMetadataTopic, c.settings.OffsetsTopicPartitions, func(kafka.Record) string { return id }, e.Records)
 		default:
 			panic(fmt.Sprintf("memkafka: unknown effect %T of group %q", e, id))
 		}

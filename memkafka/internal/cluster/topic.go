@@ -102,7 +102,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 	t := &Topic{
 		Name:        spec.Name,
 		Replication: replication,
-		Internal:    spec.Name == GroupMetadataTopic,
+		Internal:    spec.Name == GroupMetadataTopic || spec.Name == TransactionStateTopic,
 		Configs:     maps.Clone(spec.Configs),
 	}
 	if spec.ValidateOnly {
@@ -228,38 +228,40 @@ func (c *Cluster) ListOffset(topic string, partition int32, at kafka.Millis, com
 		}
 		return kafka.NoOffset, kafka.NoTimestamp, nil
 	}
-	if o, ts, ok := p.Log.OffsetForTime(at); ok {
+	if o, ts, ok := p.Log.OffsetForTime(at); ok && (!committed || o < p.Log.LastStable()) {
 		return o, ts, nil
 	}
 	return kafka.NoOffset, kafka.NoTimestamp, nil
 }
 
-// appendGroupState writes the coordinator's records to __consumer_offsets, where Kafka keeps a group's state.
-func (c *Cluster) appendGroupState(now kafka.Millis, id string, records []kafka.Record) {
-	if !c.settings.RetainGroupStateRecords || len(records) == 0 {
+// appendState writes a coordinator's records to its internal topic, where Kafka keeps its state, each to the partition of
+// the group or transactional id that it is about.
+func (c *Cluster) appendState(now kafka.Millis, topic string, partitions int32, id func(r kafka.Record) string, records []kafka.Record) {
+	if !c.settings.RetainState {
 		return
 	}
-	t := c.topics[GroupMetadataTopic]
+	t := c.topics[topic]
 	if t == nil {
 		var err error
 		t, err = c.CreateTopic(TopicSpec{
-			Name:        GroupMetadataTopic,
-			Partitions:  c.settings.OffsetsTopicPartitions,
+			Name:        topic,
+			Partitions:  partitions,
 			Replication: c.settings.DefaultReplication,
 			Configs:     map[string]string{"cleanup.policy": "compact", "segment.bytes": "104857600"},
 		})
 		if err != nil {
-			panic("memkafka: cannot create " + GroupMetadataTopic + ": " + err.Error())
+			panic("memkafka: cannot create " + topic + ": " + err.Error())
 		}
 	}
-	for i := range records {
-		if records[i].Timestamp == 0 {
-			records[i].Timestamp = now
+	for _, r := range records {
+		if r.Timestamp <= 0 {
+			r.Timestamp = now
 		}
-	}
-	p := t.Partitions[CoordinatorPartition(id, int32(len(t.Partitions)))]
-	if _, err := c.Produce(now, p, batch.FromRecords(records)); err != nil {
-		panic("memkafka: cannot write the state of group " + id + ": " + err.Error())
+		p := t.Partitions[CoordinatorPartition(id(r), int32(len(t.Partitions)))]
+		if _, err := p.Log.AppendFrom(plog.Coordinator, now, batch.FromRecords([]kafka.Record{r})); err != nil {
+			panic("memkafka: cannot write the state of " + id(r) + ": " + err.Error())
+		}
+		c.touch(now, p)
 	}
 }
 

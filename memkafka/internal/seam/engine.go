@@ -163,6 +163,11 @@ func (e *Engine) afterStep() {
 	for _, r := range e.core.Take() {
 		r.Tag.(*Call).resolve(r.Response, nil)
 	}
+	for _, p := range e.core.TakeTouched() {
+		for _, s := range e.subs[p.TP] {
+			s.available(p.Log)
+		}
+	}
 	e.arm()
 }
 
