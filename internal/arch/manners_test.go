@@ -18,6 +18,7 @@ var cores = []string{
 	"goka/internal",
 	"internal/kafka",
 	"memkafka/internal/assign",
+	"memkafka/internal/cluster",
 	"memkafka/internal/fault",
 	"memkafka/internal/group",
 	"memkafka/internal/plog",
