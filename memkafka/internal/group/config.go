@@ -22,7 +22,7 @@ type Config struct {
 	// MaxSize is the largest number of members (group.max.size).
 	MaxSize int
 	// NewMemberJoinTimeout is how long a new member's first join may wait before the member is given up, since
-	// such a member sends no heartbeats yet. Kafka fixes it at 5 minutes.
+	// such a member sends no heartbeats yet. Kafka fixes it at 5 minutes. Zero waits for ever.
 	NewMemberJoinTimeout kafka.Millis
 	// OffsetsRetention is how long offsets outlive their group's members (offsets.retention.minutes).
 	OffsetsRetention kafka.Millis

@@ -282,7 +282,9 @@ func (c *consumer) keepAlive(m *consumerMember) {
 	if m.classic != nil {
 		session = m.classic.sessionTimeout
 	}
-	c.setTimer(timerSession+m.id, c.now+session)
+	if session > 0 {
+		c.setTimer(timerSession+m.id, c.now+session)
+	}
 }
 
 func (g *Group) consumerLeave(cmd ConsumerHeartbeat) ConsumerHeartbeatResponse {

@@ -207,7 +207,11 @@ func (c *classic) addMember(id string, cmd Join) {
 	delete(c.pending, id)
 	c.members.add(m)
 	c.updateMember(m, cmd)
-	c.setTimer(m.sessionKey(), c.now+c.cfg.NewMemberJoinTimeout)
+	if c.cfg.NewMemberJoinTimeout > 0 {
+		c.setTimer(m.sessionKey(), c.now+c.cfg.NewMemberJoinTimeout)
+	} else {
+		c.stopTimer(m.sessionKey()) // its id was given a session
+	}
 	c.rebalance()
 }
 

@@ -510,6 +510,8 @@ func configFrom(a args, cfg Config) Config {
 	cfg.InitialRebalanceDelay = a.millis("initial-delay", cfg.InitialRebalanceDelay)
 	cfg.MaxSize = int(a.int32("max-size", int32(cfg.MaxSize)))
 	cfg.OffsetsRetention = a.millis("retention", cfg.OffsetsRetention)
+	cfg.NewMemberJoinTimeout = a.millis("join-timeout", cfg.NewMemberJoinTimeout)
+	cfg.ConsumerSessionTimeout = a.millis("consumer-session", cfg.ConsumerSessionTimeout)
 	cfg.ConsumerMaxSize = int(a.int32("consumer-max-size", int32(cfg.ConsumerMaxSize)))
 	cfg.Migration = MigrationPolicy(a.string("migration", string(cfg.Migration)))
 	return cfg
