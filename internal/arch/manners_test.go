@@ -28,6 +28,12 @@ var cores = []string{
 // clocks are the functions of package time that read or set a clock.
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
+// chance are the functions of package math/rand/v2 that draw from a source which nobody seeds.
+var chance = []string{
+	"ExpFloat64", "Float32", "Float64", "Int", "Int32", "Int32N", "Int64", "Int64N", "IntN", "N", "NormFloat64", "Perm",
+	"Shuffle", "Uint", "Uint32", "Uint32N", "Uint64", "Uint64N", "UintN",
+}
+
 func TestCoresReadNoClockAndStartNothing(t *testing.T) {
 	eachFile(t, func(name string, fset *token.FileSet, file *ast.File) {
 		dir := filepath.ToSlash(filepath.Dir(name))
@@ -36,7 +42,7 @@ func TestCoresReadNoClockAndStartNothing(t *testing.T) {
 		}
 		for _, imported := range file.Imports {
 			switch path, _ := strconv.Unquote(imported.Path.Value); path {
-			case "sync", "sync/atomic", "math/rand", "math/rand/v2", "crypto/rand", "hash/maphash", "net", "os":
+			case "sync", "sync/atomic", "math/rand", "crypto/rand", "hash/maphash", "net", "os":
 				t.Errorf("%s: a core imports %s; that belongs into its shell", fset.Position(imported.Pos()), path)
 			}
 		}
@@ -47,8 +53,11 @@ func TestCoresReadNoClockAndStartNothing(t *testing.T) {
 			case *ast.SelectStmt:
 				t.Errorf("%s: a core waits; that belongs into its shell", fset.Position(n.Pos()))
 			case *ast.SelectorExpr:
-				if fn, ok := timeFunction(file, n); ok && slices.Contains(clocks, fn) {
+				if fn, ok := pick(file, n, "time", "time"); ok && slices.Contains(clocks, fn) {
 					t.Errorf("%s: a core calls time.%s; it is told the time", fset.Position(n.Pos()), fn)
+				}
+				if fn, ok := pick(file, n, "math/rand/v2", "rand"); ok && slices.Contains(chance, fn) {
+					t.Errorf("%s: a core calls rand.%s; it draws from a source that a seed began", fset.Position(n.Pos()), fn)
 				}
 			}
 			return true
@@ -73,7 +82,7 @@ func TestTestsWaitForConditions(t *testing.T) {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if sel, ok := n.(*ast.SelectorExpr); ok {
-				if fn, ok := timeFunction(file, sel); ok && fn == "Sleep" {
+				if fn, ok := pick(file, sel, "time", "time"); ok && fn == "Sleep" {
 					sleeps[dir] = append(sleeps[dir], fset.Position(n.Pos()))
 				}
 			}
@@ -89,21 +98,20 @@ func TestTestsWaitForConditions(t *testing.T) {
 	}
 }
 
-// timeFunction returns the name that sel picks out of package time, if that is what it picks from.
-func timeFunction(file *ast.File, sel *ast.SelectorExpr) (string, bool) {
-	pkg, ok := sel.X.(*ast.Ident)
+// pick returns the name that sel picks out of the package with the given path, if that is what it picks from.
+func pick(file *ast.File, sel *ast.SelectorExpr, path, name string) (string, bool) {
+	from, ok := sel.X.(*ast.Ident)
 	if !ok {
 		return "", false
 	}
 	for _, imported := range file.Imports {
-		if imported.Path.Value != `"time"` {
+		if imported.Path.Value != strconv.Quote(path) {
 			continue
 		}
-		name := "time"
 		if imported.Name != nil {
 			name = imported.Name.Name
 		}
-		return sel.Sel.Name, pkg.Name == name
+		return sel.Sel.Name, from.Name == name
 	}
 	return "", false
 }
