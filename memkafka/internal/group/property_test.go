@@ -58,7 +58,7 @@ type world struct {
 	generation int32 // the highest seen since the group was created
 	rounds     map[int32]*round
 	offsets    map[kafka.TopicPartition]OffsetCommit
-	pending    map[int64][]pendingOffset
+	pending    map[int64][]OffsetCommit
 	commits    int
 }
 
@@ -76,11 +76,6 @@ type round struct {
 	owners           map[string]string // partition to member id
 }
 
-type pendingOffset struct {
-	commit OffsetCommit
-	serial int
-}
-
 func drawMillis(t *rapid.T) kafka.Millis {
 	return rapid.SampledFrom([]kafka.Millis{0, 1, 500, 3_000, 6_000, 10_000, 60_000, 600_000, 90_000_000}).Draw(t, "ms")
 }
@@ -92,7 +87,7 @@ func newWorld(t *rapid.T) *world {
 	cfg.OffsetsRetention = 0
 	w := &world{
 		t: t, cfg: cfg, timers: map[string]kafka.Millis{}, owed: map[int]Command{}, rounds: map[int32]*round{},
-		offsets: map[kafka.TopicPartition]OffsetCommit{}, pending: map[int64][]pendingOffset{},
+		offsets: map[kafka.TopicPartition]OffsetCommit{}, pending: map[int64][]OffsetCommit{},
 	}
 	w.g, w.twin = New("g", cfg, w.newID(0)), New("g", cfg, w.newID(1))
 	for i := range 4 {
@@ -342,7 +337,7 @@ func (w *world) txnCommit(t *rapid.T) {
 	}
 	if want == kafka.None {
 		for _, o := range cmd.Offsets {
-			w.pending[cmd.Transaction.ProducerID] = append(w.pending[cmd.Transaction.ProducerID], pendingOffset{commit: o})
+			w.pending[cmd.Transaction.ProducerID] = append(w.pending[cmd.Transaction.ProducerID], o)
 		}
 	}
 }
@@ -353,10 +348,10 @@ func (w *world) endTxn(t *rapid.T) {
 	marker := AbortMarker
 	if cmd.Commit {
 		marker = CommitMarker
-		for _, p := range w.pending[producer] {
+		for _, o := range w.pending[producer] {
 			// Offsets are drawn from one counter, so the newer of two has the larger.
-			if have, ok := w.offsets[p.commit.TP]; !ok || have.Offset < p.commit.Offset {
-				w.offsets[p.commit.TP] = p.commit
+			if have, ok := w.offsets[o.TP]; !ok || have.Offset < o.Offset {
+				w.offsets[o.TP] = o
 			}
 		}
 	}
@@ -372,7 +367,7 @@ func (w *world) fetchOffsets(t *rapid.T) {
 		want := FetchedOffset{TP: got.TP, Offset: -1, LeaderEpoch: -1}
 		unstable := false
 		for _, held := range w.pending {
-			unstable = unstable || slices.ContainsFunc(held, func(p pendingOffset) bool { return p.commit.TP == got.TP })
+			unstable = unstable || slices.ContainsFunc(held, func(o OffsetCommit) bool { return o.TP == got.TP })
 		}
 		if o, ok := w.offsets[got.TP]; ok {
 			want.Offset, want.LeaderEpoch, want.Metadata = o.Offset, o.LeaderEpoch, o.Metadata
@@ -398,7 +393,7 @@ func (w *world) delete(*rapid.T) {
 		w.t.Fatalf("delete: got %s, want %s", got.Name(), err.Name())
 	}
 	if err == kafka.None {
-		w.offsets, w.pending = map[kafka.TopicPartition]OffsetCommit{}, map[int64][]pendingOffset{}
+		w.offsets, w.pending = map[kafka.TopicPartition]OffsetCommit{}, map[int64][]OffsetCommit{}
 	}
 }
 
@@ -412,7 +407,7 @@ func (w *world) deleteOffsets(t *rapid.T) {
 	tp := cmd.Partitions[0]
 	delete(w.offsets, tp)
 	for producer, held := range w.pending {
-		w.pending[producer] = slices.DeleteFunc(held, func(p pendingOffset) bool { return p.commit.TP == tp })
+		w.pending[producer] = slices.DeleteFunc(held, func(o OffsetCommit) bool { return o.TP == tp })
 	}
 }
 
