@@ -54,7 +54,7 @@ var arrows = []row{
 	{name: "storage/redis", ours: "storage", others: "github.com/redis/go-redis github.com/tidwall/btree", tests: "storage/storagetest github.com/alicebob/miniredis"},
 	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
-	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient"},
+	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec"},
 	{name: "goka/internal/ack"},
 	{name: "goka/internal/copartition"},
