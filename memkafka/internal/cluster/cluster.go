@@ -60,16 +60,17 @@ type Reply struct {
 
 // Cluster is the whole simulated cluster. It is not safe for concurrent use; its shell serialises.
 type Cluster struct {
-	settings Settings
-	topics   map[string]*Topic
-	groups   map[string]*group.Group
-	timers   timers
+	settings   Settings
+	topics     map[string]*Topic
+	topicsByID map[[16]byte]*Topic
+	groups     map[string]*group.Group
+	timers     timers
 
 	retaining, cleaning bool // the timers of these jobs are set
 
 	replies []Reply
 
-	touched []*Partition // written to by the cluster itself
+	touched []*Partition // whose readers may find something new
 
 	txns           *txn.Coordinator
 	unwritten      map[string]txn.WriteMarkers // by transactional id: markers that are delayed
@@ -114,11 +115,12 @@ func New(s Settings) *Cluster {
 	}
 	s.Transactions.OffsetsTopicPartitions = s.OffsetsTopicPartitions
 	c := &Cluster{
-		settings: s,
-		topics:   map[string]*Topic{},
-		groups:   map[string]*group.Group{},
-		ids:      rand.New(rand.NewPCG(s.Seed, streamIDs)),
-		names:    rand.New(rand.NewPCG(s.Seed, streamNames)),
+		settings:   s,
+		topics:     map[string]*Topic{},
+		topicsByID: map[[16]byte]*Topic{},
+		groups:     map[string]*group.Group{},
+		ids:        rand.New(rand.NewPCG(s.Seed, streamIDs)),
+		names:      rand.New(rand.NewPCG(s.Seed, streamNames)),
 	}
 	if c.settings.ClusterID == "" {
 		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))

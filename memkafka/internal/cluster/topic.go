@@ -64,6 +64,9 @@ type TopicSpec struct {
 // Topic returns a topic that exists, nil otherwise.
 func (c *Cluster) Topic(name string) *Topic { return c.topics[name] }
 
+// TopicByID returns a topic that exists, nil otherwise.
+func (c *Cluster) TopicByID(id [16]byte) *Topic { return c.topicsByID[id] }
+
 // Partition returns a partition that exists, nil otherwise.
 func (c *Cluster) Partition(topic string, partition int32) *Partition {
 	t := c.topics[topic]
@@ -109,7 +112,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 		return t, nil
 	}
 	copy(t.ID[:], uuid(c.ids))
-	c.topics[spec.Name] = t
+	c.topics[spec.Name], c.topicsByID[t.ID] = t, t
 	c.addPartitions(t, int(partitions), config)
 	return t, nil
 }
@@ -192,10 +195,13 @@ func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) 
 
 // DeleteTopic removes a topic with all its records.
 func (c *Cluster) DeleteTopic(name string) error {
-	if c.topics[name] == nil {
+	t := c.topics[name]
+	if t == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
 	}
 	delete(c.topics, name)
+	delete(c.topicsByID, t.ID)
+	c.touched = append(c.touched, t.Partitions...)
 	return nil
 }
 
@@ -203,7 +209,7 @@ func (c *Cluster) DeleteTopic(name string) error {
 func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.Appended, error) {
 	a, err := p.Log.Append(now, b)
 	if err == nil {
-		c.wake(now, p)
+		c.touch(now, p)
 	}
 	return a, err
 }

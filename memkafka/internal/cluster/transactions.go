@@ -167,14 +167,13 @@ func (c *Cluster) newProducerID() int64 {
 	return id
 }
 
-// touch notes that the cluster itself wrote to a partition, for those who wait for records.
+// touch notes that a partition has more to read, for those who wait for records.
 func (c *Cluster) touch(now kafka.Millis, p *Partition) {
 	c.wake(now, p)
 	c.touched = append(c.touched, p)
 }
 
-// TakeTouched returns the partitions to which the cluster itself wrote since the last call. The slice is valid until the
-// next method call.
+// TakeTouched returns the partitions that changed since the last call. The slice is valid until the next method call.
 func (c *Cluster) TakeTouched() []*Partition {
 	t := c.touched
 	c.touched = c.touched[:0]

@@ -47,6 +47,7 @@ type Engine struct {
 	timer   *time.Timer // fires the core's next timer; nil until there was one
 	timerAt kafka.Millis
 	subs    map[kafka.TopicPartition][]*Subscription
+	watches map[*cluster.Partition][]*Watch
 	clients map[*Client]struct{}
 	number  uint64 // clients ever made
 	closed  bool
@@ -151,9 +152,7 @@ func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batc
 	if err != nil {
 		return a, err
 	}
-	for _, s := range e.subs[tp] {
-		s.available(p.Log)
-	}
+	e.tell()
 	e.arm()
 	return a, nil
 }
@@ -163,11 +162,7 @@ func (e *Engine) afterStep() {
 	for _, r := range e.core.Take() {
 		r.Tag.(*Call).resolve(r.Response, nil)
 	}
-	for _, p := range e.core.TakeTouched() {
-		for _, s := range e.subs[p.TP] {
-			s.available(p.Log)
-		}
-	}
+	e.tell()
 	e.arm()
 }
 
