@@ -11,6 +11,7 @@ import (
 	"sort"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
 )
@@ -64,7 +65,11 @@ type Cluster struct {
 	topics     map[string]*Topic
 	topicsByID map[[16]byte]*Topic
 	groups     map[string]*group.Group
-	timers     timers
+
+	topicsVersion uint64            // counts changes of topics and their partitions
+	knownTopics   map[string]uint64 // by KIP-848 group: the version it was told of
+
+	timers timers
 
 	retaining, cleaning bool // the timers of these jobs are set
 
@@ -115,12 +120,14 @@ func New(s Settings) *Cluster {
 	}
 	s.Transactions.OffsetsTopicPartitions = s.OffsetsTopicPartitions
 	c := &Cluster{
-		settings:   s,
-		topics:     map[string]*Topic{},
-		topicsByID: map[[16]byte]*Topic{},
-		groups:     map[string]*group.Group{},
-		ids:        rand.New(rand.NewPCG(s.Seed, streamIDs)),
-		names:      rand.New(rand.NewPCG(s.Seed, streamNames)),
+		settings:      s,
+		topics:        map[string]*Topic{},
+		topicsByID:    map[[16]byte]*Topic{},
+		groups:        map[string]*group.Group{},
+		topicsVersion: 1,
+		knownTopics:   map[string]uint64{},
+		ids:           rand.New(rand.NewPCG(s.Seed, streamIDs)),
+		names:         rand.New(rand.NewPCG(s.Seed, streamNames)),
 	}
 	if c.settings.ClusterID == "" {
 		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
@@ -172,7 +179,23 @@ func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
 		g = group.New(id, c.settings.Group, c.memberID)
 		c.groups[id] = g
 	}
+	if _, ok := cmd.(group.ConsumerHeartbeat); ok && c.knownTopics[id] != c.topicsVersion {
+		// nothing moves before a heartbeat, so this is early enough
+		c.knownTopics[id] = c.topicsVersion
+		c.step(now, id, g, c.groupMetadata())
+	}
 	c.step(now, id, g, cmd)
+}
+
+// groupMetadata is what groups whose partitions the coordinator assigns have to know of topics (KIP-848).
+func (c *Cluster) groupMetadata() group.Metadata {
+	m := group.Metadata{Topics: group.Topics{}}
+	for name, t := range c.topics {
+		if !t.Internal {
+			m.Topics[name] = group.Topic{ID: t.ID, Partitions: int32(len(t.Partitions))}
+		}
+	}
+	return m
 }
 
 // Group returns a group that exists, nil otherwise.
@@ -202,7 +225,11 @@ func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Co
 		case group.StopTimer:
 			c.timers.stop(timerID{id, e.Key})
 		case group.AppendState:
-			c.appendState(now, GroupMetadataTopic, c.settings.OffsetsTopicPartitions, func(kafka.Record) string { return id }, e.Records)
+			var options []batch.Option
+			if t := e.Transaction; t != nil {
+				options = append(options, batch.WithProducer(t.ProducerID, kafka.Epoch(t.ProducerEpoch), batch.NoSequence), batch.Transactional())
+			}
+			c.appendState(now, GroupMetadataTopic, c.settings.OffsetsTopicPartitions, func(kafka.Record) string { return id }, e.Records, options...)
 		default:
 			panic(fmt.Sprintf("memkafka: unknown effect %T of group %q", e, id))
 		}

@@ -149,6 +149,7 @@ func (c *Cluster) checkTopicName(name string) error {
 }
 
 func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config) {
+	c.topicsVersion++
 	for range n {
 		p := len(t.Partitions)
 		added := &Partition{
@@ -200,6 +201,7 @@ func (c *Cluster) DeleteTopic(name string) error {
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
 	}
 	delete(c.topics, name)
+	c.topicsVersion++
 	delete(c.topicsByID, t.ID)
 	c.touched = append(c.touched, t.Partitions...)
 	return nil
@@ -242,7 +244,9 @@ func (c *Cluster) ListOffset(topic string, partition int32, at kafka.Millis, com
 
 // appendState writes a coordinator's records to its internal topic, where Kafka keeps its state, each to the partition of
 // the group or transactional id that it is about.
-func (c *Cluster) appendState(now kafka.Millis, topic string, partitions int32, id func(r kafka.Record) string, records []kafka.Record) {
+func (c *Cluster) appendState(
+	now kafka.Millis, topic string, partitions int32, id func(r kafka.Record) string, records []kafka.Record, options ...batch.Option,
+) {
 	if !c.settings.RetainState {
 		return
 	}
@@ -264,7 +268,7 @@ func (c *Cluster) appendState(now kafka.Millis, topic string, partitions int32, 
 			r.Timestamp = now
 		}
 		p := t.Partitions[CoordinatorPartition(id(r), int32(len(t.Partitions)))]
-		if _, err := p.Log.AppendFrom(plog.Coordinator, now, batch.FromRecords([]kafka.Record{r})); err != nil {
+		if _, err := p.Log.AppendFrom(plog.Coordinator, now, batch.FromRecords([]kafka.Record{r}, options...)); err != nil {
 			panic("memkafka: cannot write the state of " + id(r) + ": " + err.Error())
 		}
 		c.touch(now, p)

@@ -87,21 +87,29 @@ func (c *Cluster) writeMarkers(now kafka.Millis, m txn.WriteMarkers) {
 		if p == nil {
 			continue // deleted meanwhile
 		}
-		_, err := p.Log.AppendMarker(now, plog.Marker{
-			ProducerID:    m.Producer.ID,
-			ProducerEpoch: kafka.Epoch(m.Producer.Epoch),
-			Marker:        batch.Marker{Commit: m.Commit, CoordinatorEpoch: m.CoordinatorEpoch},
-			TxnVersion:    int8(m.Version),
-		})
-		if err == nil {
-			c.touch(now, p)
-		}
+		c.appendMarker(now, p, m)
 	}
 	c.TxnStep(now, txn.MarkersWritten{TransactionalID: m.TransactionalID, Producer: m.Producer})
 }
 
-// endGroupTxns tells the groups of one partition of __consumer_offsets how a transaction ended.
+func (c *Cluster) appendMarker(now kafka.Millis, p *Partition, m txn.WriteMarkers) {
+	_, err := p.Log.AppendMarker(now, plog.Marker{
+		ProducerID:    m.Producer.ID,
+		ProducerEpoch: kafka.Epoch(m.Producer.Epoch),
+		Marker:        batch.Marker{Commit: m.Commit, CoordinatorEpoch: m.CoordinatorEpoch},
+		TxnVersion:    int8(m.Version),
+	})
+	if err == nil { // or else the log knows a younger producer, and this marker comes too late to matter
+		c.touch(now, p)
+	}
+}
+
+// endGroupTxns tells the groups of one partition of __consumer_offsets how a transaction ended, by a marker in it and by
+// word.
 func (c *Cluster) endGroupTxns(now kafka.Millis, partition int32, m txn.WriteMarkers) {
+	if p := c.Partition(GroupMetadataTopic, partition); p != nil {
+		c.appendMarker(now, p, m)
+	}
 	for _, id := range c.Groups() {
 		if CoordinatorPartition(id, c.settings.OffsetsTopicPartitions) == partition {
 			c.step(now, id, c.groups[id], group.EndTxn{ProducerID: m.Producer.ID, Commit: m.Commit})
