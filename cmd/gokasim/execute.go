@@ -30,8 +30,8 @@ func (r *replay) execute(ctx context.Context, binary, dir string, settings repla
 	if err != nil {
 		return nil, fmt.Errorf("starting the replay: %w", err)
 	}
-	defer events.Close() // it was only read
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^"+replaywire.TestName+"$", "-test.timeout=0", "-test.count=1")
+	defer events.Close()                    // it was only read
+	cmd := exec.CommandContext(ctx, binary) // no flags: an init function that parses them knows none of testing's
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = goodbye
 	cmd.Dir = dir

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -222,7 +223,9 @@ func (r *replay) compile(ctx context.Context, pkg *target.Package, graphs []targ
 		return "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
 	}
 	cleanUp = func() error { return os.RemoveAll(dir) }
+	long := time.AfterFunc(time.Second, func() { r.say("compiling %s", pkg.ImportPath) })
 	binary, err = pkg.Build(ctx, graphs, dir)
+	long.Stop()
 	var broken *target.CompileError
 	if errors.As(err, &broken) {
 		r.say("%s", broken.Output)
