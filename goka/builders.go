@@ -100,14 +100,17 @@ func DefaultTopicManagerBuilder(brokers []string) (TopicManager, error) {
 	return TopicManagerBuilderWithTopicManagerConfig(NewTopicManagerConfig())(brokers)
 }
 
-// TopicManagerBuilderWithConfig makes topic managers with a copy of config, and tmConfig.
+// TopicManagerBuilderWithConfig makes topic managers with a copy of config, and tmConfig. The client.id is that of config,
+// or "goka-topic-manager" where config has sarama's default.
 func TopicManagerBuilderWithConfig(config *sarama.Config, tmConfig *TopicManagerConfig) TopicManagerBuilder {
 	return func(brokers []string) (TopicManager, error) {
 		if config == nil {
 			return nil, errNilConfig
 		}
 		c := copyConfig(config)
-		c.ClientID = topicManagerClientID
+		if c.ClientID == sarama.NewConfig().ClientID {
+			c.ClientID = topicManagerClientID
+		}
 		return NewTopicManager(brokers, c, tmConfig)
 	}
 }

@@ -304,7 +304,10 @@ func (pp *PartitionProcessor) follow(t *PartitionTable) {
 	pp.followers[t] = f
 	go func() {
 		defer close(f.done)
-		err := t.SetupAndRecover(ctx, true)
+		var err error
+		if !t.IsRecovered() {
+			err = t.SetupAndRecover(ctx, true)
+		}
 		if err == nil {
 			err = t.CatchupForever(ctx, true)
 		}

@@ -41,6 +41,7 @@ func (e *otherTopicError) Error() string {
 }
 
 func (p *PartitionTable) loadOnce(ctx context.Context) error {
+	p.releaseConsumer() // of a generation that ended before its tables were followed
 	p.setState(PartitionConnecting)
 	p.recover.start.Store(time.Now().UnixNano())
 	p.recover.end.Store(0)
