@@ -203,17 +203,25 @@ func (r *Reader) unknown(a Arg, what string) error {
 
 // OneOf says what was expected instead of a word: the one that looks like it, or else all, sorted.
 func OneOf(word string, known []string) string {
+	if k := Nearest(word, known); k != "" {
+		return fmt.Sprintf("did you mean %s?", k)
+	}
+	all := slices.Compact(slices.Sorted(slices.Values(known)))
+	if len(all) == 1 {
+		return "expected " + all[0]
+	}
+	return "expected one of " + strings.Join(all, ", ")
+}
+
+// Nearest is the first of those known that a word may have been meant for, empty if none looks like it.
+func Nearest(word string, known []string) string {
 	best, least := "", len(word)/2+1
 	for _, k := range known {
 		if d := distance(word, k); d < least {
 			best, least = k, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
-	}
-	sorted := slices.Sorted(slices.Values(known))
-	return "expected one of " + strings.Join(sorted, ", ")
+	return best
 }
 
 // distance is how many characters have to be changed, put in or taken out to make b of a.
