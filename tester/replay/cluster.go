@@ -108,10 +108,15 @@ func (c *cluster) settings(t *topic) map[string]string {
 	if t.table {
 		s = map[string]string{"cleanup.policy": "compact"}
 	}
-	if c.simulated() {
-		s["message.timestamp.after.max.ms"] = "9223372036854775807" // a bubble's clock is behind every recording
-		s["segment.bytes"] = "1048576"                              // as whole segments are forgotten, see trim
+	if !c.simulated() {
+		return s
 	}
+	const never = "9223372036854775807"
+	if !t.table {
+		s["retention.ms"] = never // with -1 a cluster would not look for segments that trim has emptied
+	}
+	s["message.timestamp.after.max.ms"] = never // a bubble's clock is behind every recording
+	s["segment.bytes"] = "1048576"              // whole segments are forgotten, so they are small
 	return s
 }
 
