@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -128,10 +129,13 @@ func eachFile(t *testing.T, visit func(name string, fset *token.FileSet, file *a
 		if err != nil {
 			return err
 		}
-		switch {
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || name == "tools"):
-			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+		if d.IsDir() {
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); name != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+				return filepath.SkipDir // another module's, or nobody's
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
 			return nil
 		}
 		fset := token.NewFileSet()
