@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -173,7 +174,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		statements, err := Parse(text)
 		if err != nil {
-			if _, ok := err.(*Error); !ok {
+			if e := (*Error)(nil); !errors.As(err, &e) {
 				t.Fatalf("%T: %v", err, err)
 			}
 			return

@@ -38,11 +38,11 @@ func Pair(key, value string) Arg { return Arg{Key: key, Value: value} }
 // String prints the statement in one line, without a newline.
 func (s Statement) String() string {
 	var b strings.Builder
-	s.Command.print(&b)
+	s.Command.writeTo(&b)
 	separator := ": "
 	for _, c := range s.Do {
 		b.WriteString(separator)
-		c.print(&b)
+		c.writeTo(&b)
 		separator = ", "
 	}
 	return b.String()
@@ -51,11 +51,11 @@ func (s Statement) String() string {
 // String prints the command in one line, without a newline.
 func (c Command) String() string {
 	var b strings.Builder
-	c.print(&b)
+	c.writeTo(&b)
 	return b.String()
 }
 
-func (c Command) print(b *strings.Builder) {
+func (c Command) writeTo(b *strings.Builder) {
 	b.WriteString(c.Name)
 	for _, a := range c.Args {
 		b.WriteByte(' ')

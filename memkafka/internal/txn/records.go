@@ -254,7 +254,7 @@ func (r *reader) string() string {
 
 // array reads an array's length, and refuses one that the rest of the value cannot hold. Null is an empty array.
 func (r *reader) array() int {
-	n := 0
+	var n int
 	if r.flexible {
 		n = r.uvarint() - 1
 	} else {
