@@ -229,7 +229,7 @@ func (p *partitionConsumer) message(r *kafka.Record) *sarama.ConsumerMessage {
 		}
 	}
 	for _, i := range p.parent.config.Consumer.Interceptors {
-		i.OnConsume(m)
+		intercept(i.OnConsume, m)
 	}
 	return m
 }

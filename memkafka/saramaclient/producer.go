@@ -1,8 +1,11 @@
 package saramaclient
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -24,7 +27,10 @@ type asyncProducer struct {
 
 	closing   chan struct{} // closed by AsyncClose
 	closeOnce sync.Once
-	topics    map[string]*producerTopic // owned by the input goroutine
+
+	topics  map[string]*producerTopic // owned by the input goroutine, as are the next two
+	emits   []*seam.Emit
+	refused []*seam.Emit
 
 	mu       sync.Mutex   // guards results, spare, inFlight and flushed
 	results  []*seam.Emit // whose Tag is the message
@@ -34,11 +40,13 @@ type asyncProducer struct {
 	ready    chan struct{} // capacity 1: results is not empty, or all is done
 
 	doneOne func(e *seam.Emit) // done, for a driven cluster
+	stale   atomic.Bool        // what is known of topics is wrong
 }
 
 type producerTopic struct {
 	partitioner sarama.Partitioner
 	partitions  int32
+	asked       time.Time // when partitions was true
 }
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default. Records are sent at once:
@@ -111,7 +119,6 @@ const sendAtOnce = 512
 
 // send moves messages from Input to the cluster until the producer is closed and Input is empty.
 func (p *asyncProducer) send() {
-	var emits, refused []*seam.Emit
 	closing := p.closing
 	for {
 		var m *sarama.ProducerMessage
@@ -120,32 +127,46 @@ func (p *asyncProducer) send() {
 		case <-closing:
 			closing = nil
 		}
-		for n := 0; ; n++ {
-			if m != nil {
-				if e := p.take(m); e.Err == nil {
-					emits = append(emits, e)
-				} else {
-					refused = append(refused, e)
-				}
-			}
-			if n == sendAtOnce {
-				break
-			}
-			var more bool
-			if m, more = p.waiting(); !more {
-				break
-			}
-		}
-		p.produce(emits, refused)
-		if closing == nil && len(emits)+len(refused) == 0 {
+		if taken := p.sendWaiting(m); taken == 0 && closing == nil {
 			p.finish()
 			return
 		}
 		if closing == nil {
 			closing = p.closing
 		}
-		emits, refused = emits[:0], refused[:0]
 	}
+}
+
+// sendWaiting sends m, unless it is nil, and what waits in Input, and returns how many messages that were. What is sent at
+// once stays below Producer.MaxMessageBytes, as sarama's batches do.
+func (p *asyncProducer) sendWaiting(m *sarama.ProducerMessage) (taken int) {
+	emits, refused := p.emits[:0], p.refused[:0]
+	bytes := 0
+	for n := 0; n <= sendAtOnce; n++ {
+		if m != nil {
+			taken++
+			e, size := p.take(m)
+			switch {
+			case e.Err != nil:
+				refused = append(refused, e)
+			case bytes+size > p.config.Producer.MaxMessageBytes && len(emits) > 0:
+				p.produce(emits, nil)
+				emits, bytes = append(emits[:0], e), size
+			default:
+				emits, bytes = append(emits, e), bytes+size
+			}
+		}
+		var more bool
+		if n == sendAtOnce {
+			break
+		}
+		if m, more = p.waiting(); !more {
+			break
+		}
+	}
+	p.produce(emits, refused)
+	p.emits, p.refused = emits, refused
+	return taken
 }
 
 // waiting takes a message that waits in Input.
@@ -172,12 +193,8 @@ func (p *asyncProducer) produce(emits, refused []*seam.Emit) {
 	p.done(refused...)
 }
 
-// take makes an emit of a message. It has its error already when something is wrong with the message.
-func (p *asyncProducer) take(m *sarama.ProducerMessage) *seam.Emit {
-	for _, i := range p.config.Producer.Interceptors {
-		i.OnSend(m)
-	}
-	var e *seam.Emit
+// take makes an emit of a message, and tells its size. It has its error already when something is wrong with the message.
+func (p *asyncProducer) take(m *sarama.ProducerMessage) (e *seam.Emit, size int) {
 	p.mu.Lock()
 	if n := len(p.spare); n > 0 {
 		e = p.spare[n-1]
@@ -188,11 +205,32 @@ func (p *asyncProducer) take(m *sarama.ProducerMessage) *seam.Emit {
 		e = new(seam.Emit)
 	}
 	*e = seam.Emit{Tag: m, Done: p.doneOne}
-	e.Err = p.fill(e, m)
-	return e
+	if w, ok := m.Metadata.(*waiting); ok {
+		e.Tag, m.Metadata = w, w.metadata // interceptors and partitioners see the user's own
+	}
+	for _, i := range p.config.Producer.Interceptors {
+		intercept(i.OnSend, m)
+	}
+	size = m.ByteSize(2)
+	e.Err = p.fill(e, m, size)
+	return e, size
 }
 
-func (p *asyncProducer) fill(e *seam.Emit, m *sarama.ProducerMessage) (err error) {
+// intercept shows a message to an interceptor, whose panics are not the client's.
+func intercept[M any](interceptor func(M), m M) {
+	defer func() {
+		if r := recover(); r != nil {
+			sarama.Logger.Printf("an interceptor panicked: %v\n", r)
+		}
+	}()
+	interceptor(m)
+}
+
+func (p *asyncProducer) fill(e *seam.Emit, m *sarama.ProducerMessage, size int) (err error) {
+	if size > p.config.Producer.MaxMessageBytes {
+		return sarama.ConfigurationError(fmt.Sprintf(
+			"Attempt to produce message larger than configured Producer.MaxMessageBytes: %d > %d", size, p.config.Producer.MaxMessageBytes))
+	}
 	e.Record.Timestamp = kafka.MillisOf(m.Timestamp)
 	if m.Key != nil {
 		if e.Record.Key, err = encode(m.Key); err != nil {
@@ -203,10 +241,6 @@ func (p *asyncProducer) fill(e *seam.Emit, m *sarama.ProducerMessage) (err error
 		if e.Record.Value, err = encode(m.Value); err != nil {
 			return err
 		}
-	}
-	if size := m.ByteSize(2); size > p.config.Producer.MaxMessageBytes {
-		return sarama.ConfigurationError(fmt.Sprintf(
-			"Attempt to produce message larger than configured Producer.MaxMessageBytes: %d > %d", size, p.config.Producer.MaxMessageBytes))
 	}
 	for _, h := range m.Headers {
 		e.Record.Headers = append(e.Record.Headers, kafka.Header{Key: string(h.Key), Value: h.Value})
@@ -245,12 +279,21 @@ func (p *asyncProducer) partition(m *sarama.ProducerMessage) (int32, error) {
 	return n, nil
 }
 
+// topic returns what the producer knows of a topic, and asks again when that is old: where calls are free, when the
+// number of partitions changed, and otherwise after Metadata.RefreshFrequency, or once the topic was not found.
 func (p *asyncProducer) topic(name string) (*producerTopic, error) {
 	t := p.topics[name]
 	engine := p.seam.Engine()
-	if t != nil && (engine.Driven() || t.partitions == engine.Partitions(name)) {
-		return t, nil
+	if t != nil {
+		if !engine.Driven() && t.partitions == engine.Partitions(name) {
+			return t, nil
+		}
+		every := p.config.Metadata.RefreshFrequency
+		if engine.Driven() && !p.stale.Load() && (every == 0 || time.Since(t.asked) < every) {
+			return t, nil
+		}
 	}
+	p.stale.Store(false)
 	m, err := topicMetadata(p.seam, name, p.config.Metadata.AllowAutoTopicCreation)
 	if err != nil {
 		return nil, err
@@ -259,7 +302,7 @@ func (p *asyncProducer) topic(name string) (*producerTopic, error) {
 		t = &producerTopic{partitioner: p.config.Producer.Partitioner(name)}
 		p.topics[name] = t
 	}
-	t.partitions = int32(len(m.partitions))
+	t.partitions, t.asked = int32(len(m.partitions)), time.Now()
 	return t, nil
 }
 
@@ -310,25 +353,56 @@ func (p *asyncProducer) report() {
 		}
 	}
 	p.seam.Close()
+	close(p.input) // as sarama does: who sends now would wait for ever otherwise
 	close(p.successes)
 	close(p.errors)
 }
 
 func (p *asyncProducer) handOut(e *seam.Emit) {
-	m := e.Tag.(*sarama.ProducerMessage)
-	if e.Err == nil {
-		m.Offset, m.Timestamp = int64(e.Offset), e.Timestamp.Time()
-		if p.config.Producer.Return.Successes {
-			p.successes <- m
-		}
-		return
+	if errors.Is(e.Err, kafka.UnknownTopicOrPartition) {
+		p.stale.Store(true)
 	}
-	err := saramaError(e.Err)
-	if !p.config.Producer.Return.Errors {
+	w, awaited := e.Tag.(*waiting)
+	var m *sarama.ProducerMessage
+	if awaited {
+		m = w.message
+	} else {
+		m = e.Tag.(*sarama.ProducerMessage)
+	}
+	err := p.outcome(e, m)
+	switch {
+	case awaited:
+		w.result <- err
+	case err == nil && p.config.Producer.Return.Successes:
+		p.successes <- m
+	case err == nil:
+	case p.config.Producer.Return.Errors:
+		p.errors <- &sarama.ProducerError{Msg: m, Err: err}
+	default:
 		sarama.Logger.Println(err)
-		return
 	}
-	p.errors <- &sarama.ProducerError{Msg: m, Err: err}
+}
+
+// outcome tells the message where it went, or says why it went nowhere. Without acknowledgements, nobody knows.
+func (p *asyncProducer) outcome(e *seam.Emit, m *sarama.ProducerMessage) error {
+	switch {
+	case e.Err == nil && p.config.Producer.RequiredAcks == sarama.NoResponse:
+	case e.Err == nil:
+		m.Offset = int64(e.Offset)
+		if e.Timestamp >= 0 {
+			m.Timestamp = e.Timestamp.Time()
+		}
+	case p.config.Producer.RequiredAcks == sarama.NoResponse && isKafkas(e.Err) && e.TP.Topic != "": // it was sent
+	default:
+		return saramaError(e.Err)
+	}
+	return nil
+}
+
+// isKafkas reports whether the broker refused something, in contrast to the client.
+func isKafkas(err error) bool {
+	var code kafka.ErrorCode
+	return errors.As(err, &code)
 }
 
 func (p *asyncProducer) IsTransactional() bool { return false }
@@ -364,7 +438,6 @@ type syncProducer struct {
 
 	mu     sync.RWMutex // held for reading while messages are given to Input, for writing to close
 	closed bool
-	wg     sync.WaitGroup
 }
 
 // NewSyncProducer mirrors sarama.NewSyncProducer: Return.Successes and Return.Errors must be set. A nil config is
@@ -384,38 +457,14 @@ func NewSyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.SyncPro
 	if err != nil {
 		return nil, err
 	}
-	s := &syncProducer{p: p}
-	s.wg.Add(2)
-	go s.successes()
-	go s.errors()
-	return s, nil
+	return &syncProducer{p: p}, nil
 }
 
-// waiting is the Metadata of a message that somebody waits for; the user's own is put back before they get it.
+// waiting is the Metadata of a message that somebody waits for, until the producer takes it and puts the user's own back.
 type waiting struct {
+	message  *sarama.ProducerMessage
 	metadata any
-	result   chan error
-}
-
-func (w *waiting) KafkaSource() kafka.Source {
-	if s, ok := w.metadata.(kafka.Sourced); ok {
-		return s.KafkaSource()
-	}
-	return kafka.Source{}
-}
-
-func (s *syncProducer) successes() {
-	defer s.wg.Done()
-	for m := range s.p.successes {
-		m.Metadata.(*waiting).result <- nil
-	}
-}
-
-func (s *syncProducer) errors() {
-	defer s.wg.Done()
-	for e := range s.p.errors {
-		e.Msg.Metadata.(*waiting).result <- e.Err
-	}
+	result   chan error // of capacity 1, so that the result never waits
 }
 
 func (s *syncProducer) give(m *sarama.ProducerMessage) (*waiting, error) {
@@ -424,22 +473,16 @@ func (s *syncProducer) give(m *sarama.ProducerMessage) (*waiting, error) {
 	if s.closed {
 		return nil, sarama.ErrShuttingDown
 	}
-	w := &waiting{metadata: m.Metadata, result: make(chan error, 1)}
+	w := &waiting{message: m, metadata: m.Metadata, result: make(chan error, 1)}
 	m.Metadata = w
 	s.p.input <- m
 	return w, nil
 }
 
-func (w *waiting) wait(m *sarama.ProducerMessage) error {
-	err := <-w.result
-	m.Metadata = w.metadata
-	return err
-}
-
 func (s *syncProducer) SendMessage(m *sarama.ProducerMessage) (partition int32, offset int64, err error) {
 	w, err := s.give(m)
 	if err == nil {
-		err = w.wait(m)
+		err = <-w.result
 	}
 	if err != nil {
 		return -1, -1, err
@@ -460,7 +503,7 @@ func (s *syncProducer) SendMessages(ms []*sarama.ProducerMessage) error {
 		if ws[i] == nil {
 			continue
 		}
-		if err := ws[i].wait(m); err != nil {
+		if err := <-ws[i].result; err != nil {
 			errs = append(errs, &sarama.ProducerError{Msg: m, Err: err})
 		}
 	}
@@ -472,13 +515,9 @@ func (s *syncProducer) SendMessages(ms []*sarama.ProducerMessage) error {
 
 func (s *syncProducer) Close() error {
 	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		s.p.AsyncClose()
-	}
+	s.closed = true
 	s.mu.Unlock()
-	s.wg.Wait()
-	return nil
+	return s.p.Close()
 }
 
 func (s *syncProducer) IsTransactional() bool { return false }

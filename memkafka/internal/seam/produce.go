@@ -17,7 +17,7 @@ type Emit struct {
 	// Done is called once the result is known, in a driven cluster only. It must not block.
 	Done func(m *Emit)
 
-	// The result: the offset and the timestamp that the record got, or the error.
+	// The result: the offset that the record got, and the timestamp if the broker gave it one (LogAppendTime), or the error.
 	Offset    kafka.Offset
 	Timestamp kafka.Millis
 	Err       error
@@ -98,7 +98,6 @@ func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
 		if r.Timestamp < 0 {
 			r.Timestamp = now
 		}
-		m.Timestamp = r.Timestamp
 		records = append(records, r)
 	}
 	a, err := e.append(now, emits[0].TP, batch.FromRecords(records))
@@ -108,9 +107,6 @@ func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
 			m.fail(err)
 			continue
 		}
-		m.Offset = a.Base + kafka.Offset(i)
-		if a.LogAppendTime >= 0 {
-			m.Timestamp = a.LogAppendTime
-		}
+		m.Offset, m.Timestamp = a.Base+kafka.Offset(i), a.LogAppendTime
 	}
 }
