@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
 
 // fill appends n records of ten keys, one each virtual second.
@@ -82,6 +83,37 @@ func TestC3_CleanerKeepsTheNewestOfEachKey(t *testing.T) {
 		}
 		if start, _ := offsetsOf(t, c, "t"); start != 0 {
 			t.Errorf("C4: compaction moved the log start to %d", start)
+		}
+	})
+}
+
+// TestL11_DeletedRecordsGoWithTheNextCheck has a topic that forgets nothing by itself.
+func TestL11_DeletedRecordsGoWithTheNextCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.New()
+		defer c.Close()
+		if err := c.CreateTopic("t", 1, memkafka.WithConfig("segment.ms", "10000"), memkafka.WithConfig("retention.ms", "-1")); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, c, "t", 60)
+		admin, err := saramaclient.NewClusterAdmin(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.DeleteRecords("t", map[int32]int64{0: 45}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
+		records, err := c.Fetch("t", 0, 45, 100)
+		if err != nil || len(records) != 15 {
+			t.Errorf("%d records are left from offset 45 on (%v), want 15", len(records), err)
+		}
+		if start, _ := offsetsOf(t, c, "t"); start != 45 {
+			t.Errorf("the log starts at %d, want 45", start)
+		}
+		if err := admin.Close(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -151,17 +151,14 @@ func (a *clusterAdmin) CreatePartitions(topic string, count int32, assignment []
 }
 
 func (a *clusterAdmin) DeleteRecords(topic string, offsets map[int32]int64) error {
-	_, err := a.ask("delete records", topic, func(core *cluster.Cluster) (any, error) {
+	_, err := a.seam.Ask(context.Background(), "delete records", topic, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		for _, n := range slices.Sorted(maps.Keys(offsets)) {
-			p := core.Partition(topic, n)
-			if p == nil {
-				return nil, kafka.UnknownTopicOrPartition
-			}
-			if _, err := p.Log.DeleteRecords(kafka.Offset(offsets[n])); err != nil {
-				return nil, fmt.Errorf("%s/%d: %w", topic, n, err)
+			if _, err := core.DeleteRecords(now, topic, n, kafka.Offset(offsets[n])); err != nil {
+				call.Resolve(nil, fmt.Errorf("%s/%d: %w", topic, n, err))
+				return
 			}
 		}
-		return nil, nil
+		call.Resolve(nil, nil)
 	})
 	return saramaError(err)
 }

@@ -27,6 +27,21 @@ func (c *Cluster) wake(now kafka.Millis, p *Partition) {
 	}
 }
 
+// DeleteRecords moves the log start of a partition up to an offset, OffsetLatest for its high watermark (KIP-107). The
+// segments below go when retention looks next.
+func (c *Cluster) DeleteRecords(now kafka.Millis, topic string, partition int32, before kafka.Offset) (logStart kafka.Offset, err error) {
+	p := c.Partition(topic, partition)
+	if p == nil {
+		return kafka.NoOffset, errorf(kafka.UnknownTopicOrPartition, "partition %s/%d does not exist", topic, partition)
+	}
+	logStart, err = p.Log.DeleteRecords(before)
+	if err == nil && !c.retaining {
+		c.retaining = true
+		c.timers.set(timerID{upkeep, jobRetention}, now+c.settings.RetentionCheckInterval)
+	}
+	return logStart, err
+}
+
 // configure puts a configuration in force for a partition.
 func (p *Partition) configure(config plog.Config) {
 	if p.Log == nil {
