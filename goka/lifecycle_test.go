@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -409,5 +411,156 @@ func TestShutdownIsBounded(t *testing.T) {
 			t.Errorf("the log does not tell: %q", w.log.lines)
 		}
 		close(stuck)
+	})
+}
+
+func TestP2_WhatIsClosedAndInWhichOrder(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		var closed []string
+		note := func(what string, c interface{ Close() error }) error {
+			closed = append(closed, what)
+			return errors.Join(c.Close(), fmt.Errorf("%s: %w", what, errInjected))
+		}
+		p := w.run(stateless("g"),
+			goka.WithConsumerSaramaBuilder(func(b []string, id string) (sarama.Consumer, error) {
+				c, err := goka.DefaultSaramaConsumerBuilder(b, id)
+				return &closingConsumer{c, note}, err
+			}),
+			goka.WithProducerBuilder(func(b []string, id string, h func() hash.Hash32) (goka.Producer, error) {
+				p, err := goka.DefaultProducerBuilder(b, id, h)
+				return &closingProducer{p, note}, err
+			}),
+			goka.WithConsumerGroupBuilder(func(b []string, group, id string) (sarama.ConsumerGroup, error) {
+				g, err := goka.DefaultConsumerGroupBuilder(b, group, id)
+				return &closingGroup{g, note}, err
+			})).ready()
+		err := p.stop()
+		w.refused(err, "error closing consumer group", "error closing producer", "error closing consumer")
+		if got := fmt.Sprint(closed); got != "[group producer consumer]" {
+			t.Errorf("closed %s", got)
+		}
+	})
+}
+
+type (
+	closingConsumer struct {
+		sarama.Consumer
+		note func(string, interface{ Close() error }) error
+	}
+	closingProducer struct {
+		goka.Producer
+		note func(string, interface{ Close() error }) error
+	}
+	closingGroup struct {
+		sarama.ConsumerGroup
+		note func(string, interface{ Close() error }) error
+	}
+)
+
+func (c *closingConsumer) Close() error { return c.note("consumer", c.Consumer) }
+func (c *closingProducer) Close() error { return c.note("producer", c.Producer) }
+func (c *closingGroup) Close() error    { return c.note("group", c.ConsumerGroup) }
+
+func TestP8_AClaimThatNobodyHandles(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		p := w.make(stateless("g"))
+		w.refused(p.ConsumeClaim(session{ctx: context.Background()}, claim{}), "no partition (7) to handle input in topic in")
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		w.check(p.ConsumeClaim(session{ctx: ctx}, claim{}))
+		w.check(p.Cleanup(session{ctx: ctx}))
+	})
+}
+
+type (
+	session struct {
+		sarama.ConsumerGroupSession
+		ctx    context.Context
+		claims map[string][]int32
+	}
+	claim struct{ sarama.ConsumerGroupClaim }
+)
+
+func (s session) Context() context.Context   { return s.ctx }
+func (s session) Claims() map[string][]int32 { return s.claims }
+func (s session) GenerationID() int32        { return 1 }
+func (claim) Topic() string                  { return "in" }
+func (claim) Partition() int32               { return 7 }
+
+func TestP6_ClaimsThatAreNotCopartitioned(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("a", 2)
+		w.topic("b", 2)
+		p := w.make(counter("g", "a", "b"))
+		err := p.Setup(session{ctx: context.Background(), claims: map[string][]int32{"a": {0, 1}, "b": {0}}})
+		w.refused(err, "session claims are not copartitioned", "[0 1] of a", "[0] of b")
+		if !errors.Is(err, goka.ErrNotCopartitioned) {
+			t.Error("the error is not an ErrNotCopartitioned")
+		}
+	})
+}
+
+func TestP10_RecoveredIsFalseBetweenGenerations(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 2)
+		blocked := make(chan struct{})
+		began := false
+		p := w.run(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(goka.Context, interface{}) {
+			began = true
+			<-blocked
+		})), goka.WithClientID("a")).ready()
+		w.send("in", "k", "x")
+		w.until("the callback runs", func() bool { return began })
+		other := w.run(goka.DefineGroup("g", goka.Input("in", new(codec.String), ignore)), goka.WithClientID("b"))
+		w.until("the generation ends", func() bool { return !p.Recovered() })
+		if s := p.StateReader().State(); s != goka.ProcStateStopping {
+			t.Errorf("the state is %v", s)
+		}
+		close(blocked)
+		other.ready()
+		w.until("the next one has begun", p.Recovered)
+		w.until("the message is committed", func() bool { return w.committed("g", "in", w.partition("in", "k")) == 1 })
+	})
+}
+
+func TestPP2_CallbacksOfAPartitionNeverOverlap(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("a", 2)
+		w.topic("b", 2)
+		var inside, most [2]atomic.Int64
+		var both atomic.Int64
+		cb := func(ctx goka.Context, msg interface{}) {
+			n := &inside[ctx.Partition()]
+			if now := n.Add(1); now > most[ctx.Partition()].Load() {
+				most[ctx.Partition()].Store(now)
+			}
+			if inside[0].Load() > 0 && inside[1].Load() > 0 {
+				both.Add(1)
+			}
+			time.Sleep(time.Second)
+			n.Add(-1)
+			if ctx.Topic() != "g-loop" {
+				ctx.Loopback(ctx.Key(), msg)
+			}
+		}
+		c := new(codec.String)
+		p := w.run(goka.DefineGroup("g", goka.Inputs(goka.Streams{"a", "b"}, c, cb), goka.Loop(c, cb),
+			goka.Persist(c), goka.Visitor("visit", cb))).ready()
+		for i := range 20 {
+			w.send("a", fmt.Sprint(i), "x")
+			w.send("b", fmt.Sprint(i), "x")
+		}
+		w.until("all is committed", func() bool {
+			return w.committed("g", "g-loop", 0)+w.committed("g", "g-loop", 1) == 40
+		})
+		w.check(p.VisitAll(context.Background(), "visit", nil))
+		if most[0].Load() != 1 || most[1].Load() != 1 {
+			t.Errorf("%d and %d callbacks at the same time", most[0].Load(), most[1].Load())
+		}
+		if both.Load() == 0 {
+			t.Error("the partitions took turns")
+		}
 	})
 }

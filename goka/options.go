@@ -27,7 +27,7 @@ const (
 
 const (
 	defaultPartitionChannelSize = 10
-	defaultShutdownTimeout      = 60 * time.Second
+	defaultShutdownTimeout      = 45 * time.Second // less than the group's 60 s to rebalance, after which nothing can be committed
 )
 
 type poptions struct {
@@ -143,7 +143,8 @@ func WithBackoffResetTimeout(duration time.Duration) ProcessorOption {
 }
 
 // WithShutdownTimeout sets how long emits and deferred commits that are under way may take when a generation of the
-// group ends, 60 s by default. What takes longer is not committed, so that it is handled again.
+// group ends, 45 s by default. What takes longer is not committed, so that it is handled again. It should be less than
+// Consumer.Group.Rebalance.Timeout, 60 s by default: whoever takes longer than that is no member any more.
 func WithShutdownTimeout(timeout time.Duration) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.shutdownTimeout = timeout }
 }

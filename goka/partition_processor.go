@@ -37,6 +37,7 @@ type PartitionProcessor struct {
 
 	producer       EmissionProducer
 	defaultHeaders []sarama.RecordHeader
+	standbyFailed  func(error)
 
 	state  *Signal
 	errors chan error // the last failure that nobody has read
@@ -88,6 +89,8 @@ type shared struct {
 	consumer sarama.Consumer
 	topics   TopicManager
 	producer EmissionProducer
+
+	standbyFailed func(error) // called when a table fails whose partition handles no messages; may be nil
 }
 
 func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, error) {
@@ -100,6 +103,7 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		joinByTopic:    make(map[string]*joined),
 		lookups:        s.lookups,
 		producer:       s.producer,
+		standbyFailed:  s.standbyFailed,
 		defaultHeaders: s.opts.producerDefaultHeaders.ToSarama(),
 		state:          NewSignal(partitionProcessorStates...),
 		errors:         make(chan error, 1),
@@ -322,9 +326,12 @@ func (pp *PartitionProcessor) followerFailed(err error) {
 	r := pp.run
 	pp.failed = err
 	pp.mu.Unlock()
-	if r != nil {
+	switch {
+	case r != nil:
 		r.halt()
 		r.inbox.push(item{kind: itemFailure, err: err})
+	case pp.standbyFailed != nil:
+		pp.standbyFailed(fmt.Errorf("error on standby (partition=%d): %w", pp.partition, err))
 	}
 }
 

@@ -30,14 +30,16 @@ type Processor struct {
 
 	shared      *shared // made by Run
 	generations int     // calls of Setup; belongs to whoever calls Consume
+	background  sync.WaitGroup
 
 	mu       sync.RWMutex // guards what follows
 	began    bool         // Run was called
 	stopping bool         // Stop was called, or the end of Run is near
 	cancel   context.CancelFunc
 	held     map[int32]*PartitionProcessor
-	failures []error // of partitions, in the order in which their generations ended
-	err      error   // what Run returned
+	leaving  map[int32]chan struct{} // closed once a partition that was dropped is closed
+	failures []error                 // of partitions, in the order in which their generations ended
+	err      error                   // what Run returned
 }
 
 // NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to
@@ -65,6 +67,7 @@ func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) 
 		state:   NewSignal(processorStates...),
 		done:    make(chan struct{}),
 		held:    make(map[int32]*PartitionProcessor),
+		leaving: make(map[int32]chan struct{}),
 	}
 	if g.partitions, err = g.prepareTopics(); err != nil {
 		return nil, err
@@ -157,7 +160,7 @@ func (g *Processor) Run(ctx context.Context) (rerr error) {
 	defer func() { g.end(rerr) }()
 	noticeMemory(g.log, g.opts.defaultStorage && !g.graph.isStateless())
 
-	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups}
+	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups, standbyFailed: g.standbyFailed}
 	if s.consumer, err = g.opts.builders.consumer(g.brokers, g.opts.clientID); err != nil {
 		return fmt.Errorf("error creating Kafka consumer: %w", err)
 	}

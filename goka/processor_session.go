@@ -27,12 +27,8 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
 	g.opts.rebalanceCallback(assignmentOf(assigned))
 
-	released := g.drop(assigned)
-	err = g.startPartitions(session, assigned)
-	if err := released(); err != nil {
-		g.log.Printf("error closing partitions that moved away: %v", err)
-	}
-	if err != nil {
+	g.drop(assigned)
+	if err := g.startPartitions(session, assigned); err != nil {
 		if session.Context().Err() != nil && errors.Is(err, context.Canceled) {
 			g.log.Printf("generation %d ended while its partitions recovered", session.GenerationID())
 			return nil
@@ -75,23 +71,45 @@ func assignmentOf(partitions []int32) Assignment {
 	return a
 }
 
-// drop forgets the partitions that are neither assigned nor to stand by, and stops them in the background. The function
-// that it returns waits for that.
-func (g *Processor) drop(assigned []int32) (wait func() error) {
+// drop forgets the partitions that are neither assigned nor to stand by, and stops them in the background. Who starts
+// one of them again waits for that.
+func (g *Processor) drop(assigned []int32) {
 	needed := assigned
 	if g.opts.hotStandby {
 		needed = slices.Concat(assigned, g.allPartitions())
 	}
 	g.mu.Lock()
-	var gone []*PartitionProcessor
+	defer g.mu.Unlock()
 	for _, p := range slices.Sorted(maps.Keys(g.held)) {
-		if !slices.Contains(needed, p) {
-			gone = append(gone, g.held[p])
-			delete(g.held, p)
+		if slices.Contains(needed, p) {
+			continue
 		}
+		pp, gone := g.held[p], make(chan struct{})
+		delete(g.held, p)
+		g.leaving[p] = gone
+		g.background.Go(func() {
+			defer close(gone)
+			if err := pp.Stop(); err != nil {
+				g.log.Printf("error closing partition %d, which has moved away: %v", p, err)
+			}
+		})
 	}
+}
+
+// gone waits until a partition that was dropped earlier is closed.
+func (g *Processor) gone(ctx context.Context, partition int32) error {
+	g.mu.Lock()
+	gone := g.leaving[partition]
 	g.mu.Unlock()
-	return inParallel(gone, (*PartitionProcessor).Stop)
+	if gone == nil {
+		return nil
+	}
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // inParallel calls f for all partitions at the same time. The function that it returns waits for them, and returns
@@ -115,12 +133,16 @@ func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigne
 		return err
 	}
 	if g.opts.hotStandby {
-		if err := g.standBy(assigned); err != nil {
+		if err := g.standBy(session.Context(), assigned); err != nil {
 			return err
 		}
 	}
 	return together(session.Context(), len(active), func(ctx context.Context, i int) error {
-		if err := active[i].start(ctx, session.Context(), session); err != nil {
+		err := g.gone(ctx, active[i].partition)
+		if err == nil {
+			err = active[i].start(ctx, session.Context(), session)
+		}
+		if err != nil {
 			return fmt.Errorf("error setting up (partition=%d): %w", active[i].partition, err)
 		}
 		return nil
@@ -131,6 +153,9 @@ func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigne
 func (g *Processor) hold(partitions []int32) ([]*PartitionProcessor, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.shared == nil {
+		return nil, errors.New("the processor does not run")
+	}
 	pps := make([]*PartitionProcessor, 0, len(partitions))
 	for _, p := range partitions {
 		pp, ok := g.held[p]
@@ -159,15 +184,18 @@ func (g *Processor) allPartitions() []int32 {
 }
 
 // standBy has the tables of all partitions that are not assigned follow their topics.
-func (g *Processor) standBy(assigned []int32) error {
+func (g *Processor) standBy(ctx context.Context, assigned []int32) error {
 	others := slices.DeleteFunc(g.allPartitions(), func(p int32) bool { return slices.Contains(assigned, p) })
 	pps, err := g.hold(others)
 	if err != nil {
 		return err
 	}
 	for _, pp := range pps {
-		if err := pp.standBy(); err != nil {
+		if err := g.gone(ctx, pp.partition); err != nil {
 			return err
+		}
+		if err := pp.standBy(); err != nil {
+			return fmt.Errorf("error setting up (partition=%d): %w", pp.partition, err)
 		}
 	}
 	return nil
@@ -228,11 +256,22 @@ func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 	})()
 	g.state.SetState(ProcStateStarting)
 	if failed != nil {
-		g.mu.Lock()
-		g.failures = append(g.failures, failed)
-		g.mu.Unlock()
+		g.addFailure(failed)
 	}
 	return failed
+}
+
+// addFailure notes what Run has to return, whatever the consumer group makes of it.
+func (g *Processor) addFailure(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures = append(g.failures, err)
+}
+
+// standbyFailed ends the processor because of a partition that handles no messages.
+func (g *Processor) standbyFailed(err error) {
+	g.addFailure(err)
+	g.Stop()
 }
 
 // releasePartitions stops all partitions.
@@ -242,5 +281,7 @@ func (g *Processor) releasePartitions() error {
 	g.mu.Lock()
 	clear(g.held)
 	g.mu.Unlock()
-	return inParallel(pps, (*PartitionProcessor).Stop)()
+	err := inParallel(pps, (*PartitionProcessor).Stop)()
+	g.background.Wait()
+	return err
 }

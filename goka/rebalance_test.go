@@ -203,3 +203,20 @@ func TestRebalancesLoseNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestAStandbyThatFailsEndsTheProcessor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 2)
+		stores := newMemory()
+		a := w.run(counter("g", "in"), goka.WithClientID("a")).ready()
+		b := w.run(counter("g", "in"), goka.WithClientID("b"), goka.WithHotStandby(), goka.WithStorageBuilder(brokenAfter(stores.build, 0))).ready()
+		w.until("they share", func() bool { return len(a.Stats().Group) == 1 && a.Recovered() && b.Recovered() })
+		for i := range 20 {
+			if w.partition("in", fmt.Sprint(i)) == partitionsOf(a)[0] {
+				w.send("in", fmt.Sprint(i), "x")
+			}
+		}
+		err := b.wait()
+		w.refused(err, "error on standby", "injected")
+	})
+}
