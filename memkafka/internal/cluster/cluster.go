@@ -29,7 +29,10 @@ type Settings struct {
 	ClusterID              string
 	RetentionCheckInterval kafka.Millis // log.retention.check.interval.ms: 5 minutes unless set
 	CleanerBackoff         kafka.Millis // log.cleaner.backoff.ms: 15 s unless set
-	RetainState            bool         // keep the coordinators' records in __consumer_offsets and __transaction_state; off, they are applied and dropped
+	RetainState            bool         // keep the coordinators' records in __consumer_offsets and __transaction_state; off, the newest ones are kept aside
+	ReplicaLagTime         kafka.Millis // replica.lag.time.max.ms: 30 s unless set
+	AutoLeaderRebalance    bool         // auto.leader.rebalance.enable
+	LeaderCheckInterval    kafka.Millis // leader.imbalance.check.interval.seconds, in ms: 5 minutes unless set
 
 	Transactions               txn.Config   // settings of the transaction coordinator
 	TransactionTopicPartitions int32        // transaction.state.log.num.partitions: 50 unless set
@@ -47,6 +50,9 @@ func DefaultSettings() Settings {
 		OffsetsTopicPartitions: 50,
 		RetentionCheckInterval: 300_000,
 		CleanerBackoff:         15_000,
+		ReplicaLagTime:         30_000,
+		AutoLeaderRebalance:    true,
+		LeaderCheckInterval:    300_000,
 		Transactions:           txn.DefaultConfig(),
 
 		TransactionTopicPartitions: 50,
@@ -71,14 +77,22 @@ type Cluster struct {
 
 	timers timers
 
-	retaining, cleaning bool // the timers of these jobs are set
+	retaining, cleaning, balancing bool // the timers of these jobs are set
+
+	down       map[int32]bool // brokers
+	controller int32
+	waiting    map[string][]waiting // by group, in the order of the requests
+	journals   map[string]*journal  // by group, unless RetainState
 
 	replies []Reply
 
 	touched []*Partition // whose readers may find something new
 
 	txns           *txn.Coordinator
+	txnEpoch       int32                       // of the transaction coordinator
+	txnsAside      []kafka.Record              // of transactional ids whose coordinator is nowhere, unless RetainState
 	unwritten      map[string]txn.WriteMarkers // by transactional id: markers that are delayed
+	owed           []owedMarker                // whose partitions have no leader
 	nextProducerID int64
 
 	ids   *rand.Rand // topic ids
@@ -109,6 +123,12 @@ func New(s Settings) *Cluster {
 	if s.CleanerBackoff == 0 {
 		s.CleanerBackoff = d.CleanerBackoff
 	}
+	if s.ReplicaLagTime == 0 {
+		s.ReplicaLagTime = d.ReplicaLagTime
+	}
+	if s.LeaderCheckInterval == 0 {
+		s.LeaderCheckInterval = d.LeaderCheckInterval
+	}
 	if s.OffsetsTopicPartitions == 0 {
 		s.OffsetsTopicPartitions = d.OffsetsTopicPartitions
 	}
@@ -126,6 +146,10 @@ func New(s Settings) *Cluster {
 		groups:        map[string]*group.Group{},
 		topicsVersion: 1,
 		knownTopics:   map[string]uint64{},
+		down:          map[int32]bool{},
+		controller:    1,
+		waiting:       map[string][]waiting{},
+		journals:      map[string]*journal{},
 		ids:           rand.New(rand.NewPCG(s.Seed, streamIDs)),
 		names:         rand.New(rand.NewPCG(s.Seed, streamNames)),
 	}
@@ -164,6 +188,8 @@ func (c *Cluster) Fire(now kafka.Millis) {
 			c.TxnStep(now, txn.Timer{Key: t.key})
 		case markers:
 			c.writeQueuedMarkers(now, t.key)
+		case replication:
+			c.dropLagging(now, t.key)
 		default:
 			if g := c.groups[t.group]; g != nil {
 				c.step(now, t.group, g, group.Timer{Key: t.key})
@@ -174,6 +200,12 @@ func (c *Cluster) Fire(now kafka.Millis) {
 
 // GroupStep applies one command to a group, which is made when it does not exist yet. The answer comes by Take.
 func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
+	if len(c.down) > 0 && c.GroupCoordinator(id) == NoLeader {
+		if r, asks := refuseGroup(cmd); asks {
+			c.replies = append(c.replies, r)
+		}
+		return
+	}
 	g := c.groups[id]
 	if g == nil {
 		g = group.New(id, c.settings.Group, c.memberID)
@@ -183,6 +215,12 @@ func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
 		// nothing moves before a heartbeat, so this is early enough
 		c.knownTopics[id] = c.topicsVersion
 		c.step(now, id, g, c.groupMetadata())
+	}
+	switch cmd := cmd.(type) {
+	case group.Join:
+		c.waiting[id] = append(c.waiting[id], waiting{cmd.Tag, group.JoinResponse{Err: kafka.NotCoordinator, Generation: -1, MemberID: cmd.MemberID}})
+	case group.Sync:
+		c.waiting[id] = append(c.waiting[id], waiting{cmd.Tag, group.SyncResponse{Err: kafka.NotCoordinator}})
 	}
 	c.step(now, id, g, cmd)
 }
@@ -216,15 +254,26 @@ func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Co
 	if err != nil {
 		panic(fmt.Sprintf("memkafka: group %q refused %T: %v", id, cmd, err)) // the shell made a command that cannot be
 	}
+	c.carryOut(now, id, effects)
+}
+
+func (c *Cluster) carryOut(now kafka.Millis, id string, effects []group.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case group.Reply:
 			c.replies = append(c.replies, Reply{e.Tag, e.Response})
+			if w := c.waiting[id]; len(w) > 0 {
+				c.waiting[id] = slices.DeleteFunc(w, func(w waiting) bool { return w.tag == e.Tag })
+			}
 		case group.SetTimer:
 			c.timers.set(timerID{id, e.Key}, e.At)
 		case group.StopTimer:
 			c.timers.stop(timerID{id, e.Key})
 		case group.AppendState:
+			if !c.settings.RetainState {
+				c.note(id, group.Entry{Records: e.Records, Transaction: e.Transaction})
+				continue
+			}
 			var options []batch.Option
 			if t := e.Transaction; t != nil {
 				options = append(options, batch.WithProducer(t.ProducerID, kafka.Epoch(t.ProducerEpoch), batch.NoSequence), batch.Transactional())
@@ -234,6 +283,16 @@ func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Co
 			panic(fmt.Sprintf("memkafka: unknown effect %T of group %q", e, id))
 		}
 	}
+}
+
+// note keeps what a group recorded, while __consumer_offsets does not.
+func (c *Cluster) note(id string, e group.Entry) {
+	j := c.journals[id]
+	if j == nil {
+		j = &journal{}
+		c.journals[id] = j
+	}
+	j.add(e)
 }
 
 // memberID makes an id as Kafka does: the client's id and a UUID.

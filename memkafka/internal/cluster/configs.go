@@ -100,6 +100,19 @@ func (c *Cluster) TopicConfigs(t *Topic) []ConfigValue {
 	return values
 }
 
+// topicConfig is the value in force of one setting of a topic.
+func (c *Cluster) topicConfig(topic, name string) string {
+	if t := c.topics[topic]; t != nil {
+		if v, set := t.Configs[name]; set {
+			return v
+		}
+	}
+	if v, set := c.settings.TopicDefaults[name]; set {
+		return v
+	}
+	return findTopicConfig(name).value
+}
+
 func sortedKeys(m map[string]string) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -45,8 +46,13 @@ type Topic struct {
 type Partition struct {
 	TP          kafka.TopicPartition
 	Log         *plog.Log
-	Leader      int32
+	Leader      int32 // NoLeader when there is none
 	LeaderEpoch kafka.Epoch
+	Replicas    []int32 // the brokers that hold it, the preferred leader first
+	ISR         []int32 // those in sync, in the order in which they came to be
+	Held        bool    // followers do not fetch: see HoldReplication
+	behind      map[int32]lagging
+	lagTimer    bool // the timer by which they leave the ISR is set
 
 	compacts bool // cleanup.policy names compact
 	forgets  bool // retention may delete from it
@@ -153,10 +159,10 @@ func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config) {
 	for range n {
 		p := len(t.Partitions)
 		added := &Partition{
-			TP:     kafka.TopicPartition{Topic: t.Name, Partition: int32(p)},
-			Leader: c.leaderOf(t.Name, p),
+			TP: kafka.TopicPartition{Topic: t.Name, Partition: int32(p)},
 		}
 		added.configure(config)
+		c.begin(added, c.place(t.Name, p, t.Replication))
 		t.Partitions = append(t.Partitions, added)
 	}
 }
@@ -207,8 +213,11 @@ func (c *Cluster) DeleteTopic(name string) error {
 	return nil
 }
 
-// Produce appends a batch to a partition.
+// Produce appends a batch to a partition, which must have a leader. Producers with acks=all ask CheckProduce before.
 func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.Appended, error) {
+	if p.Leader == NoLeader {
+		return plog.Appended{}, c.CheckProduce(p, 0)
+	}
 	a, err := p.Log.Append(now, b)
 	if err == nil {
 		c.touch(now, p)
@@ -221,6 +230,9 @@ func (c *Cluster) ListOffset(topic string, partition int32, at kafka.Millis, com
 	p := c.Partition(topic, partition)
 	if p == nil {
 		return 0, 0, errorf(kafka.UnknownTopicOrPartition, "partition %s/%d does not exist", topic, partition)
+	}
+	if err := c.CheckLeader(p, 0, -1); err != nil {
+		return 0, 0, err
 	}
 	switch kafka.Offset(at) {
 	case kafka.OffsetLatest:
@@ -256,7 +268,7 @@ func (c *Cluster) appendState(
 		t, err = c.CreateTopic(TopicSpec{
 			Name:        topic,
 			Partitions:  partitions,
-			Replication: c.settings.DefaultReplication,
+			Replication: c.internalReplication(),
 			Configs:     map[string]string{"cleanup.policy": "compact", "segment.bytes": "104857600"},
 		})
 		if err != nil {
@@ -289,11 +301,5 @@ func CoordinatorPartition(id string, partitions int32) int32 {
 	return h % partitions
 }
 
-// Replicas are the brokers that hold a partition, its leader first.
-func (c *Cluster) Replicas(t *Topic, p *Partition) []int32 {
-	replicas := make([]int32, t.Replication)
-	for i := range replicas {
-		replicas[i] = (p.Leader-1+int32(i))%c.settings.Brokers + 1
-	}
-	return replicas
-}
+// Replicas are the brokers that hold a partition, the preferred leader first.
+func (c *Cluster) Replicas(_ *Topic, p *Partition) []int32 { return slices.Clone(p.Replicas) }

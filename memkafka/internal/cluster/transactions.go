@@ -24,10 +24,20 @@ func (c *Cluster) Transactions() *txn.Coordinator { return c.txns }
 
 // TxnStep applies one command to the transaction coordinator. The answer comes by Take.
 func (c *Cluster) TxnStep(now kafka.Millis, cmd txn.Command) {
+	if len(c.down) > 0 {
+		if r, refused := c.refuseTxn(cmd); refused {
+			c.carryOutTxn(now, []txn.Effect{r})
+			return
+		}
+	}
 	effects, err := c.txns.Step(now, cmd)
 	if err != nil {
 		panic(fmt.Sprintf("memkafka: the transaction coordinator refused %T: %v", cmd, err)) // the shell made a command that cannot be
 	}
+	c.carryOutTxn(now, effects)
+}
+
+func (c *Cluster) carryOutTxn(now kafka.Millis, effects []txn.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case txn.Reply:
@@ -78,18 +88,56 @@ func (c *Cluster) writeQueuedMarkers(now kafka.Millis, transactionalID string) {
 }
 
 func (c *Cluster) writeMarkers(now kafka.Millis, m txn.WriteMarkers) {
+	written := make([]kafka.TopicPartition, 0, len(m.Partitions))
 	for _, tp := range m.Partitions {
-		if tp.Topic == txn.OffsetsTopic {
-			c.endGroupTxns(now, tp.Partition, m)
+		if c.writeMarker(now, tp, m) {
+			written = append(written, tp)
+		} else {
+			c.owed = append(c.owed, owedMarker{tp, m})
+		}
+	}
+	c.TxnStep(now, txn.MarkersWritten{TransactionalID: m.TransactionalID, Producer: m.Producer, Partitions: written})
+}
+
+// owedMarker is a marker whose partition has no leader. The transaction has not ended before it is written.
+type owedMarker struct {
+	tp      kafka.TopicPartition
+	markers txn.WriteMarkers
+}
+
+// writeOwedMarkers writes the markers whose partitions have a leader now.
+func (c *Cluster) writeOwedMarkers(now kafka.Millis) {
+	owed := c.owed
+	c.owed = nil
+	for _, o := range owed {
+		if !c.writeMarker(now, o.tp, o.markers) {
+			c.owed = append(c.owed, o)
 			continue
 		}
-		p := c.Partition(tp.Topic, tp.Partition)
-		if p == nil {
-			continue // deleted meanwhile
+		c.TxnStep(now, txn.MarkersWritten{
+			TransactionalID: o.markers.TransactionalID, Producer: o.markers.Producer, Partitions: []kafka.TopicPartition{o.tp},
+		})
+	}
+}
+
+// writeMarker ends a transaction in one partition, if that has a leader. One that was deleted meanwhile needs no marker.
+func (c *Cluster) writeMarker(now kafka.Millis, tp kafka.TopicPartition, m txn.WriteMarkers) bool {
+	if tp.Topic == txn.OffsetsTopic {
+		if len(c.down) > 0 && c.coordinator(tp.Topic, tp.Partition) == NoLeader {
+			return false
 		}
+		c.endGroupTxns(now, tp.Partition, m)
+		return true
+	}
+	p := c.Partition(tp.Topic, tp.Partition)
+	switch {
+	case p == nil:
+	case p.Leader == NoLeader:
+		return false
+	default:
 		c.appendMarker(now, p, m)
 	}
-	c.TxnStep(now, txn.MarkersWritten{TransactionalID: m.TransactionalID, Producer: m.Producer})
+	return true
 }
 
 func (c *Cluster) appendMarker(now kafka.Millis, p *Partition, m txn.WriteMarkers) {
@@ -112,9 +160,19 @@ func (c *Cluster) endGroupTxns(now kafka.Millis, partition int32, m txn.WriteMar
 	}
 	for _, id := range c.Groups() {
 		if CoordinatorPartition(id, c.settings.OffsetsTopicPartitions) == partition {
+			if j := c.journals[id]; j != nil && j.open(m.Producer.ID) {
+				j.add(group.Entry{Transaction: &group.Transaction{ProducerID: m.Producer.ID, ProducerEpoch: m.Producer.Epoch}, Marker: markerOf(m.Commit)})
+			}
 			c.step(now, id, c.groups[id], group.EndTxn{ProducerID: m.Producer.ID, Commit: m.Commit})
 		}
 	}
+}
+
+func markerOf(commit bool) group.Marker {
+	if commit {
+		return group.CommitMarker
+	}
+	return group.AbortMarker
 }
 
 // ProduceTransactional appends a batch of a transactional producer after it asked the coordinator whether the partition is
@@ -178,6 +236,7 @@ func (c *Cluster) newProducerID() int64 {
 // touch notes that a partition has more to read, for those who wait for records.
 func (c *Cluster) touch(now kafka.Millis, p *Partition) {
 	c.wake(now, p)
+	c.watchLag(now, p)
 	c.touched = append(c.touched, p)
 }
 

@@ -65,6 +65,8 @@ func (c *Cluster) upkeep(now kafka.Millis, job string) {
 		if c.cleaning {
 			c.timers.set(timerID{upkeep, jobCleaner}, now+c.settings.CleanerBackoff)
 		}
+	case jobBalance:
+		c.balance(now)
 	}
 }
 

@@ -1,0 +1,240 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
+	"github.com/gokasim/gokasim/memkafka/internal/group"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
+	"github.com/gokasim/gokasim/memkafka/internal/txn"
+)
+
+// waiting is a request to a group that is answered later.
+type waiting struct {
+	tag      any
+	response any // what it gets when the coordinator goes
+}
+
+// reloadGroups builds the groups of a partition of __consumer_offsets again, as its new leader does. Requests that waited
+// are answered with NOT_COORDINATOR.
+func (c *Cluster) reloadGroups(now kafka.Millis, partition int32) {
+	for _, id := range c.Groups() {
+		if CoordinatorPartition(id, c.settings.OffsetsTopicPartitions) == partition {
+			c.unloadGroup(id)
+		}
+	}
+	if c.coordinator(GroupMetadataTopic, partition) == NoLeader {
+		return
+	}
+	entries := c.groupEntries(partition)
+	for _, id := range slices.Sorted(maps.Keys(entries)) {
+		c.loadGroup(now, id, entries[id])
+	}
+}
+
+func (c *Cluster) unloadGroup(id string) {
+	g := c.groups[id]
+	for _, key := range g.Timers() {
+		c.timers.stop(timerID{id, key})
+	}
+	for _, w := range c.waiting[id] {
+		c.replies = append(c.replies, Reply{w.tag, w.response})
+	}
+	delete(c.waiting, id)
+	delete(c.groups, id)
+	delete(c.knownTopics, id)
+}
+
+func (c *Cluster) loadGroup(now kafka.Millis, id string, entries []group.Entry) {
+	g, effects, err := group.Replay(id, c.settings.Group, c.memberID, now, entries)
+	if err != nil {
+		panic(fmt.Sprintf("memkafka: the records of group %q cannot be replayed: %v", id, err))
+	}
+	if g.State() == group.Dead {
+		return
+	}
+	c.groups[id] = g
+	c.carryOut(now, id, effects)
+}
+
+// groupEntries is what the groups of a partition of __consumer_offsets recorded, by group.
+func (c *Cluster) groupEntries(partition int32) map[string][]group.Entry {
+	found := map[string][]group.Entry{}
+	if !c.settings.RetainState {
+		for id, j := range c.journals {
+			if CoordinatorPartition(id, c.settings.OffsetsTopicPartitions) == partition {
+				found[id] = j.entries
+			}
+		}
+		return found
+	}
+	p := c.Partition(GroupMetadataTopic, partition)
+	if p == nil {
+		return found
+	}
+	var all []group.Entry
+	for b := range batchesOf(p.Log) {
+		e := group.Entry{}
+		if b.IsTransactional() {
+			e.Transaction = &group.Transaction{ProducerID: b.ProducerID(), ProducerEpoch: int16(b.ProducerEpoch())}
+		}
+		if b.IsControl() {
+			m, ok := b.Marker()
+			if !ok {
+				continue // compacted away
+			}
+			e.Marker = markerOf(m.Commit)
+		} else {
+			e.Records = b.Records()
+			for _, r := range e.Records {
+				if id, ok, _ := group.IDOf(r); ok { // we wrote them
+					found[id] = nil
+				}
+			}
+		}
+		all = append(all, e)
+	}
+	for id := range found {
+		found[id] = all
+	}
+	return found
+}
+
+// batchesOf yields the batches of a log that are below its high watermark.
+func batchesOf(l *plog.Log) func(yield func(*batch.Batch) bool) {
+	return func(yield func(*batch.Batch) bool) {
+		for from := l.LogStart(); ; {
+			f, err := l.Fetch(from, math.MaxInt, false)
+			if err != nil || len(f.Batches) == 0 {
+				return
+			}
+			for _, b := range f.Batches {
+				if !yield(b) {
+					return
+				}
+				from = b.NextOffset()
+			}
+		}
+	}
+}
+
+// reloadTxns builds the transaction coordinator again, without the transactional ids whose partition of
+// __transaction_state has no leader. Transactions that were on their way to an end get their markers again.
+func (c *Cluster) reloadTxns(now kafka.Millis) {
+	records := c.txnRecords()
+	for _, key := range c.txns.Timers() {
+		c.timers.stop(timerID{transactions, key})
+	}
+	for id := range c.unwritten {
+		c.timers.stop(timerID{markers, id})
+	}
+	c.unwritten, c.owed, c.txnsAside = nil, nil, nil
+	led := make([]kafka.Record, 0, len(records))
+	for _, r := range records {
+		id, _, _ := txn.IDOf(r) // we wrote them
+		if c.TransactionCoordinator(id) == NoLeader {
+			if !c.settings.RetainState {
+				c.txnsAside = append(c.txnsAside, r)
+			}
+			continue
+		}
+		led = append(led, r)
+	}
+	c.loadTxns(now, led)
+}
+
+// txnRecords is what the transaction coordinators recorded.
+func (c *Cluster) txnRecords() []kafka.Record {
+	if !c.settings.RetainState {
+		return slices.Concat(c.txns.Records(), c.txnsAside)
+	}
+	t := c.topics[TransactionStateTopic]
+	if t == nil {
+		return nil
+	}
+	var records []kafka.Record
+	for _, p := range t.Partitions {
+		for b := range batchesOf(p.Log) {
+			records = b.AppendRecords(records, 0, b.Len())
+		}
+	}
+	return records
+}
+
+func (c *Cluster) loadTxns(now kafka.Millis, records []kafka.Record) {
+	c.txnEpoch++
+	txns, effects, err := txn.Replay(c.settings.Transactions, c.txnEpoch, c.newProducerID, 0, now, records)
+	if err != nil {
+		panic(fmt.Sprintf("memkafka: the records of __transaction_state cannot be replayed: %v", err))
+	}
+	c.txns = txns
+	c.carryOutTxn(now, effects)
+}
+
+// refuseGroup is the answer to a request that comes to a group's coordinator while there is none.
+func refuseGroup(cmd group.Command) (Reply, bool) {
+	const code = kafka.NotCoordinator
+	failed := func(tps []kafka.TopicPartition) []group.CommitResult {
+		results := make([]group.CommitResult, len(tps))
+		for i, tp := range tps {
+			results[i] = group.CommitResult{TP: tp, Err: code}
+		}
+		return results
+	}
+	switch cmd := cmd.(type) {
+	case group.Join:
+		return Reply{cmd.Tag, group.JoinResponse{Err: code, Generation: -1, MemberID: cmd.MemberID}}, true
+	case group.Sync:
+		return Reply{cmd.Tag, group.SyncResponse{Err: code}}, true
+	case group.Heartbeat:
+		return Reply{cmd.Tag, group.HeartbeatResponse{Err: code}}, true
+	case group.Leave:
+		return Reply{cmd.Tag, group.LeaveResponse{Err: code}}, true
+	case group.ConsumerHeartbeat:
+		return Reply{cmd.Tag, group.ConsumerHeartbeatResponse{Err: code, Message: "this is not the correct coordinator"}}, true
+	case group.Commit:
+		return Reply{cmd.Tag, group.CommitResponse{Err: code, Partitions: failed(partitionsOf(cmd.Offsets))}}, true
+	case group.TxnCommit:
+		return Reply{cmd.Tag, group.CommitResponse{Err: code, Partitions: failed(partitionsOf(cmd.Offsets))}}, true
+	case group.FetchOffsets:
+		return Reply{cmd.Tag, group.FetchOffsetsResponse{Err: code}}, true
+	case group.DeleteOffsets:
+		return Reply{cmd.Tag, group.DeleteOffsetsResponse{Err: code}}, true
+	case group.Delete:
+		return Reply{cmd.Tag, group.DeleteResponse{Err: code}}, true
+	}
+	return Reply{}, false
+}
+
+func partitionsOf(offsets []group.OffsetCommit) []kafka.TopicPartition {
+	tps := make([]kafka.TopicPartition, len(offsets))
+	for i, o := range offsets {
+		tps[i] = o.TP
+	}
+	return tps
+}
+
+// refuseTxn is the answer to a request that comes to the coordinator of a transactional id while there is none.
+func (c *Cluster) refuseTxn(cmd txn.Command) (txn.Reply, bool) {
+	const code = kafka.NotCoordinator
+	absent := func(id string) bool { return c.TransactionCoordinator(id) == NoLeader }
+	switch cmd := cmd.(type) {
+	case txn.InitProducerID:
+		return txn.Reply{Tag: cmd.Tag, Response: txn.InitProducerIDResponse{Err: code, Producer: txn.NoProducer}}, cmd.Transactional && absent(cmd.TransactionalID)
+	case txn.AddPartitions:
+		r := txn.AddPartitionsResponse{}
+		for _, tp := range cmd.Partitions {
+			r.Partitions = append(r.Partitions, txn.PartitionResult{TP: tp, Err: code})
+		}
+		return txn.Reply{Tag: cmd.Tag, Response: r}, absent(cmd.TransactionalID)
+	case txn.AddOffsets:
+		return txn.Reply{Tag: cmd.Tag, Response: txn.AddOffsetsResponse{Err: code}}, absent(cmd.TransactionalID)
+	case txn.EndTxn:
+		return txn.Reply{Tag: cmd.Tag, Response: txn.EndTxnResponse{Err: code, Producer: txn.NoProducer}}, absent(cmd.TransactionalID)
+	}
+	return txn.Reply{}, false
+}
