@@ -348,7 +348,7 @@ func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance 
 // The options come after the simulation's own, so that they win.
 func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...goka.ProcessorOption) (*goka.Processor, *Instance) {
 	s.t.Helper()
-	c := s.Config()
+	c := s.configFor(clientID)
 	all := append([]goka.ProcessorOption{
 		goka.WithClientID(clientID),
 		goka.WithStorageBuilder(storage.MemoryBuilder()),
@@ -370,7 +370,7 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 // StartView makes and runs a view in memory. The options come after the simulation's own, so that they win.
 func (s *Sim) StartView(clientID string, table goka.Table, codec goka.Codec, options ...goka.ViewOption) (*goka.View, *Instance) {
 	s.t.Helper()
-	c := s.Config()
+	c := s.configFor(clientID)
 	all := append([]goka.ViewOption{
 		goka.WithViewClientID(clientID),
 		goka.WithViewStorageBuilder(storage.MemoryBuilder()),
@@ -388,6 +388,14 @@ func (s *Sim) StartView(clientID string, table goka.Table, codec goka.Codec, opt
 func (s *Sim) Config() *sarama.Config {
 	c := goka.DefaultConfig()
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
+	return c
+}
+
+// configFor is Config for the clients of one instance, so that they all end with it when it crashes, its topic managers
+// included.
+func (s *Sim) configFor(clientID string) *sarama.Config {
+	c := s.Config()
+	c.ClientID = clientID
 	return c
 }
 
@@ -424,8 +432,8 @@ func (i *Instance) Crash() {
 	i.s.Until(i.name+" to crash", func() bool {
 		if !crashed {
 			crashed, i.crashed = true, true
+			i.cancel() // first: whoever learns of the crash finds it already so, whichever goroutine comes first
 			i.s.driver.Kill(i.name)
-			i.cancel()
 		}
 		return i.ended()
 	})
