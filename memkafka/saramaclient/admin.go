@@ -133,7 +133,9 @@ func (a *clusterAdmin) DeleteTopic(topic string) error {
 	if topic == "" {
 		return sarama.ErrInvalidTopic
 	}
-	_, err := a.ask("delete topic", topic, func(core *cluster.Cluster) (any, error) { return nil, core.DeleteTopic(topic) })
+	_, err := a.seam.Ask(context.Background(), "delete topic", topic, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+		call.Resolve(nil, core.DeleteTopic(now, topic))
+	})
 	return saramaError(err)
 }
 

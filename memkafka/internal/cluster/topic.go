@@ -11,6 +11,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
+	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
 )
 
@@ -200,8 +201,8 @@ func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) 
 	return nil
 }
 
-// DeleteTopic removes a topic with all its records.
-func (c *Cluster) DeleteTopic(name string) error {
+// DeleteTopic removes a topic with all its records, and the offsets that groups committed for it.
+func (c *Cluster) DeleteTopic(now kafka.Millis, name string) error {
 	t := c.topics[name]
 	if t == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
@@ -210,6 +211,9 @@ func (c *Cluster) DeleteTopic(name string) error {
 	c.topicsVersion++
 	delete(c.topicsByID, t.ID)
 	c.touched = append(c.touched, t.Partitions...)
+	for _, id := range c.Groups() {
+		c.step(now, id, c.groups[id], group.TopicDeleted{Topic: name})
+	}
 	return nil
 }
 

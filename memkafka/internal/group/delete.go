@@ -65,6 +65,22 @@ func (g *Group) deleteOffsets(cmd DeleteOffsets) {
 	g.reply(cmd.Tag, response)
 }
 
+// TopicDeleted tells the group that a topic is no more: it forgets the offsets there, so that they do not outlive it into
+// a topic of the same name. It has no reply.
+type TopicDeleted struct{ Topic string }
+
+func (TopicDeleted) command() {}
+
+func (g *Group) topicDeleted(cmd TopicDeleted) {
+	for _, tp := range g.offsets.held() {
+		if tp.Topic == cmd.Topic {
+			g.offsets.remove(tp)
+			g.append(kafka.Record{Key: encodeOffsetKey(g.id, tp)})
+			g.expiryChanged = true
+		}
+	}
+}
+
 func (c *classic) checkDeleteOffsets() kafka.ErrorCode {
 	switch {
 	case c.state == Dead:

@@ -138,6 +138,8 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 		g.endTxn(c)
 	case DeleteOffsets:
 		g.deleteOffsets(c)
+	case TopicDeleted:
+		g.topicDeleted(c)
 	case Delete:
 		g.delete(c)
 	case Timer:

@@ -69,24 +69,39 @@ func (c *Client) Closed() bool {
 // coordinators are not told.
 func (c *Client) Close() {
 	c.e.mu.Lock()
-	if c.closed {
-		c.e.mu.Unlock()
-		return
-	}
-	c.closed = true
-	delete(c.e.clients, c)
-	pending, subs := c.pending, slices.Clone(c.subs)
-	c.pending = nil
-	close(c.done)
+	clients := c.e.bar(c)
 	c.e.mu.Unlock()
-	for _, call := range pending {
-		call.resolve(nil, ErrClosed)
+	end(clients)
+}
+
+// bar closes clients to further calls, all at once, so that no goroutine of theirs can tell which one was the first, and
+// returns those that were not closed yet; end has to follow. Called with mu held.
+func (e *Engine) bar(clients ...*Client) []*Client {
+	clients = slices.DeleteFunc(clients, func(c *Client) bool { return c.closed })
+	for _, c := range clients {
+		c.closed = true
+		delete(e.clients, c)
 	}
-	for _, s := range subs {
-		s.Close()
-	}
-	if d := c.e.driver; d != nil {
-		d.forget(c)
+	return clients
+}
+
+// end tells everybody who waits that clients were closed.
+func end(clients []*Client) {
+	for _, c := range clients {
+		c.e.mu.Lock()
+		pending, subs := c.pending, slices.Clone(c.subs)
+		c.pending = nil
+		close(c.done)
+		c.e.mu.Unlock()
+		for _, call := range pending {
+			call.resolve(nil, ErrClosed)
+		}
+		for _, s := range subs {
+			s.Close()
+		}
+		if d := c.e.driver; d != nil {
+			d.forget(c)
+		}
 	}
 }
 

@@ -282,7 +282,7 @@ func (d *Driver) choose() (choice, bool) {
 		}
 	}
 	for _, s := range d.subs {
-		if !s.busy && !s.paused && s.pos < s.end {
+		if !s.busy && s.deliverable() {
 			offer(s.hash, choice{sub: s})
 		}
 	}
@@ -349,6 +349,8 @@ func (d *Driver) check() error {
 
 // forgetBusy makes receivers that did not wait for a record worth another try.
 func (d *Driver) forgetBusy() {
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
 	for _, s := range d.subs {
 		s.busy = false
 	}
@@ -505,7 +507,7 @@ func (d *Driver) Quiet() bool {
 	d.e.mu.Lock()
 	defer d.e.mu.Unlock()
 	for _, s := range d.subs {
-		if s.pos < s.end || s.handled < s.pos {
+		if s.gone || s.pos < s.end || s.handled < s.pos {
 			return false
 		}
 	}
@@ -521,12 +523,10 @@ func (d *Driver) Quiet() bool {
 // coordinators learn by the session's time-out.
 func (d *Driver) Kill(id string) int {
 	d.e.mu.Lock()
-	victims := slices.DeleteFunc(d.e.sortedClients(), func(c *Client) bool { return c.id != id })
+	victims := d.e.bar(slices.DeleteFunc(d.e.sortedClients(), func(c *Client) bool { return c.id != id })...)
 	d.e.mu.Unlock()
 	d.line(id, "crashes", "")
-	for _, c := range victims {
-		c.Close()
-	}
+	end(victims)
 	return len(victims)
 }
 

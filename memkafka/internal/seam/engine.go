@@ -89,14 +89,12 @@ func (e *Engine) Close() {
 		return
 	}
 	e.closed = true
-	clients := e.sortedClients()
+	clients := e.bar(e.sortedClients()...)
 	if e.timer != nil {
 		e.timer.Stop()
 	}
 	e.mu.Unlock()
-	for _, c := range clients {
-		c.Close()
-	}
+	end(clients)
 }
 
 // Client registers a client. Id and kind together name it in traces and errors. Several clients may have one name: a

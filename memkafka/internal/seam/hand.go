@@ -114,9 +114,9 @@ func (h *hand) await(ctx context.Context, bound time.Duration) error {
 func (h *hand) look() (ready, unhandled *Subscription) {
 	for _, s := range h.subs {
 		switch {
-		case s.handled < s.pos && !s.paused, !s.claim && s.pos < s.end && !s.paused:
+		case !s.gone && !s.paused && s.handled < s.pos, !s.claim && s.deliverable():
 			return nil, s
-		case ready == nil && s.claim && s.pos < s.end && !s.paused:
+		case ready == nil && s.claim && s.deliverable():
 			ready = s
 		}
 	}
@@ -177,7 +177,9 @@ func (e *Engine) handOut(s *Subscription, bound time.Duration) bool {
 func (h *hand) stuck(bound time.Duration) error {
 	var names []string
 	for _, s := range h.subs {
-		if s.handled < s.pos {
+		if s.gone {
+			names = append(names, fmt.Sprintf("%s does not end, though its topic was deleted", s.name))
+		} else if s.handled < s.pos {
 			names = append(names, fmt.Sprintf("%s has not finished the record at offset %d", s.name, s.handled))
 		} else if s.pos < s.end && !s.paused {
 			names = append(names, fmt.Sprintf("%s does not take the record at offset %d", s.name, s.pos))

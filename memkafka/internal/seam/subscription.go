@@ -45,6 +45,7 @@ type Subscription struct {
 	end     kafka.Offset // where the readable records end
 	handled kafka.Offset // all below was handled
 	paused  bool
+	gone    bool // the partition was deleted
 	closed  bool
 	ended   bool
 	sending bool // by hand: a Send is under way
@@ -154,11 +155,17 @@ func (s *Subscription) readable(l *plog.Log) kafka.Offset {
 	return l.HighWatermark()
 }
 
-// available is told, with mu held, that the log grew.
-func (s *Subscription) available(l *plog.Log) {
-	s.end = s.readable(l)
+// available is told, with mu held, that the log grew, or was deleted.
+func (s *Subscription) available(l *plog.Log, gone bool) {
+	s.end, s.gone = s.readable(l), gone
 	s.signal()
+	if gone {
+		s.c.e.hand.signal()
+	}
 }
+
+// deliverable reports, with mu held, whether there is something to tell the receiver: a record, or the end.
+func (s *Subscription) deliverable() bool { return s.gone || !s.paused && s.pos < s.end }
 
 func (s *Subscription) signal() {
 	select {
@@ -287,6 +294,9 @@ func (s *Subscription) endSink() {
 
 // fill reads ahead when nothing is left to hand out. Called with mu held.
 func (s *Subscription) fill(maxRecords int) error {
+	if s.gone {
+		return kafka.UnknownTopicOrPartition
+	}
 	if len(s.ahead) > 0 {
 		return nil
 	}
@@ -332,7 +342,10 @@ func (s *Subscription) pump() {
 		closed, paused, pos := s.closed, s.paused, s.pos
 		buf = buf[:0]
 		next := pos
-		if !paused && !closed {
+		switch {
+		case s.gone:
+			err = kafka.UnknownTopicOrPartition
+		case !paused && !closed:
 			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
 		}
 		if len(buf) == 0 && next > pos { // nothing but holes

@@ -52,8 +52,11 @@ func (w *Watch) Stop() {
 // tell lets those know who wait for records of partitions that changed. Called with mu held.
 func (e *Engine) tell() {
 	for _, p := range e.core.TakeTouched() {
+		gone := e.core.Partition(p.TP.Topic, p.TP.Partition) != p
 		for _, s := range e.subs[p.TP] {
-			s.available(p.Log)
+			if s.log == p.Log { // and not of another life of the topic
+				s.available(p.Log, gone)
+			}
 		}
 		for _, w := range e.watches[p] {
 			select {
