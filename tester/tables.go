@@ -74,15 +74,6 @@ func (ts *tables) of(topic string) []*store {
 	return append(open, closed...)
 }
 
-// known reports whether anybody declared the topic as a table that is stored.
-func (ts *tables) known(topic string) bool {
-	if len(ts.of(topic)) > 0 {
-		return true
-	}
-	_, err := ts.tester.codecs.get(topic)
-	return err == nil
-}
-
 // TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is none.
 func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 	tt.helper()

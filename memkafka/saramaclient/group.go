@@ -67,7 +67,7 @@ func NewConsumerGroup(c *memkafka.Cluster, groupID string, config *sarama.Config
 }
 
 func strategies(config *sarama.Config) []sarama.BalanceStrategy {
-	if s := config.Consumer.Group.Rebalance.Strategy; s != nil { //nolint:staticcheck // deprecated, and still honoured by sarama
+	if s := config.Consumer.Group.Rebalance.Strategy; s != nil {
 		return []sarama.BalanceStrategy{s}
 	}
 	return config.Consumer.Group.Rebalance.GroupStrategies
