@@ -293,34 +293,50 @@ func outgoingDone(e *Emission, err error) {
 }
 
 func (c *cbContext) Join(topic Table) interface{} {
-	join, ok := c.run.pp.joinByTopic[string(topic)]
-	if !ok {
-		c.Fail(fmt.Errorf("table %s not subscribed", topic))
-	}
-	data, err := join.table.Get(c.m.key)
+	value, err := c.join(topic)
 	if err != nil {
-		c.Fail(fmt.Errorf("error getting key %s of table %s: %w", c.m.key, topic, err))
-	}
-	if data == nil {
-		return nil
-	}
-	value, err := join.codec.Decode(data)
-	if err != nil {
-		c.Fail(fmt.Errorf("error decoding value of key %s of table %s: %w", c.m.key, topic, err))
+		c.Fail(err)
 	}
 	return value
 }
 
+func (c *cbContext) join(topic Table) (interface{}, error) {
+	join, ok := c.run.pp.joinByTopic[string(topic)]
+	if !ok {
+		return nil, fmt.Errorf("table %s not subscribed: %w", topic, ErrNotSubscribed)
+	}
+	data, err := join.table.Get(c.m.key)
+	if err != nil {
+		return nil, fmt.Errorf("error getting key %s of table %s: %w", c.m.key, topic, err)
+	}
+	if data == nil {
+		return nil, nil
+	}
+	value, err := join.codec.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("error decoding value of key %s of table %s: %w", c.m.key, topic, err)
+	}
+	return value, nil
+}
+
 func (c *cbContext) Lookup(topic Table, key string) interface{} {
+	value, err := c.lookup(topic, key)
+	if err != nil {
+		c.Fail(err)
+	}
+	return value
+}
+
+func (c *cbContext) lookup(topic Table, key string) (interface{}, error) {
 	view, ok := c.run.pp.lookups[string(topic)]
 	if !ok {
-		c.Fail(fmt.Errorf("topic %s not subscribed", topic))
+		return nil, fmt.Errorf("topic %s not subscribed: %w", topic, ErrNotSubscribed)
 	}
 	value, err := view.Get(key)
 	if err != nil {
-		c.Fail(fmt.Errorf("error getting key %s of table %s: %w", key, topic, err))
+		return nil, fmt.Errorf("error getting key %s of table %s: %w", key, topic, err)
 	}
-	return value
+	return value, nil
 }
 
 func (c *cbContext) DeferCommit() func(error) {

@@ -138,6 +138,7 @@ type GroupGraph struct {
 	loops    []*loopStream
 	tables   []*groupTable
 	visitors []*visitor
+	namings  []*naming
 
 	loopTopic, tableTopic string // whether or not the group has them
 }
@@ -146,6 +147,18 @@ type GroupGraph struct {
 // are nil are skipped.
 func DefineGroup(group Group, edges ...Edge) *GroupGraph {
 	gg := &GroupGraph{group: group, loopTopic: loopName(group), tableTopic: string(GroupTable(group))}
+	for _, e := range edges {
+		n, ok := e.(*naming)
+		if !ok {
+			continue
+		}
+		gg.namings = append(gg.namings, n)
+		if n.role == "loop" {
+			gg.loopTopic = string(group) + n.suffix
+		} else {
+			gg.tableTopic = string(group) + n.suffix
+		}
+	}
 	for _, e := range edges {
 		switch e := e.(type) {
 		case *inputStream:
@@ -200,11 +213,11 @@ func (gg *GroupGraph) GroupTable() Edge {
 	return gg.tables[0]
 }
 
-// AllEdges returns all edges: joins, lookups, inputs, outputs, loop, table, visitors. DefineGroup makes the same graph
-// of them.
+// AllEdges returns all edges: joins, lookups, inputs, outputs, loop, table, visitors, suffixes. DefineGroup makes the
+// same graph of them. The last two kinds have no topic and no codec.
 func (gg *GroupGraph) AllEdges() Edges {
 	return slices.Concat(edgesOf(gg.joins), edgesOf(gg.lookups), edgesOf(gg.inputs), edgesOf(gg.outputs),
-		edgesOf(gg.loops), edgesOf(gg.tables), edgesOf(gg.visitors))
+		edgesOf(gg.loops), edgesOf(gg.tables), edgesOf(gg.visitors), edgesOf(gg.namings))
 }
 
 func edgesOf[E Edge](edges []E) Edges {

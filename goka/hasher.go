@@ -15,6 +15,9 @@ func DefaultHasher() func() hash.Hash32 {
 func hashPartition(hasher hash.Hash32, key []byte, partitions int32) int32 {
 	hasher.Reset()
 	_, _ = hasher.Write(key) // a hash never fails
+	if _, positive := hasher.(unsigned); positive {
+		return int32(hasher.Sum32() % uint32(partitions))
+	}
 	p := int32(hasher.Sum32()) % partitions
 	if p < 0 {
 		p = -p

@@ -35,6 +35,8 @@ type poptions struct {
 	clientID               string
 	updateCallback         ContextUpdateCallback // nil for DefaultUpdate
 	rebalanceCallback      RebalanceCallback
+	revokeCallback         RebalanceCallback
+	recoveryCallback       RecoveryCallback
 	partitionChannelSize   int
 	hasher                 func() hash.Hash32
 	nilHandling            NilHandling
@@ -79,6 +81,9 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 	}
 	if o.rebalanceCallback == nil {
 		o.rebalanceCallback = DefaultRebalance
+	}
+	if o.revokeCallback == nil {
+		o.revokeCallback = DefaultRebalance
 	}
 	return o, errors.Join(errs...)
 }
@@ -174,6 +179,13 @@ func WithNilHandling(nh NilHandling) ProcessorOption {
 // WithRebalanceCallback sets what is told about the partitions of each generation.
 func WithRebalanceCallback(cb RebalanceCallback) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.rebalanceCallback = cb }
+}
+
+// WithRevokeCallback sets what is told when a generation ends: the partitions that this instance had in it, after their
+// last callbacks and before their last offsets are committed; nil when it had none. The next generation may well bring
+// the same ones.
+func WithRevokeCallback(cb RebalanceCallback) ProcessorOption {
+	return func(o *poptions, _ *GroupGraph) { o.revokeCallback = cb }
 }
 
 // WithHotStandby keeps the tables of all partitions up to date on this instance, so that a rebalance finds them ready.

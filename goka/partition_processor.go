@@ -156,6 +156,8 @@ func (pp *PartitionProcessor) newTable(s *shared, topic string, follows bool) (*
 		resetAfter: s.opts.backoffResetTime,
 		follows:    follows,
 		log:        pp.log,
+		told:       s.opts.recoveryCallback,
+		start:      sarama.OffsetOldest,
 	}), nil
 }
 

@@ -199,7 +199,7 @@ func TestT1_ATableOnItsOwn(t *testing.T) {
 		var table *PartitionTable
 		table = newPartitionTable(tableConfig{
 			topic: "t", partition: 1, consumers: idleConsumer{}, topics: emptyTopics{}, build: storage.MemoryBuilder(),
-			backoff: NewSimpleBackoff(time.Second, time.Minute), resetAfter: time.Minute, follows: true, log: logger.Discard(),
+			backoff: NewSimpleBackoff(time.Second, time.Minute), resetAfter: time.Minute, follows: true, log: logger.Discard(), start: sarama.OffsetOldest,
 			changed: func() { states = append(states, table.CurrentState()) },
 		})
 		if _, err := table.Get("k"); !errors.Is(err, ErrNotRunning) {

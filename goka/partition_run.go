@@ -94,7 +94,7 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 		done:    make(chan struct{}),
 		visits:  newCredits(visitWindow),
 	}
-	r.ctx, r.cancel = context.WithCancel(ctx)
+	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, &r.cb))
 	if pp.table != nil {
 		r.store = pp.table.storage()
 	}

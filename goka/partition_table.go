@@ -70,7 +70,9 @@ type tableConfig struct {
 	resetAfter time.Duration // of health, until the backoff starts anew
 	follows    bool          // keeps its consumer after recovery, since CatchupForever comes next
 	log        Logger
-	changed    func() // called after each change of state; may be nil
+	changed    func()           // called after each change of state; may be nil
+	told       RecoveryCallback // told how far recovery is; may be nil
+	start      int64            // where a storage that is new begins to read: an offset, or sarama's oldest or newest
 }
 
 // recoveryCounter is what RecoveryStats shows.
@@ -279,6 +281,10 @@ func (p *PartitionTable) plan() (recovery.Plan, error) {
 	if err != nil {
 		return recovery.Plan{}, fmt.Errorf("error reading the newest offset of %s/%d: %w", p.topic, p.partition, err)
 	}
+	if stored == recovery.Never {
+		p.verified = true // there is nothing to compare
+		stored = p.firstStored(oldest, hwm)
+	}
 	plan := recovery.Decide(stored, oldest, hwm)
 	if plan.Kind == recovery.Rebuild {
 		p.log.Printf("table %s/%d: the storage has offset %d, the topic ends before %d: somebody created it again, "+
@@ -289,6 +295,17 @@ func (p *PartitionTable) plan() (recovery.Plan, error) {
 		plan = recovery.Decide(plan.Start-1, oldest, hwm)
 	}
 	return plan, nil
+}
+
+// firstStored is what a storage that is new passes for having stored, so that reading begins where the table is to begin.
+func (p *PartitionTable) firstStored(oldest, hwm int64) int64 {
+	switch {
+	case p.start == sarama.OffsetNewest:
+		return hwm - 1
+	case p.start > oldest:
+		return min(p.start, hwm) - 1
+	}
+	return recovery.Never
 }
 
 const clearBatch = 1000

@@ -254,6 +254,9 @@ func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 		}
 		return err
 	})()
+	if claims, err := assignedPartitions(session.Claims(), g.graph.consumed()); err == nil {
+		g.opts.revokeCallback(assignmentOf(claims))
+	}
 	g.state.SetState(ProcStateStarting)
 	if failed != nil {
 		g.addFailure(failed)

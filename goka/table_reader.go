@@ -49,6 +49,7 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	progress := p.newProgress(plan.Start, plan.End)
 	p.recover.offset.Store(plan.Start - 1)
 	p.recover.hwm.Store(plan.End)
 	p.input.highWatermark.Store(plan.End)
@@ -71,6 +72,7 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	}
 	p.recover.end.Store(time.Now().UnixNano())
 	p.setState(PartitionRunning)
+	progress.done()
 	return ctx.Err()
 }
 
@@ -185,7 +187,7 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 		failures = pc.Errors()
 		reached  <-chan struct{}
 		gaps     *gapWatch
-		progress = newProgress(plan)
+		progress = p.newProgress(plan.Start, plan.End)
 	)
 	if plan.End >= 0 {
 		if positioned, ok := pc.(door.Positioned); ok {
@@ -217,7 +219,7 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 				return nil
 			}
 			gaps.saw()
-			progress.log(p, r.position)
+			progress.at(r.position)
 		case <-gaps.c():
 			if gaps.passed(p, r.position, plan.End) {
 				return nil
@@ -337,32 +339,4 @@ func (p *PartitionTable) apply(pc sarama.PartitionConsumer, batch []*sarama.Cons
 	p.recover.offset.Store(last.Offset)
 	p.recover.reading.Store(now.UnixNano())
 	return nil
-}
-
-const progressInterval = 10 * time.Second
-
-// progress logs how far a recovery is, now and then.
-type progress struct {
-	plan        recovery.Plan
-	began, next time.Time
-}
-
-func newProgress(plan recovery.Plan) *progress {
-	now := time.Now()
-	return &progress{plan: plan, began: now, next: now.Add(progressInterval)}
-}
-
-func (g *progress) log(p *PartitionTable, position int64) {
-	if g.plan.End < 0 {
-		return
-	}
-	now := time.Now()
-	if now.Before(g.next) {
-		return
-	}
-	g.next = now.Add(progressInterval)
-	rate := float64(position-g.plan.Start) / now.Sub(g.began).Seconds()
-	left := time.Duration(float64(g.plan.End-position) / max(rate, 1) * float64(time.Second))
-	p.log.Printf("recovering table %s/%d: at offset %d of %d, %.0f records/s, about %s left",
-		p.topic, p.partition, position, g.plan.End, rate, left.Round(time.Second))
 }

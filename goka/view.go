@@ -193,6 +193,8 @@ func (v *View) connected(ctx context.Context) (rerr error) {
 			follows:    true,
 			log:        v.log,
 			changed:    v.merge,
+			told:       v.opts.recoveryCallback,
+			start:      v.opts.start,
 		})
 	}
 	v.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"hash"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -16,6 +18,8 @@ type voptions struct {
 	log              Logger
 	clientID         string
 	updateCallback   ContextUpdateCallback // nil for DefaultUpdate
+	recoveryCallback RecoveryCallback
+	start            int64 // see WithViewStartOffset
 	hasher           func() hash.Hash32
 	autoreconnect    bool // errors of Kafka do not end Run
 	startsWithout    bool // nor does NewView need Kafka
@@ -31,6 +35,7 @@ func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, 
 	o := &voptions{
 		log:              DefaultLogger(),
 		clientID:         fmt.Sprintf("goka-view-%s", topic),
+		start:            sarama.OffsetOldest,
 		hasher:           DefaultHasher(),
 		backoffResetTime: defaultBackoffReset,
 		defaultStorage:   true,
@@ -49,6 +54,9 @@ func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, 
 	errs := []error{o.builders.checkReading()}
 	if o.hasher == nil {
 		errs = append(errs, errors.New("Hasher not set"))
+	}
+	if o.start < sarama.OffsetOldest {
+		errs = append(errs, fmt.Errorf("start offset %d is neither an offset nor sarama.OffsetOldest or OffsetNewest", o.start))
 	}
 	return o, errors.Join(errs...)
 }
@@ -110,6 +118,13 @@ func WithViewClientID(clientID string) ViewOption {
 // then, or when the storage or the update callback fails.
 func WithViewAutoReconnect() ViewOption {
 	return func(o *voptions, _ Table, _ Codec) { o.autoreconnect, o.startsWithout = true, true }
+}
+
+// WithViewStartOffset sets where a view whose storage is new begins to read: sarama.OffsetOldest by default,
+// sarama.OffsetNewest for what is written from now on only, or an offset, which is taken for each partition. Rows that
+// were written before are not in the view.
+func WithViewStartOffset(offset int64) ViewOption {
+	return func(o *voptions, _ Table, _ Codec) { o.start = offset }
 }
 
 // WithViewRestartable is an old name of WithViewAutoReconnect.

@@ -1,0 +1,61 @@
+package goka
+
+import (
+	"errors"
+	"fmt"
+)
+
+// EmitOption is a setting of one EmitKey.
+type EmitOption func(*emitOptions)
+
+type emitOptions struct {
+	headers   Headers
+	partition int32
+}
+
+// WithEmitHeaders adds headers, which go over the emitter's default ones. It may be given several times; of equal names
+// the last one counts.
+func WithEmitHeaders(headers Headers) EmitOption {
+	return func(o *emitOptions) { o.headers = o.headers.Merged(headers) }
+}
+
+// WithEmitPartition sets the partition to write to, the one that the hash of the key says by default. A partition that
+// the topic does not have fails the promise.
+func WithEmitPartition(partition int32) EmitOption {
+	return func(o *emitOptions) { o.partition = partition }
+}
+
+// ErrPlainProducer reports an emit that the emitter's producer cannot make, since it is no EmissionProducer.
+var ErrPlainProducer = errors.New("the producer takes neither null keys nor partitions; it has to be a goka.EmissionProducer")
+
+// EmitKey is Emit for any key: bytes of any kind, or nil for a null key, which goes to any partition. A nil msg is sent
+// as a tombstone. The error is that of the codec, or ErrPlainProducer.
+func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*Promise, error) {
+	o := emitOptions{partition: AnyPartition}
+	for _, option := range options {
+		option(&o)
+	}
+	producer, explicit := e.producer.(EmissionProducer)
+	if !explicit && (key == nil || o.partition != AnyPartition) {
+		return nil, fmt.Errorf("error emitting key %q to %s: %w", key, e.topic, ErrPlainProducer)
+	}
+	if !e.begin() {
+		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
+	}
+	var data []byte
+	if msg != nil {
+		var err error
+		if data, err = e.codec.Encode(msg); err != nil {
+			e.end(nil)
+			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
+		}
+	}
+	headers := e.defaultHeaders.Merged(o.headers)
+	if !explicit {
+		return e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(e.end), nil
+	}
+	emission, promise := newPromisedEmission(e.topic, key, data, headers.ToSarama())
+	emission.Partition = o.partition
+	producer.Produce(emission)
+	return promise.Then(e.end), nil
+}
