@@ -24,7 +24,7 @@ func three(t *testing.T, configs map[string]string) (c *cluster.Cluster, p *clus
 	return c, topic.Partitions[2]
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -95,8 +95,8 @@ type Cluster struct {
 	owed           []owedMarker                // whose partitions have no leader
 	nextProducerID int64
 
-	ids   *rand.Rand // topic ids
-	names *rand.Rand // member ids
+	ids, names           *rand.Rand // topic ids and member ids
+	idSource, nameSource *rand.PCG  // what they draw from
 }
 
 // Streams of chance: each concern draws from its own, so that a new draw in one does not move the others.
@@ -150,9 +150,10 @@ func New(s Settings) *Cluster {
 		controller:    1,
 		waiting:       map[string][]waiting{},
 		journals:      map[string]*journal{},
-		ids:           rand.New(rand.NewPCG(s.Seed, streamIDs)),
-		names:         rand.New(rand.NewPCG(s.Seed, streamNames)),
+		idSource:      rand.NewPCG(s.Seed, streamIDs),
+		nameSource:    rand.NewPCG(s.Seed, streamNames),
 	}
+	c.ids, c.names = rand.New(c.idSource), rand.New(c.nameSource)
 	if c.settings.ClusterID == "" {
 		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
 	}

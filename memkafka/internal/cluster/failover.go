@@ -30,9 +30,14 @@ func (c *Cluster) reloadGroups(now kafka.Millis, partition int32) {
 	if c.coordinator(GroupMetadataTopic, partition) == NoLeader {
 		return
 	}
-	entries := c.groupEntries(partition)
+	entries, err := c.groupEntries(partition)
 	for _, id := range slices.Sorted(maps.Keys(entries)) {
-		c.loadGroup(now, id, entries[id])
+		if err == nil {
+			err = c.loadGroup(now, id, entries[id])
+		}
+	}
+	if err != nil {
+		panic("memkafka: " + err.Error()) // we wrote them
 	}
 }
 
@@ -49,20 +54,20 @@ func (c *Cluster) unloadGroup(id string) {
 	delete(c.knownTopics, id)
 }
 
-func (c *Cluster) loadGroup(now kafka.Millis, id string, entries []group.Entry) {
+func (c *Cluster) loadGroup(now kafka.Millis, id string, entries []group.Entry) error {
 	g, effects, err := group.Replay(id, c.settings.Group, c.memberID, now, entries)
 	if err != nil {
-		panic(fmt.Sprintf("memkafka: the records of group %q cannot be replayed: %v", id, err))
+		return fmt.Errorf("the records of group %q cannot be replayed: %w", id, err)
 	}
-	if g.State() == group.Dead {
-		return
+	if g.State() != group.Dead {
+		c.groups[id] = g
+		c.carryOut(now, id, effects)
 	}
-	c.groups[id] = g
-	c.carryOut(now, id, effects)
+	return nil
 }
 
 // groupEntries is what the groups of a partition of __consumer_offsets recorded, by group.
-func (c *Cluster) groupEntries(partition int32) map[string][]group.Entry {
+func (c *Cluster) groupEntries(partition int32) (map[string][]group.Entry, error) {
 	found := map[string][]group.Entry{}
 	if !c.settings.RetainState {
 		for id, j := range c.journals {
@@ -70,11 +75,11 @@ func (c *Cluster) groupEntries(partition int32) map[string][]group.Entry {
 				found[id] = j.entries
 			}
 		}
-		return found
+		return found, nil
 	}
 	p := c.Partition(GroupMetadataTopic, partition)
 	if p == nil {
-		return found
+		return found, nil
 	}
 	var all []group.Entry
 	for b := range batchesOf(p.Log) {
@@ -91,7 +96,11 @@ func (c *Cluster) groupEntries(partition int32) map[string][]group.Entry {
 		} else {
 			e.Records = b.Records()
 			for _, r := range e.Records {
-				if id, ok, _ := group.IDOf(r); ok { // we wrote them
+				id, ok, err := group.IDOf(r)
+				if err != nil {
+					return nil, fmt.Errorf("%s offset %d: %w", p.TP, r.Offset, err)
+				}
+				if ok {
 					found[id] = nil
 				}
 			}
@@ -101,7 +110,7 @@ func (c *Cluster) groupEntries(partition int32) map[string][]group.Entry {
 	for id := range found {
 		found[id] = all
 	}
-	return found
+	return found, nil
 }
 
 // batchesOf yields the batches of a log that are below its high watermark.
@@ -133,9 +142,16 @@ func (c *Cluster) reloadTxns(now kafka.Millis) {
 		c.timers.stop(timerID{markers, id})
 	}
 	c.unwritten, c.owed, c.txnsAside = nil, nil, nil
+	if err := c.loadTxns(now, c.ledTxns(records)); err != nil {
+		panic("memkafka: " + err.Error()) // we wrote them
+	}
+}
+
+// ledTxns is the records of the transactional ids that have a coordinator. The others are put aside.
+func (c *Cluster) ledTxns(records []kafka.Record) []kafka.Record {
 	led := make([]kafka.Record, 0, len(records))
 	for _, r := range records {
-		id, _, _ := txn.IDOf(r) // we wrote them
+		id, _, _ := txn.IDOf(r)
 		if c.TransactionCoordinator(id) == NoLeader {
 			if !c.settings.RetainState {
 				c.txnsAside = append(c.txnsAside, r)
@@ -144,7 +160,7 @@ func (c *Cluster) reloadTxns(now kafka.Millis) {
 		}
 		led = append(led, r)
 	}
-	c.loadTxns(now, led)
+	return led
 }
 
 // txnRecords is what the transaction coordinators recorded.
@@ -165,14 +181,15 @@ func (c *Cluster) txnRecords() []kafka.Record {
 	return records
 }
 
-func (c *Cluster) loadTxns(now kafka.Millis, records []kafka.Record) {
+func (c *Cluster) loadTxns(now kafka.Millis, records []kafka.Record) error {
 	c.txnEpoch++
 	txns, effects, err := txn.Replay(c.settings.Transactions, c.txnEpoch, c.newProducerID, 0, now, records)
 	if err != nil {
-		panic(fmt.Sprintf("memkafka: the records of __transaction_state cannot be replayed: %v", err))
+		return fmt.Errorf("the records of %s cannot be replayed: %w", TransactionStateTopic, err)
 	}
 	c.txns = txns
 	c.carryOutTxn(now, effects)
+	return nil
 }
 
 // refuseGroup is the answer to a request that comes to a group's coordinator while there is none.

@@ -112,7 +112,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 	t := &Topic{
 		Name:        spec.Name,
 		Replication: replication,
-		Internal:    spec.Name == GroupMetadataTopic || spec.Name == TransactionStateTopic,
+		Internal:    isInternal(spec.Name),
 		Configs:     maps.Clone(spec.Configs),
 	}
 	if spec.ValidateOnly {
@@ -122,6 +122,10 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 	c.topics[spec.Name], c.topicsByID[t.ID] = t, t
 	c.addPartitions(t, int(partitions), config)
 	return t, nil
+}
+
+func isInternal(topic string) bool {
+	return topic == GroupMetadataTopic || topic == TransactionStateTopic
 }
 
 // checkTopicName applies Kafka's rules for names, and for names that differ in dots and underscores only.

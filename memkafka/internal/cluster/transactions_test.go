@@ -16,13 +16,13 @@ import (
 
 // world is a cluster with a topic of one partition, and a clock.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	c   *cluster.Cluster
 	p   *cluster.Partition
 	now kafka.Millis
 }
 
-func newWorld(t *testing.T, change func(s *cluster.Settings)) *world {
+func newWorld(t testing.TB, change func(s *cluster.Settings)) *world {
 	t.Helper()
 	s := cluster.DefaultSettings()
 	if change != nil {

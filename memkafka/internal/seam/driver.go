@@ -87,6 +87,10 @@ func (e *Engine) Drive(seed uint64, wait func()) *Driver {
 	if len(e.clients) > 0 {
 		panic("memkafka: a cluster with clients cannot become driven")
 	}
+	if e.timer != nil { // of a cluster that was restored
+		e.timer.Stop()
+		e.timer = nil
+	}
 	e.mode, e.driver = Driven, d
 	return d
 }

@@ -58,14 +58,21 @@ type Engine struct {
 }
 
 // New returns an engine for an empty cluster with the given settings.
-func New(settings cluster.Settings, mode Mode) *Engine {
-	return &Engine{
+func New(settings cluster.Settings, mode Mode) *Engine { return Over(cluster.New(settings), mode) }
+
+// Over returns an engine that runs a cluster which exists.
+func Over(core *cluster.Cluster, mode Mode) *Engine {
+	e := &Engine{
 		mode:    mode,
-		core:    cluster.New(settings),
+		core:    core,
 		subs:    map[kafka.TopicPartition][]*Subscription{},
 		clients: map[*Client]struct{}{},
 		hand:    hand{progress: make(chan struct{}, 1)},
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.arm()
+	return e
 }
 
 // Do runs f on the core under the engine's lock, at once in every mode: for tests and tools that look from outside.
