@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/internal/recovery"
 	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/storage"
 )
@@ -138,4 +139,38 @@ func BenchmarkCallback(b *testing.B) {
 		r.settle()
 		msg.Offset++
 	}
+}
+
+// readyPartition delivers records that are there already.
+type readyPartition struct {
+	sarama.PartitionConsumer
+	messages chan *sarama.ConsumerMessage
+	errors   chan *sarama.ConsumerError
+}
+
+func (p *readyPartition) Messages() <-chan *sarama.ConsumerMessage { return p.messages }
+func (p *readyPartition) Errors() <-chan *sarama.ConsumerError     { return p.errors }
+func (p *readyPartition) HighWaterMarkOffset() int64               { return 0 }
+
+// BenchmarkRecovery is a table's partition read into memory, a row at a time of the benchmark's.
+func BenchmarkRecovery(b *testing.B) {
+	table := newPartitionTable(tableConfig{topic: "t", topics: emptyTopics{}, log: logger.Discard()})
+	table.st = storage.NewMemory()
+	pc := &readyPartition{messages: make(chan *sarama.ConsumerMessage, 256), errors: make(chan *sarama.ConsumerError)}
+	records := make([]sarama.ConsumerMessage, b.N) // whoever delivers them pays for them
+	value := make([]byte, 100)
+	for i := range records {
+		records[i] = sarama.ConsumerMessage{Topic: "t", Offset: int64(i), Key: []byte("key-" + strconv.Itoa(i%100_000)), Value: value}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	go func() {
+		for i := range records {
+			pc.messages <- &records[i]
+		}
+	}()
+	if err := table.read(context.Background(), pc, recovery.Plan{Kind: recovery.Read, End: int64(b.N)}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

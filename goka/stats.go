@@ -81,7 +81,12 @@ func newInputCounter() *inputCounter {
 }
 
 func (c *inputCounter) add(offset int64, bytes int, delay time.Duration) {
-	c.count.Add(1)
+	c.addAll(1, offset, bytes, delay)
+}
+
+// addAll adds n messages at once: their bytes, and offset and delay of the last one.
+func (c *inputCounter) addAll(n int, offset int64, bytes int, delay time.Duration) {
+	c.count.Add(int64(n))
 	c.bytes.Add(int64(bytes))
 	c.last.Store(offset)
 	c.delay.Store(int64(delay))

@@ -177,7 +177,8 @@ type reading struct {
 	pc       sarama.PartitionConsumer
 	messages <-chan *sarama.ConsumerMessage
 	batch    []*sarama.ConsumerMessage
-	position int64 // the offset after the last record
+	rows     []storage.Row // of the batch, kept to be used again
+	position int64         // the offset after the last record
 }
 
 // read applies records until plan is done, or for ever. It returns ctx's error when ctx ends.
@@ -276,7 +277,7 @@ func (r *reading) take(msg *sarama.ConsumerMessage) error {
 		return nil
 	}
 	r.position = r.batch[len(r.batch)-1].Offset + 1
-	return r.apply(r.pc, r.batch)
+	return r.apply()
 }
 
 // add adds a record to the batch: not nil, which means nothing, and not the one that is there to be compared.
@@ -303,40 +304,53 @@ func (p *PartitionTable) ended(ctx context.Context) error {
 	return fmt.Errorf("error reading %s/%d: %w", p.topic, p.partition, errConsumerEnded)
 }
 
-// apply writes records to the storage, together with the offset of the last one.
-func (p *PartitionTable) apply(pc sarama.PartitionConsumer, batch []*sarama.ConsumerMessage) error {
-	st, last, now := p.storage(), batch[len(batch)-1], time.Now()
+// apply writes the batch to the storage, together with the offset of its last record.
+func (r *reading) apply() error {
+	st, last, now := r.storage(), r.batch[len(r.batch)-1], time.Now()
 	if st == nil {
-		return permanent("table %s/%d: %w", p.topic, p.partition, storage.ErrClosed)
+		return permanent("table %s/%d: %w", r.topic, r.partition, storage.ErrClosed)
 	}
-	if p.update == nil {
-		rows := make([]storage.Row, len(batch))
-		for i, msg := range batch {
-			rows[i] = storage.Row{Key: string(msg.Key), Value: msg.Value}
-		}
-		if err := writeRows(st, rows, last.Offset); err != nil {
-			return permanent("error writing %s/%d to the storage up to offset %d: %w", p.topic, p.partition, last.Offset, err)
-		}
-	} else {
-		for _, msg := range batch {
-			if err := p.update(NewUpdateContext(msg), st, string(msg.Key), msg.Value); err != nil {
-				return permanent("Error from the update callback while recovering from the log: %w (table %s/%d, offset %d, key %q)",
-					err, p.topic, p.partition, msg.Offset, msg.Key)
-			}
-		}
-		if err := st.SetOffset(last.Offset); err != nil {
-			return permanent("error writing offset %d of %s/%d to the storage: %w", last.Offset, p.topic, p.partition, err)
+	write := r.writeRows
+	if r.update != nil {
+		write = r.callUpdate
+	}
+	if err := write(st, last.Offset); err != nil {
+		return err
+	}
+	bytes, delay := 0, time.Duration(0)
+	for _, msg := range r.batch {
+		bytes += len(msg.Value)
+	}
+	if !last.Timestamp.IsZero() {
+		delay = now.Sub(last.Timestamp)
+	}
+	r.input.addAll(len(r.batch), last.Offset, bytes, delay)
+	r.input.highWatermark.Store(max(r.pc.HighWaterMarkOffset(), last.Offset+1))
+	r.recover.offset.Store(last.Offset)
+	r.recover.reading.Store(now.UnixNano())
+	return nil
+}
+
+func (r *reading) writeRows(st storage.Storage, last int64) error {
+	r.rows = r.rows[:0]
+	for _, msg := range r.batch {
+		r.rows = append(r.rows, storage.Row{Key: string(msg.Key), Value: msg.Value})
+	}
+	if err := writeRows(st, r.rows, last); err != nil {
+		return permanent("error writing %s/%d to the storage up to offset %d: %w", r.topic, r.partition, last, err)
+	}
+	return nil
+}
+
+func (r *reading) callUpdate(st storage.Storage, last int64) error {
+	for _, msg := range r.batch {
+		if err := r.update(NewUpdateContext(msg), st, string(msg.Key), msg.Value); err != nil {
+			return permanent("Error from the update callback while recovering from the log: %w (table %s/%d, offset %d, key %q)",
+				err, r.topic, r.partition, msg.Offset, msg.Key)
 		}
 	}
-	for _, msg := range batch {
-		delay := time.Duration(0)
-		if !msg.Timestamp.IsZero() {
-			delay = now.Sub(msg.Timestamp)
-		}
-		p.input.add(msg.Offset, len(msg.Value), delay)
+	if err := st.SetOffset(last); err != nil {
+		return permanent("error writing offset %d of %s/%d to the storage: %w", last, r.topic, r.partition, err)
 	}
-	p.input.highWatermark.Store(max(pc.HighWaterMarkOffset(), last.Offset+1))
-	p.recover.offset.Store(last.Offset)
-	p.recover.reading.Store(now.UnixNano())
 	return nil
 }
