@@ -166,31 +166,57 @@ func (a *clusterAdmin) DeleteRecords(topic string, offsets map[int32]int64) erro
 }
 
 func (a *clusterAdmin) DescribeConfig(resource sarama.ConfigResource) ([]sarama.ConfigEntry, error) {
-	if resource.Type != sarama.TopicResource {
-		return nil, notOffered(fmt.Sprintf("DescribeConfig of resource type %d", resource.Type))
+	results, err := a.DescribeConfigs([]*sarama.ConfigResource{&resource}, sarama.DescribeConfigsOptions{})
+	if err != nil {
+		return nil, err
 	}
-	v, err := a.ask("describe config", resource.Name, func(core *cluster.Cluster) (any, error) {
-		t := core.Topic(resource.Name)
-		if t == nil {
-			return nil, kafka.UnknownTopicOrPartition
+	if code := results[0].ErrorCode; code != sarama.ErrNoError {
+		return nil, code
+	}
+	return results[0].Configs, nil
+}
+
+// DescribeConfigs describes topics; other resources are not offered. A topic that does not exist has an error code in its
+// result. Synonyms and documentation are left out.
+func (a *clusterAdmin) DescribeConfigs(resources []*sarama.ConfigResource, _ sarama.DescribeConfigsOptions) ([]*sarama.ConfigResourceResult, error) {
+	var names []string
+	for _, r := range resources {
+		if r.Type != sarama.TopicResource {
+			return nil, notOffered(fmt.Sprintf("ClusterAdmin.DescribeConfigs of resource type %d", r.Type))
 		}
-		var entries []sarama.ConfigEntry
-		for _, c := range core.TopicConfigs(t) {
-			if len(resource.ConfigNames) > 0 && !slices.Contains(resource.ConfigNames, c.Name) {
-				continue
-			}
-			e := sarama.ConfigEntry{Name: c.Name, Value: c.Value, Default: c.Default, Source: sarama.SourceTopic}
-			if c.Default {
-				e.Source = sarama.SourceDefault
-			}
-			entries = append(entries, e)
+		names = append(names, r.Name)
+	}
+	v, err := a.ask("describe configs", fmt.Sprint(names), func(core *cluster.Cluster) (any, error) {
+		results := make([]*sarama.ConfigResourceResult, len(resources))
+		for i, r := range resources {
+			results[i] = describeTopicConfigs(core, r)
 		}
-		return entries, nil
+		return results, nil
 	})
 	if err != nil {
 		return nil, saramaError(err)
 	}
-	return v.([]sarama.ConfigEntry), nil
+	return v.([]*sarama.ConfigResourceResult), nil
+}
+
+func describeTopicConfigs(core *cluster.Cluster, r *sarama.ConfigResource) *sarama.ConfigResourceResult {
+	result := &sarama.ConfigResourceResult{Type: r.Type, Name: r.Name}
+	t := core.Topic(r.Name)
+	if t == nil {
+		result.ErrorCode = sarama.ErrUnknownTopicOrPartition
+		return result
+	}
+	for _, c := range core.TopicConfigs(t) {
+		if len(r.ConfigNames) > 0 && !slices.Contains(r.ConfigNames, c.Name) {
+			continue
+		}
+		e := sarama.ConfigEntry{Name: c.Name, Value: c.Value, Default: c.Default, Source: sarama.SourceTopic}
+		if c.Default {
+			e.Source = sarama.SourceDefault
+		}
+		result.Configs = append(result.Configs, e)
+	}
+	return result
 }
 
 func (a *clusterAdmin) ListConsumerGroups() (map[string]string, error) {

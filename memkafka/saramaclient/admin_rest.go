@@ -12,10 +12,6 @@ func (a *clusterAdmin) ListPartitionReassignments(string, []int32) (map[string]m
 	return nil, notOffered("ClusterAdmin.ListPartitionReassignments")
 }
 
-func (a *clusterAdmin) DescribeConfigs([]*sarama.ConfigResource, sarama.DescribeConfigsOptions) ([]*sarama.ConfigResourceResult, error) {
-	return nil, notOffered("ClusterAdmin.DescribeConfigs")
-}
-
 func (a *clusterAdmin) AlterConfig(sarama.ConfigResourceType, string, map[string]*string, bool) error {
 	return notOffered("ClusterAdmin.AlterConfig")
 }
