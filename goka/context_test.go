@@ -44,8 +44,10 @@ func TestC1_MisuseEndsTheCallback(t *testing.T) {
 		{"C2 empty topic", func(ctx goka.Context) { ctx.Emit("", "k", "v") }, nil, "cannot emit to empty topic"},
 		{"C2 loop", func(ctx goka.Context) { ctx.Emit("g-loop", "k", "v") }, nil, "cannot emit to loop topic (use Loopback instead)"},
 		{"C2 table", func(ctx goka.Context) { ctx.Emit("g-table", "k", "v") }, nil, "cannot emit to table topic (use SetValue instead)"},
-		{"C2 no output", func(ctx goka.Context) { ctx.Emit("other", "k", "v") }, nil,
-			"topic other is not configured for output. Did you specify goka.Output(..) when defining the processor?"},
+		{
+			"C2 no output", func(ctx goka.Context) { ctx.Emit("other", "k", "v") }, nil,
+			"topic other is not configured for output. Did you specify goka.Output(..) when defining the processor?",
+		},
 		{"C2 codec", func(ctx goka.Context) { ctx.Emit("out", "k", 1) }, []goka.Edge{goka.Output("out", c)}, "error encoding message for topic out: String: value"},
 		{"C3 no loop", func(ctx goka.Context) { ctx.Loopback("k", "v") }, nil, "no loop topic configured"},
 		{"C3 codec", func(ctx goka.Context) { ctx.Loopback("k", nil) }, []goka.Edge{goka.Loop(c, ignore)}, "error encoding message for key k: String: value"},
@@ -108,8 +110,10 @@ func TestC9_WhatAContextTells(t *testing.T) {
 		at := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 		partition := w.partition("in", "k")
 		w.sendTo("in", partition, "other", "x")
-		_, err := w.cluster.Produce("in", partition, memkafka.Record{Key: []byte("k"), Value: []byte("v"), Timestamp: memkafka.Millis(at.UnixMilli()),
-			Headers: []memkafka.Header{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {Key: "n"}}})
+		_, err := w.cluster.Produce("in", partition, memkafka.Record{
+			Key: []byte("k"), Value: []byte("v"), Timestamp: memkafka.Millis(at.UnixMilli()),
+			Headers: []memkafka.Header{{Key: "h", Value: []byte("1")}, {Key: "h", Value: []byte("2")}, {Key: "n"}},
+		})
 		w.check(err)
 		_, err = w.cluster.Produce("in", partition, memkafka.Record{Value: []byte("null key"), Timestamp: memkafka.NoTimestamp})
 		w.check(err)

@@ -273,8 +273,10 @@ func TestEmissionsGoWhereTheyAreTold(t *testing.T) {
 		defer func() { w.check(p.Close()) }()
 		emit := func(partition int32, key []byte) (int32, int64, error) {
 			done := make(chan error, 1)
-			e := &goka.Emission{Topic: "out", Key: key, Value: []byte("v"), Partition: partition,
-				Done: func(e *goka.Emission, err error) { done <- err }}
+			e := &goka.Emission{
+				Topic: "out", Key: key, Value: []byte("v"), Partition: partition,
+				Done: func(e *goka.Emission, err error) { done <- err },
+			}
 			p.(goka.EmissionProducer).Produce(e)
 			err := <-done
 			return e.Partition, e.Offset, err

@@ -24,8 +24,10 @@ func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
 		want  []string // of the error, none when the graph is right
 	}{
 		{"one input", []goka.Edge{in}, nil},
-		{"everything", []goka.Edge{in, goka.Inputs(goka.Streams{"a", "b"}, c, ignore), goka.Output("out", c), goka.Loop(c, ignore),
-			goka.Persist(c), goka.Join("j", c), goka.Lookup("l", c), goka.Visitor("v", ignore)}, nil},
+		{"everything", []goka.Edge{
+			in, goka.Inputs(goka.Streams{"a", "b"}, c, ignore), goka.Output("out", c), goka.Loop(c, ignore),
+			goka.Persist(c), goka.Join("j", c), goka.Lookup("l", c), goka.Visitor("v", ignore),
+		}, nil},
 		{"a topic in and out", []goka.Edge{in, goka.Output("in", c)}, nil},
 		{"D60: a join and a lookup of one table", []goka.Edge{in, goka.Join("t", c), goka.Lookup("t", c)}, nil},
 		{"nothing", nil, []string{"no input stream in group graph"}},
@@ -45,10 +47,16 @@ func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
 		{"D53: an input without a name", []goka.Edge{goka.Input("", c, ignore)}, []string{"Input topic cannot be empty. This will not work."}},
 		{"D53: an input twice", []goka.Edge{in, goka.Input("in", c, ignore)}, []string{"Callback for topic in already exists. It is illegal to consume a topic twice"}},
 		{"D53: a lookup twice", []goka.Edge{in, goka.Lookup("l", c), goka.Lookup("l", c)}, []string{`lookup "l" is defined twice`}},
-		{"D53: no codec", []goka.Edge{goka.Input("in", nil, ignore), goka.Output("out", nil), goka.Persist(nil), goka.Loop(nil, ignore)},
-			[]string{`input "in" has no codec`, `output "out" has no codec`, `table "g-table" has no codec`, `loop "g-loop" needs a codec`}},
-		{"D53: no callback", []goka.Edge{goka.Input("in", c, nil), goka.Persist(c), goka.Visitor("v", nil)},
-			[]string{`input "in" has no callback`, `visitor "v" has no callback`}},
+		{
+			"D53: no codec",
+			[]goka.Edge{goka.Input("in", nil, ignore), goka.Output("out", nil), goka.Persist(nil), goka.Loop(nil, ignore)},
+			[]string{`input "in" has no codec`, `output "out" has no codec`, `table "g-table" has no codec`, `loop "g-loop" needs a codec`},
+		},
+		{
+			"D53: no callback",
+			[]goka.Edge{goka.Input("in", c, nil), goka.Persist(c), goka.Visitor("v", nil)},
+			[]string{`input "in" has no callback`, `visitor "v" has no callback`},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := goka.DefineGroup("g", test.edges...).Validate()

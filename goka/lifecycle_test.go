@@ -210,11 +210,15 @@ func TestP15_WhatAFailureSays(t *testing.T) {
 		value string
 		want  []string
 	}{
-		{"panic", func(goka.Context, interface{}) { panic("broken") }, "1",
-			[]string{"error processing message (partition=0): panic in callback: broken\n", "TestP15_WhatAFailureSays", "lifecycle_test.go:"}},
+		{
+			"panic", func(goka.Context, interface{}) { panic("broken") }, "1",
+			[]string{"error processing message (partition=0): panic in callback: broken\n", "TestP15_WhatAFailureSays", "lifecycle_test.go:"},
+		},
 		{"error as panic", func(goka.Context, interface{}) { panic(errInjected) }, "1", []string{"panic in callback: injected"}},
-		{"invalid operation", func(ctx goka.Context, _ interface{}) { ctx.Emit("nowhere", "k", 1) }, "1",
-			[]string{"error processing message (partition=0)", "topic nowhere is not configured for output", "lifecycle_test.go:"}},
+		{
+			"invalid operation", func(ctx goka.Context, _ interface{}) { ctx.Emit("nowhere", "k", 1) }, "1",
+			[]string{"error processing message (partition=0)", "topic nowhere is not configured for output", "lifecycle_test.go:"},
+		},
 		{"codec", ignore, "no number", []string{"error processing message (partition=0)", "error decoding message for key k from in/0", "(offset 0)"}},
 		{"Goexit", func(goka.Context, interface{}) { panicless() }, "1", []string{"the callback ended its goroutine"}},
 	} {

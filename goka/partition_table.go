@@ -87,7 +87,7 @@ type opening struct {
 	done      chan struct{} // closed once st or err is set
 	st        storage.Storage
 	err       error
-	abandoned bool // nobody waits; whoever opened the storage closes it. Guarded by the table's mu
+	abandoned chan struct{} // closed when nobody waits: whoever opened the storage closes it. Closed under the table's mu
 }
 
 func newPartitionTable(config tableConfig) *PartitionTable {
@@ -205,7 +205,7 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 	}
 	o := p.opening
 	if o == nil {
-		o = &opening{done: make(chan struct{})}
+		o = &opening{done: make(chan struct{}), abandoned: make(chan struct{})}
 		p.opening = o
 		go p.open(o)
 	}
@@ -233,32 +233,50 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 // partition before may still be closing it.
 func (p *PartitionTable) open(o *opening) {
 	for try := 1; ; try++ {
-		o.st, o.err = p.build(p.topic, p.partition)
-		if o.err != nil {
-			o.err = fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, o.err)
-		} else if o.err = o.st.Open(); o.err != nil {
-			o.err = fmt.Errorf("error opening storage for %s/%d: %w", p.topic, p.partition, o.err)
-			o.st = nil
+		o.st, o.err = p.openOnce()
+		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries {
+			break
 		}
-		p.mu.Lock()
-		again := errors.Is(o.err, storage.ErrLocked) && try < lockedTries && !o.abandoned
-		abandoned := o.abandoned
-		if !again {
-			close(o.done)
-		}
-		p.mu.Unlock()
-		switch {
-		case again:
-			time.Sleep(lockedPause)
-		case abandoned && o.st != nil:
-			if err := o.st.Close(); err != nil {
-				p.log.Printf("error closing storage for %s/%d: %v", p.topic, p.partition, err)
-			}
-			return
-		default:
-			return
+		if !pause(lockedPause, o.abandoned) {
+			break
 		}
 	}
+	p.mu.Lock()
+	close(o.done)
+	p.mu.Unlock()
+	select {
+	case <-o.abandoned:
+	default:
+		return
+	}
+	if o.st != nil {
+		if err := o.st.Close(); err != nil {
+			p.log.Printf("error closing storage for %s/%d: %v", p.topic, p.partition, err)
+		}
+	}
+}
+
+// pause waits for d, and reports false when giveUp closed before.
+func pause(d time.Duration, giveUp <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-giveUp:
+		return false
+	}
+}
+
+func (p *PartitionTable) openOnce() (storage.Storage, error) {
+	st, err := p.build(p.topic, p.partition)
+	if err != nil {
+		return nil, fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, err)
+	}
+	if err := st.Open(); err != nil {
+		return nil, fmt.Errorf("error opening storage for %s/%d: %w", p.topic, p.partition, err)
+	}
+	return st, nil
 }
 
 func (p *PartitionTable) storage() storage.Storage {
@@ -392,7 +410,7 @@ func (p *PartitionTable) Close() error {
 		case <-o.done:
 			st = o.st
 		default:
-			o.abandoned = true
+			close(o.abandoned)
 		}
 	}
 	p.st, p.opening = nil, nil

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +46,6 @@ func orEmpty(v interface{}) interface{} {
 type application struct {
 	s          *tester.Sim
 	slow       bool
-	mu         sync.Mutex
 	processors map[string]*goka.Processor
 }
 

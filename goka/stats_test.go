@@ -83,8 +83,10 @@ func TestD50_TheLagOfAnInput(t *testing.T) {
 
 func TestD54_AnUpdateContextForTests(t *testing.T) {
 	at := time.Now()
-	ctx := goka.NewUpdateContext(&sarama.ConsumerMessage{Topic: "t", Partition: 2, Offset: 3, Timestamp: at,
-		Headers: []*sarama.RecordHeader{{Key: []byte("h"), Value: []byte("1")}}})
+	ctx := goka.NewUpdateContext(&sarama.ConsumerMessage{
+		Topic: "t", Partition: 2, Offset: 3, Timestamp: at,
+		Headers: []*sarama.RecordHeader{{Key: []byte("h"), Value: []byte("1")}},
+	})
 	if ctx.Topic() != "t" || ctx.Partition() != 2 || ctx.Offset() != 3 || !ctx.Timestamp().Equal(at) || string(ctx.Headers()["h"]) != "1" {
 		t.Errorf("the context is of %s/%d@%d, %v, %v", ctx.Topic(), ctx.Partition(), ctx.Offset(), ctx.Timestamp(), ctx.Headers())
 	}

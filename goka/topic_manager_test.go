@@ -35,6 +35,7 @@ func (w *world) settings(topic string, names ...string) map[string]string {
 	admin, err := newAdmin(w.brokers)
 	w.check(err)
 	defer func() { w.check(admin.Close()) }()
+	//nolint:staticcheck // what the topic manager uses
 	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: names})
 	w.check(err)
 	got := map[string]string{}

@@ -310,8 +310,10 @@ func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
 
 func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
 	promise := goka.NewPromise()
-	p.Produce(&goka.Emission{Topic: topic, Key: []byte(key), Value: value, Headers: headers.ToSarama(), Partition: goka.AnyPartition,
-		Done: func(_ *goka.Emission, err error) { promise.Finish(nil, err) }})
+	p.Produce(&goka.Emission{
+		Topic: topic, Key: []byte(key), Value: value, Headers: headers.ToSarama(), Partition: goka.AnyPartition,
+		Done: func(_ *goka.Emission, err error) { promise.Finish(nil, err) },
+	})
 	return promise
 }
 
