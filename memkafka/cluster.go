@@ -255,17 +255,25 @@ func (c *Cluster) Committed(group, topic string, partition int32) (Offset, bool)
 }
 
 // Settle hands out records to members of groups, one at a time, until all that there is was handled. It fails with
-// ErrStuck when nothing goes on for bound. Only clusters made by NewByHand need it.
+// ErrStuck when nothing goes on for bound. A Settle under way is waited for first. Only clusters made by NewByHand need it.
 func (c *Cluster) Settle(ctx context.Context, bound time.Duration) error {
 	return c.engine.Settle(ctx, bound)
+}
+
+// TrySettle is Settle for goroutines that a Settle under way may wait for, as those of callbacks: it returns at once
+// then.
+func (c *Cluster) TrySettle(ctx context.Context, bound time.Duration) error {
+	return c.engine.TrySettle(ctx, bound)
 }
 
 // Settling reports whether a Settle is under way.
 func (c *Cluster) Settling() bool { return c.engine.Settling() }
 
-// Changed waits until a subscription of the cluster begins, ends or moves, or ctx ends. It belongs to the goroutine
-// that calls Settle.
-func (c *Cluster) Changed(ctx context.Context) error { return c.engine.Changed(ctx) }
+// Changes tells one goroutine when subscriptions of a cluster begin, end or move.
+type Changes = seam.Changes
+
+// Changes begins to look for changes of subscriptions. Only clusters made by NewByHand need it; it must be stopped.
+func (c *Cluster) Changes() *Changes { return c.engine.Changes() }
 
 // Subscription is one partition that a client reads.
 type Subscription = seam.SubscriptionInfo
@@ -342,5 +350,5 @@ func (c *Cluster) Append(topic string, partition int32, r Record) (Offset, error
 // SubscriptionsVersion counts the changes of what Subscriptions lists.
 func (c *Cluster) SubscriptionsVersion() uint64 { return c.engine.SubscriptionsVersion() }
 
-// Wake ends a Changed under way.
+// Wake is a change to all who wait for Changes.
 func (c *Cluster) Wake() { c.engine.Wake() }

@@ -127,15 +127,21 @@ func countPartitions(subs []memkafka.Subscription, topic string, claim bool, cli
 	return len(seen)
 }
 
-// awaitStart waits until every registered processor and view that has not ended reads all that it has to.
-func (tt *Tester) awaitStart() error {
+// started reports whether nothing changed since every processor and view was found to have started.
+func (tt *Tester) started() bool {
 	version := tt.cluster.SubscriptionsVersion()
 	tt.parties.mu.Lock()
-	known := tt.parties.done && tt.parties.ok == tt.parties.gen+version
-	tt.parties.mu.Unlock()
-	if known {
+	defer tt.parties.mu.Unlock()
+	return tt.parties.done && tt.parties.ok == tt.parties.gen+version
+}
+
+// awaitStart waits until every registered processor and view that has not ended reads all that it has to.
+func (tt *Tester) awaitStart() error {
+	if tt.started() {
 		return nil
 	}
+	changes := tt.cluster.Changes()
+	defer changes.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), tt.timeout)
 	defer cancel()
 	for {
@@ -150,7 +156,7 @@ func (tt *Tester) awaitStart() error {
 			tt.parties.mu.Unlock()
 			return nil
 		}
-		if err := tt.cluster.Changed(ctx); err != nil {
+		if err := changes.Wait(ctx); err != nil {
 			return fmt.Errorf("waited %v: %s", tt.timeout, missing)
 		}
 	}

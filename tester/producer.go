@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"context"
 	"fmt"
 	"hash"
 	"sync/atomic"
@@ -41,7 +42,8 @@ func (p *producer) Produce(e *goka.Emission) {
 		e.Done(e, goka.ErrEmitterAlreadyClosed)
 		return
 	}
-	if p.emitter && !p.tester.cluster.Settling() {
+	free := p.emitter && !p.tester.cluster.Settling() // not in a callback that somebody waits for
+	if free {
 		if err := p.tester.awaitStart(); err != nil {
 			e.Done(e, fmt.Errorf("tester: emit key %q to topic %s: %w", e.Key, e.Topic, err))
 			return
@@ -58,8 +60,16 @@ func (p *producer) Produce(e *goka.Emission) {
 	var err error
 	e.Partition, e.Offset, err = p.tester.append(e.Topic, partition, r)
 	e.Done(e, err)
-	if err == nil && p.emitter {
-		p.tester.settle()
+	if err != nil || !p.emitter {
+		return
+	}
+	if free {
+		err = p.tester.settled(p.tester.cluster.TrySettle)
+	} else {
+		err = p.tester.cluster.TrySettle(context.Background(), p.tester.timeout)
+	}
+	if err != nil { // Fatalf would end a goroutine that is not the test's own, which others may wait for
+		p.tester.t.Errorf("tester: emit key %q to topic %s: %v", e.Key, e.Topic, err)
 	}
 }
 

@@ -20,7 +20,7 @@ type QueueTracker struct {
 
 // NewQueueTracker returns a tracker that begins with the next message of the topic.
 func (tt *Tester) NewQueueTracker(topic string) *QueueTracker {
-	q := &QueueTracker{tester: tt, topic: topic, ends: make([]memkafka.Offset, tt.partitions)}
+	q := &QueueTracker{tester: tt, topic: topic}
 	q.next = q.Hwm()
 	return q
 }
@@ -31,6 +31,9 @@ func (q *QueueTracker) fill() {
 	if err := q.tester.ensureTopic(q.topic); err != nil {
 		q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
 		return
+	}
+	for len(q.ends) < int(q.tester.cluster.Partitions(q.topic)) {
+		q.ends = append(q.ends, 0)
 	}
 	for p := range q.ends {
 		for {
@@ -49,6 +52,11 @@ func (q *QueueTracker) fill() {
 }
 
 func (q *QueueTracker) take() (memkafka.Record, bool) {
+	q.tester.helper()
+	if q.next < 0 {
+		q.tester.t.Fatalf("tester: track topic %s: there is no message at offset %d; Seek takes 0 or more", q.topic, q.next)
+		return memkafka.Record{}, false
+	}
 	if q.next >= int64(len(q.read)) {
 		q.fill()
 	}

@@ -35,7 +35,7 @@ func (ts *tables) build(topic string, partition int32) (storage.Storage, error) 
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, r := range ts.preset[topic] {
-		if ts.tester.partitionOf(r.Key, goka.DefaultHasher()) != partition {
+		if ts.tester.partitionOf(r.Key, ts.tester.hasher) != partition {
 			continue
 		}
 		if err := m.Set(r.Key, r.Value); err != nil {
@@ -57,12 +57,12 @@ func (s *store) Close() error {
 	return s.Storage.Close()
 }
 
-// of lists the stores of a topic, open ones first.
-func (ts *tables) of(topic string) []*store {
+// of lists the stores of a topic that are open, and those that are closed, the newest ones first: while a partition moves
+// from one processor to the next, the older store is open still, and old.
+func (ts *tables) of(topic string) (open, closed []*store) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	var open, closed []*store
-	for _, s := range ts.stores {
+	for _, s := range slices.Backward(ts.stores) {
 		switch {
 		case s.topic != topic:
 		case s.closed:
@@ -71,7 +71,27 @@ func (ts *tables) of(topic string) []*store {
 			open = append(open, s)
 		}
 	}
-	return append(open, closed...)
+	return open, closed
+}
+
+// present lists the store to ask in each partition of a topic: the newest one that is open, or else that was closed last.
+// The one of the given partition comes first, since a key is mostly there.
+func (ts *tables) present(topic string, partition int32) []*store {
+	open, closed := ts.of(topic)
+	var stores []*store
+	seen := map[int32]bool{}
+	for _, s := range append(open, closed...) {
+		if seen[s.partition] {
+			continue
+		}
+		seen[s.partition] = true
+		if s.partition == partition {
+			stores = slices.Insert(stores, 0, s)
+		} else {
+			stores = append(stores, s)
+		}
+	}
+	return stores
 }
 
 // TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is none.
@@ -82,7 +102,7 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 		return nil
 	}
 	topic := string(table)
-	stores := tt.tables.of(topic)
+	stores := tt.tables.present(topic, tt.partitionOf(key, tt.hasher))
 	if len(stores) == 0 {
 		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
 		return nil
@@ -94,9 +114,6 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 			return nil
 		}
 		if b == nil {
-			if !s.closed && s.partition == tt.partitionOf(key, goka.DefaultHasher()) {
-				return nil
-			}
 			continue
 		}
 		v, err := tt.codecs.decode(topic, b)
@@ -129,9 +146,10 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 	}
 	ts.preset[topic] = rows
 	ts.mu.Unlock()
-	partition := tt.partitionOf(key, goka.DefaultHasher())
-	for _, s := range ts.of(topic) {
-		if s.closed || s.partition != partition {
+	partition := tt.partitionOf(key, tt.hasher)
+	open, _ := ts.of(topic)
+	for _, s := range open {
+		if s.partition != partition {
 			continue
 		}
 		if b == nil {
@@ -152,7 +170,7 @@ func (tt *Tester) GetTableKeys(table goka.Table) []string {
 		tt.t.Fatalf("tester: keys of table %s: %v", table, err)
 		return nil
 	}
-	stores := tt.tables.of(string(table))
+	stores := tt.tables.present(string(table), 0)
 	if len(stores) == 0 {
 		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
 		return nil

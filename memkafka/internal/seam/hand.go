@@ -20,7 +20,9 @@ type hand struct {
 	subs     []*Subscription // all of the cluster, in the fixed order
 	version  uint64          // counts changes of subs
 	driving  bool            // a Settle is under way
-	progress chan struct{}   // capacity 1: something changed since it was last empty
+	idle     chan struct{}   // closed when it has ended; nil unless somebody waits for that
+	progress chan struct{}   // capacity 1: something changed since it was last empty; for the Settle under way alone
+	others   []*Changes      // who else wants to know of that
 	watch    watchdog        // of the Settle under way
 }
 
@@ -36,11 +38,17 @@ func (h *hand) remove(s *Subscription) {
 	h.signal()
 }
 
-// signal wakes the Settle or Changed under way, or the next one. Called with mu held.
+// signal wakes the Settle under way, or the next one, and all who look for changes. Called with mu held.
 func (h *hand) signal() {
 	select {
 	case h.progress <- struct{}{}:
 	default:
+	}
+	for _, c := range h.others {
+		select {
+		case c.changed <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -48,18 +56,50 @@ func (h *hand) signal() {
 // handled all there is to read. Tables and views go first, so that an input finds every row that was written before
 // it. It fails with ErrStuck, naming who did not handle what, when bound passes without any progress, and with ctx.
 //
-// A Settle that begins while another is under way returns at once: the other one will not end before all is handled.
-// Only for ByHand.
+// A Settle that begins while another is under way waits for that one first. Only for ByHand.
 func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.hand.driving {
+		if e.hand.idle == nil {
+			e.hand.idle = make(chan struct{})
+		}
+		idle := e.hand.idle
+		e.mu.Unlock()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+		}
+		e.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return e.settle(ctx, bound)
+}
+
+// TrySettle is Settle for goroutines that a Settle under way may wait for, as those of callbacks: it returns at once
+// then. The other one will not end before all is handled.
+func (e *Engine) TrySettle(ctx context.Context, bound time.Duration) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.hand.driving {
 		return nil
 	}
-	e.hand.driving = true
-	defer func() { e.hand.driving = false }()
+	return e.settle(ctx, bound)
+}
 
-	defer e.hand.watch.stop()
+// settle is called with mu held, and lets go of it while it waits.
+func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
+	e.hand.driving = true
+	defer func() {
+		e.hand.watch.stop()
+		e.hand.driving = false
+		if e.hand.idle != nil {
+			close(e.hand.idle)
+			e.hand.idle = nil
+		}
+	}()
 	for {
 		if e.closed {
 			return ErrClosed
@@ -206,15 +246,36 @@ func (e *Engine) Claims() map[kafka.TopicPartition][]string {
 	return claims
 }
 
-// Changed waits until a subscription begins, ends or moves, or ctx ends. Only for ByHand, by the one goroutine that
-// calls Settle.
-func (e *Engine) Changed(ctx context.Context) error {
+// Changes tells one goroutine when subscriptions begin, end or move. Only for ByHand.
+type Changes struct {
+	e       *Engine
+	changed chan struct{} // capacity 1
+}
+
+// Changes begins to look for changes. Whoever has it must Stop it.
+func (e *Engine) Changes() *Changes {
+	c := &Changes{e: e, changed: make(chan struct{}, 1)}
+	e.mu.Lock()
+	e.hand.others = append(e.hand.others, c)
+	e.mu.Unlock()
+	return c
+}
+
+// Wait waits until there was a change since the last Wait, or since Changes, or until ctx ends.
+func (c *Changes) Wait(ctx context.Context) error {
 	select {
-	case <-e.hand.progress:
+	case <-c.changed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Stop ends it.
+func (c *Changes) Stop() {
+	c.e.mu.Lock()
+	c.e.hand.others = slices.DeleteFunc(c.e.hand.others, func(o *Changes) bool { return o == c })
+	c.e.mu.Unlock()
 }
 
 // Settling reports whether a Settle is under way.
@@ -224,7 +285,7 @@ func (e *Engine) Settling() bool {
 	return e.hand.driving
 }
 
-// Wake ends a Changed under way.
+// Wake is a change to all who look for changes.
 func (e *Engine) Wake() {
 	e.mu.Lock()
 	e.hand.signal()
