@@ -115,6 +115,10 @@ func (r *partitionRun) halt() {
 	})
 }
 
+// isHalted reports whether the callback under way is the last one. The end of the context counts at once, before
+// anybody has called halt because of it.
+func (r *partitionRun) isHalted() bool { return r.isHalt.Load() || r.ctx.Err() != nil }
+
 // stop ends the run once all results are there. It may be called from any goroutine.
 func (r *partitionRun) stop() {
 	r.halt()
@@ -130,7 +134,7 @@ func (r *partitionRun) abandon() {
 // consume delivers the messages of a claim until there are no more, the run stops taking them, or session ends.
 func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.ConsumerGroupClaim) {
 	messages := claim.Messages()
-	for !r.isHalt.Load() && session.Err() == nil {
+	for !r.isHalted() && session.Err() == nil {
 		select {
 		case <-r.halted:
 			return
@@ -270,13 +274,13 @@ func (r *partitionRun) work() {
 		it := &r.queue[i]
 		switch {
 		case it.kind == itemVisit:
-			if r.isHalt.Load() || it.visit.aborted.Load() {
+			if r.isHalted() || it.visit.aborted.Load() {
 				it.visit.dropped()
 			} else {
 				r.visit(it.visit, it.key)
 			}
 			r.visits.giveBack(1)
-		case !r.isHalt.Load():
+		case !r.isHalted():
 			r.handle(it.lane, it.msg)
 		}
 	}
