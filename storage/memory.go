@@ -2,18 +2,18 @@ package storage
 
 import (
 	"fmt"
+	"slices"
 	"sync"
-
-	"github.com/tidwall/btree"
 )
 
-// NewMemory returns a storage that keeps its rows in memory, in the order of their keys. It is ready without Open, and
-// keeps rows and offset when closed, so that one value can stand for a table over several runs of a program's parts.
+// NewMemory returns a storage that keeps its rows in memory. It is ready without Open, and keeps rows and offset when
+// closed, so that one value can stand for a table over several runs of a program's parts. It implements BatchWriter.
 //
-// It implements BatchWriter. An iterator costs the same whatever the number of rows, and holds up nobody: rows
-// written while it is open go into copies of the tree's nodes.
+// Reading and writing a row costs the same however many rows there are. An iterator costs what it takes to put those
+// keys in order that are new since the last one, never more, and never holds up the writer: it shows the table as it
+// was by the old values that the writer leaves for it.
 func NewMemory() Storage {
-	return new(memory)
+	return &memory{rows: map[string]*entry{}}
 }
 
 // MemoryBuilder returns a builder that makes a new NewMemory for every call.
@@ -21,11 +21,34 @@ func MemoryBuilder() Builder {
 	return func(string, int32) (Storage, error) { return NewMemory(), nil }
 }
 
+// memory finds rows by a hash map and orders them by a tree of its own, which only iterators use. Time is counted in
+// epochs: each snapshot ends one.
 type memory struct {
-	mu        sync.RWMutex // guards all below
-	rows      btree.Map[string, []byte]
+	order order // taken before mu
+
+	mu        sync.RWMutex // guards all below, and the fields of entries that change
+	rows      map[string]*entry
 	offset    int64
 	hasOffset bool
+
+	epoch     uint64   // of writes that happen now
+	snapshots []uint64 // epochs that open iterators show, in ascending order
+	kept      []*entry // have older versions
+	arrivals  arrivals // what order must learn
+}
+
+// entry is a row, from when it is set until it is deleted. A key that is deleted and set again has another entry.
+type entry struct {
+	key  string
+	born uint64 // epoch in which it was set first
+	version
+}
+
+// version is a value of a row. The value nil means that the row was deleted.
+type version struct {
+	value []byte
+	since uint64 // epoch in which it was written
+	older *version
 }
 
 var _ BatchWriter = (*memory)(nil)
@@ -36,14 +59,16 @@ func (m *memory) Close() error { return nil }
 
 func (m *memory) Has(key string) (bool, error) {
 	m.mu.RLock()
-	_, ok := m.rows.Get(key)
+	_, ok := m.rows[key]
 	m.mu.RUnlock()
 	return ok, nil
 }
 
-func (m *memory) Get(key string) ([]byte, error) {
+func (m *memory) Get(key string) (value []byte, _ error) {
 	m.mu.RLock()
-	value, _ := m.rows.Get(key)
+	if e := m.rows[key]; e != nil {
+		value = e.value
+	}
 	m.mu.RUnlock()
 	return value, nil
 }
@@ -52,25 +77,73 @@ func (m *memory) Set(key string, value []byte) error {
 	if value == nil {
 		return fmt.Errorf("storage: key %q: %w", key, ErrNilValue)
 	}
-	value = keep(value)
+	value = exact(value)
 	m.mu.Lock()
-	m.rows.Set(key, value)
+	m.set(key, value)
 	m.mu.Unlock()
 	return nil
 }
 
-// keep copies value to its exact size, so that appending to what a reader got never reaches what others got.
-func keep(value []byte) []byte {
+// exact copies value to its exact size, so that appending to what a reader got never reaches what others got.
+func exact(value []byte) []byte {
 	kept := make([]byte, len(value))
 	copy(kept, value)
 	return kept
 }
 
+func (m *memory) set(key string, value []byte) {
+	if e := m.rows[key]; e != nil {
+		m.change(e, value)
+		return
+	}
+	e := &entry{key: key, born: m.epoch, version: version{value: value, since: m.epoch}}
+	m.rows[key] = e
+	m.arrivals.set(e, len(m.rows))
+}
+
+// change gives e another value, nil for none, and keeps the present one if an open iterator shows it.
+func (m *memory) change(e *entry, value []byte) {
+	if n := len(m.snapshots); n > 0 && m.snapshots[n-1] >= e.since {
+		old := e.version
+		if m.snapshots[0] >= old.since {
+			old.older = nil // no iterator is as old
+		}
+		if e.older == nil {
+			m.keep(e)
+		}
+		e.older = &old
+	}
+	e.value, e.since = value, m.epoch
+}
+
+// keep notes that e has older versions. Where iterators overlap without end, those that none of them shows any more
+// are dropped each time the list has doubled.
+func (m *memory) keep(e *entry) {
+	if len(m.kept) == cap(m.kept) {
+		m.kept = slices.DeleteFunc(m.kept, func(e *entry) bool {
+			needless := e.since <= m.snapshots[0]
+			if needless {
+				e.older = nil
+			}
+			return needless
+		})
+	}
+	m.kept = append(m.kept, e)
+}
+
 func (m *memory) Delete(key string) error {
 	m.mu.Lock()
-	m.rows.Delete(key)
+	m.delete(key)
 	m.mu.Unlock()
 	return nil
+}
+
+func (m *memory) delete(key string) {
+	if e := m.rows[key]; e != nil {
+		delete(m.rows, key)
+		m.change(e, nil)
+		m.arrivals.deleted(e, m.epoch)
+	}
 }
 
 func (m *memory) WriteBatch(rows []Row, offset int64) error {
@@ -78,9 +151,9 @@ func (m *memory) WriteBatch(rows []Row, offset int64) error {
 	defer m.mu.Unlock()
 	for _, row := range rows {
 		if row.Value == nil {
-			m.rows.Delete(row.Key)
+			m.delete(row.Key)
 		} else {
-			m.rows.Set(row.Key, keep(row.Value))
+			m.set(row.Key, exact(row.Value))
 		}
 	}
 	m.offset, m.hasOffset = offset, true
@@ -104,87 +177,3 @@ func (m *memory) SetOffset(offset int64) error {
 }
 
 func (m *memory) MarkRecovered() error { return nil }
-
-func (m *memory) Iterator() (Iterator, error) {
-	return m.IteratorWithRange(nil, nil)
-}
-
-func (m *memory) IteratorWithRange(start, limit []byte) (Iterator, error) {
-	m.mu.Lock() // copying marks the nodes of the tree as shared
-	snapshot := m.rows.Copy()
-	m.mu.Unlock()
-	return &memoryIterator{rows: snapshot.Iter(), start: string(start), limit: string(limit)}, nil
-}
-
-// memoryIterator walks over a snapshot that belongs to it alone.
-type memoryIterator struct {
-	rows         btree.MapIter[string, []byte]
-	start, limit string // "" for no bound
-	at           place
-}
-
-// place tells how an iterator's cursor relates to the row that its user sees.
-type place uint8
-
-const (
-	atStart  place = iota // before the first row, no cursor yet
-	beforeIt              // the cursor is on a row that Next will show
-	onRow                 // the cursor is on the row that the user sees
-	atEnd                 // no row left; Seek may go back
-	released
-)
-
-func (it *memoryIterator) Next() bool {
-	var ok bool
-	switch it.at {
-	case atStart:
-		ok = it.rows.Seek(it.start)
-	case beforeIt:
-		it.at = onRow
-		return true
-	case onRow:
-		ok = it.rows.Next()
-	case atEnd, released:
-		return false
-	}
-	it.at = atEnd
-	if ok && it.inRange() {
-		it.at = onRow
-	}
-	return it.at == onRow
-}
-
-func (it *memoryIterator) inRange() bool {
-	return it.limit == "" || it.rows.Key() < it.limit
-}
-
-func (it *memoryIterator) Seek(key []byte) bool {
-	if it.at == released {
-		return false
-	}
-	it.at = atEnd
-	if it.rows.Seek(max(string(key), it.start)) && it.inRange() {
-		it.at = beforeIt
-	}
-	return it.at == beforeIt
-}
-
-func (it *memoryIterator) Key() []byte {
-	if it.at != onRow {
-		return nil
-	}
-	return []byte(it.rows.Key())
-}
-
-func (it *memoryIterator) Value() ([]byte, error) {
-	if it.at != onRow {
-		return nil, nil
-	}
-	return it.rows.Value(), nil
-}
-
-func (it *memoryIterator) Err() error { return nil }
-
-func (it *memoryIterator) Release() {
-	*it = memoryIterator{at: released}
-}

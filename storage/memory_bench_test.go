@@ -36,7 +36,19 @@ func BenchmarkMemory(b *testing.B) {
 				_ = st.Set(keys[i%rows], value)
 			}
 		})
+		b.Run(fmt.Sprintf("rows=%d/first iterator", rows), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				st, _ := filled(b, rows)
+				b.StartTimer()
+				it, _ := st.Iterator()
+				it.Release()
+			}
+		})
 		b.Run(fmt.Sprintf("rows=%d/iterator", rows), func(b *testing.B) {
+			it, _ := st.Iterator()
+			it.Release()
 			b.ReportAllocs()
 			for b.Loop() {
 				it, _ := st.Iterator()
