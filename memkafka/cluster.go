@@ -138,6 +138,9 @@ func open(mode seam.Mode, options []Option) (*Cluster, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
 	return &Cluster{engine: seam.New(s, mode)}, nil
 }
 

@@ -18,13 +18,16 @@ import (
 
 // Settings are the broker settings of a cluster, in Kafka's own names and units.
 type Settings struct {
-	Brokers                int32        // number of brokers: 1 unless set
-	NumPartitions          int32        // num.partitions: 1 unless set
-	DefaultReplication     int16        // default.replication.factor: 1 unless set
-	AutoCreateTopics       bool         // auto.create.topics.enable
-	Group                  group.Config // settings of the group coordinators
-	TopicDefaults          map[string]string
-	OffsetsTopicPartitions int32 // offsets.topic.num.partitions: 50 unless set
+	Brokers                int32             // number of brokers: 1 unless set
+	NumPartitions          int32             // num.partitions: 1 unless set
+	DefaultReplication     int16             // default.replication.factor: 1 unless set
+	AutoCreateTopics       bool              // auto.create.topics.enable
+	Group                  group.Config      // settings of the group coordinators
+	TopicDefaults          map[string]string // settings of topics, by their own names, where Static and Dynamic say nothing
+	Static                 map[string]string // settings of brokers that topics take defaults from, as Set was given them
+	Dynamic                map[string]string // settings that AlterBrokerConfigs changed, on top of all others
+	ProducerIDExpiration   kafka.Millis      // producer.id.expiration.ms: 1 day unless set
+	OffsetsTopicPartitions int32             // offsets.topic.num.partitions: 50 unless set
 	Seed                   uint64
 	ClusterID              string
 	RetentionCheckInterval kafka.Millis // log.retention.check.interval.ms: 5 minutes unless set
@@ -53,6 +56,7 @@ func DefaultSettings() Settings {
 		ReplicaLagTime:         30_000,
 		AutoLeaderRebalance:    true,
 		LeaderCheckInterval:    300_000,
+		ProducerIDExpiration:   86_400_000,
 		Transactions:           txn.DefaultConfig(),
 
 		TransactionTopicPartitions: 50,
@@ -67,7 +71,8 @@ type Reply struct {
 
 // Cluster is the whole simulated cluster. It is not safe for concurrent use; its shell serialises.
 type Cluster struct {
-	settings   Settings
+	base       Settings // as the cluster was made
+	settings   Settings // base, with what was changed since
 	topics     map[string]*Topic
 	topicsByID map[[16]byte]*Topic
 	groups     map[string]*group.Group
@@ -77,8 +82,9 @@ type Cluster struct {
 
 	timers timers
 
-	retaining, cleaning, balancing bool // the timers of these jobs are set
+	retaining, cleaning, balancing, expiring bool // the timers of these jobs are set
 
+	expireAt   kafka.Millis   // when expiring is due
 	down       map[int32]bool // brokers
 	controller int32
 	waiting    map[string][]waiting // by group, in the order of the requests
@@ -123,6 +129,9 @@ func New(s Settings) *Cluster {
 	if s.CleanerBackoff == 0 {
 		s.CleanerBackoff = d.CleanerBackoff
 	}
+	if s.ProducerIDExpiration == 0 {
+		s.ProducerIDExpiration = d.ProducerIDExpiration
+	}
 	if s.ReplicaLagTime == 0 {
 		s.ReplicaLagTime = d.ReplicaLagTime
 	}
@@ -157,6 +166,8 @@ func New(s Settings) *Cluster {
 	if c.settings.ClusterID == "" {
 		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
 	}
+	c.base = c.settings
+	c.settings = c.base.withDynamic()
 	c.txns = txn.New(s.Transactions, 0, c.newProducerID, 0)
 	return c
 }

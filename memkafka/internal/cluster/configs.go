@@ -14,39 +14,73 @@ import (
 
 // topicConfig is one setting of topics: its default in Kafka 4.3, and how a value is checked and put in force.
 type topicConfig struct {
-	name  string
-	value string // the default
-	apply func(c *plog.Config, value string) error
+	name     string
+	value    string // the default
+	kind     ConfigType
+	apply    func(c *plog.Config, value string) error
+	synonyms []synonym // the brokers' settings that are its default, the strongest first
 }
+
+// synonym is a broker's setting that topics take a default from.
+type synonym struct {
+	name  string
+	value string // its own default; empty if that is null
+	ms    int64  // the unit, if it is one of time and not that of the topics' setting
+}
+
+// as is a value of the synonym in the unit of the topics' setting. It was checked before.
+func (y synonym) as(value string) string {
+	if y.ms == 0 {
+		return value
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil || n < 0 {
+		return "-1" // never, as in log.retention.minutes
+	}
+	return strconv.FormatInt(n*y.ms, 10)
+}
+
+func same(name, value string) []synonym { return []synonym{{name: name, value: value}} }
+
+const (
+	minuteMs = 60_000
+	hourMs   = 60 * minuteMs
+)
 
 // topicConfigs are the settings of Apache Kafka 4.3's topics, by name. Those that concern disks, replication between
 // brokers and remote storage are checked and shown, and change nothing that a client of this cluster could see.
 var topicConfigs = []topicConfig{
-	{"cleanup.policy", "delete", applyCleanupPolicy},
-	{"compression.type", "producer", applyCompression},
-	{"delete.retention.ms", "86400000", long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.DeleteRetentionMs = v })},
-	{"file.delete.delay.ms", "60000", long(0, math.MaxInt64, nil)},
-	{"flush.messages", "9223372036854775807", long(1, math.MaxInt64, nil)},
-	{"flush.ms", "9223372036854775807", long(0, math.MaxInt64, nil)},
-	{"follower.replication.throttled.replicas", "", nil},
-	{"index.interval.bytes", "4096", long(0, math.MaxInt32, nil)},
-	{"leader.replication.throttled.replicas", "", nil},
-	{"max.compaction.lag.ms", "9223372036854775807", long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.MaxCompactionLagMs = v })},
-	{"max.message.bytes", "1048588", long(0, math.MaxInt32, func(c *plog.Config, v int64) { c.MaxMessageBytes = int(v) })},
-	{"message.timestamp.after.max.ms", "3600000", long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.TimestampAfterMs = v })},
-	{"message.timestamp.before.max.ms", "9223372036854775807", long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.TimestampBeforeMs = v })},
-	{"message.timestamp.type", "CreateTime", applyTimestampType},
-	{"min.cleanable.dirty.ratio", "0.5", applyDirtyRatio},
-	{"min.compaction.lag.ms", "0", long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.MinCompactionLagMs = v })},
-	{"min.insync.replicas", "1", long(1, math.MaxInt32, nil)},
-	{"preallocate", "false", boolean},
-	{"retention.bytes", "-1", long(math.MinInt64, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionBytes = v })},
-	{"retention.ms", "604800000", long(-1, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionMs = v })},
-	{"segment.bytes", "1073741824", long(1048576, math.MaxInt32, func(c *plog.Config, v int64) { c.SegmentBytes = v })},
-	{"segment.index.bytes", "10485760", long(4, math.MaxInt32, nil)},
-	{"segment.jitter.ms", "0", long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.SegmentJitterMs = v })},
-	{"segment.ms", "604800000", long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.SegmentMs = v })},
-	{"unclean.leader.election.enable", "false", boolean},
+	{"cleanup.policy", "delete", ConfigList, applyCleanupPolicy, same("log.cleanup.policy", "delete")},
+	{"compression.type", "producer", ConfigString, applyCompression, same("compression.type", "producer")},
+	{"delete.retention.ms", "86400000", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.DeleteRetentionMs = v }), same("log.cleaner.delete.retention.ms", "86400000")},
+	{"file.delete.delay.ms", "60000", ConfigLong, long(0, math.MaxInt64, nil), same("log.segment.delete.delay.ms", "60000")},
+	{"flush.messages", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, nil), same("log.flush.interval.messages", "9223372036854775807")},
+	{"flush.ms", "9223372036854775807", ConfigLong, long(0, math.MaxInt64, nil), same("log.flush.interval.ms", "")},
+	{"follower.replication.throttled.replicas", "", ConfigList, nil, nil},
+	{"index.interval.bytes", "4096", ConfigInt, integer(0, math.MaxInt32, nil), same("log.index.interval.bytes", "4096")},
+	{"leader.replication.throttled.replicas", "", ConfigList, nil, nil},
+	{"max.compaction.lag.ms", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.MaxCompactionLagMs = v }), same("log.cleaner.max.compaction.lag.ms", "9223372036854775807")},
+	{"max.message.bytes", "1048588", ConfigInt, integer(0, math.MaxInt32, func(c *plog.Config, v int64) { c.MaxMessageBytes = int(v) }), same("message.max.bytes", "1048588")},
+	{"message.timestamp.after.max.ms", "3600000", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.TimestampAfterMs = v }), same("log.message.timestamp.after.max.ms", "3600000")},
+	{"message.timestamp.before.max.ms", "9223372036854775807", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.TimestampBeforeMs = v }), same("log.message.timestamp.before.max.ms", "9223372036854775807")},
+	{"message.timestamp.type", "CreateTime", ConfigString, applyTimestampType, same("log.message.timestamp.type", "CreateTime")},
+	{"min.cleanable.dirty.ratio", "0.5", ConfigDouble, applyDirtyRatio, same("log.cleaner.min.cleanable.ratio", "0.5")},
+	{"min.compaction.lag.ms", "0", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.MinCompactionLagMs = v }), same("log.cleaner.min.compaction.lag.ms", "0")},
+	{"min.insync.replicas", "1", ConfigInt, integer(1, math.MaxInt32, nil), same("min.insync.replicas", "1")},
+	{"preallocate", "false", ConfigBoolean, boolean, same("log.preallocate", "false")},
+	{"retention.bytes", "-1", ConfigLong, long(math.MinInt64, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionBytes = v }), same("log.retention.bytes", "-1")},
+	{"retention.ms", "604800000", ConfigLong, long(-1, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionMs = v }), []synonym{
+		{name: "log.retention.ms"}, {name: "log.retention.minutes", ms: minuteMs}, {name: "log.retention.hours", value: "168", ms: hourMs},
+	}},
+	{"segment.bytes", "1073741824", ConfigInt, integer(1048576, math.MaxInt32, func(c *plog.Config, v int64) { c.SegmentBytes = v }), same("log.segment.bytes", "1073741824")},
+	{"segment.index.bytes", "10485760", ConfigInt, integer(4, math.MaxInt32, nil), same("log.index.size.max.bytes", "10485760")},
+	{"segment.jitter.ms", "0", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.SegmentJitterMs = v }), []synonym{
+		{name: "log.roll.jitter.ms"}, {name: "log.roll.jitter.hours", value: "0", ms: hourMs},
+	}},
+	{"segment.ms", "604800000", ConfigLong, long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.SegmentMs = v }), []synonym{
+		{name: "log.roll.ms"}, {name: "log.roll.hours", value: "168", ms: hourMs},
+	}},
+	{"unclean.leader.election.enable", "false", ConfigBoolean, boolean, same("unclean.leader.election.enable", "false")},
 }
 
 func findTopicConfig(name string) *topicConfig {
@@ -57,25 +91,64 @@ func findTopicConfig(name string) *topicConfig {
 	return &topicConfigs[i]
 }
 
-// logConfig is the configuration of a topic's logs: the overrides on top of the defaults, each one checked.
-func (c *Cluster) logConfig(topic string, overrides map[string]string) (plog.Config, error) {
+// check says what is wrong with a value, in Kafka's words.
+func (t *topicConfig) check(value string) error {
+	if t.apply == nil {
+		return nil
+	}
+	if err := t.apply(&plog.Config{}, value); err != nil {
+		return errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
+	}
+	return nil
+}
+
+// logConfig is the configuration of a topic's logs: the overrides on top of the brokers' defaults, each one checked.
+func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 	config := plog.DefaultConfig()
 	config.Jitter = func(limitMs int64) int64 { return c.ids.Int64N(limitMs) }
-	for _, values := range []map[string]string{c.settings.TopicDefaults, overrides} {
-		for _, name := range sortedKeys(values) {
-			t := findTopicConfig(name)
-			if t == nil {
-				return config, errorf(kafka.InvalidConfig, "topic %q: unknown topic config name: %s", topic, name)
-			}
-			if t.apply == nil {
-				continue
-			}
-			if err := t.apply(&config, values[name]); err != nil {
-				return config, errorf(kafka.InvalidConfig, "topic %q: invalid value %s for configuration %s: %v", topic, values[name], name, err)
+	config.ProducerIDExpirationMs = int64(c.settings.ProducerIDExpiration)
+	for _, name := range sortedKeys(overrides) {
+		t := findTopicConfig(name)
+		if t == nil {
+			return config, errorf(kafka.InvalidConfig, "Unknown topic config name: %s", name)
+		}
+		if err := t.check(overrides[name]); err != nil {
+			return config, err
+		}
+	}
+	for i := range topicConfigs {
+		t := &topicConfigs[i]
+		if t.apply == nil {
+			continue
+		}
+		value, set := overrides[t.name]
+		if !set {
+			value = c.settings.topicDefault(t)
+		}
+		if err := t.apply(&config, value); err != nil {
+			return config, errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
+		}
+	}
+	if config.MinCompactionLagMs > config.MaxCompactionLagMs {
+		return config, errorf(kafka.InvalidConfig, "conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)",
+			config.MinCompactionLagMs, config.MaxCompactionLagMs)
+	}
+	return config, nil
+}
+
+// topicDefault is what a topic has that does not override a setting.
+func (s *Settings) topicDefault(t *topicConfig) string {
+	for _, set := range []map[string]string{s.Dynamic, s.Static} {
+		for _, y := range t.synonyms {
+			if v, ok := set[y.name]; ok {
+				return y.as(v)
 			}
 		}
 	}
-	return config, nil
+	if v, ok := s.TopicDefaults[t.name]; ok {
+		return v
+	}
+	return t.value
 }
 
 // ConfigValue is one setting of a topic as it is in force.
@@ -87,11 +160,9 @@ type ConfigValue struct {
 // TopicConfigs lists all settings of a topic, by name.
 func (c *Cluster) TopicConfigs(t *Topic) []ConfigValue {
 	values := make([]ConfigValue, 0, len(topicConfigs))
-	for _, tc := range topicConfigs {
-		v := ConfigValue{Name: tc.name, Value: tc.value, Default: true}
-		if d, ok := c.settings.TopicDefaults[tc.name]; ok {
-			v.Value = d
-		}
+	for i := range topicConfigs {
+		tc := &topicConfigs[i]
+		v := ConfigValue{Name: tc.name, Value: c.settings.topicDefault(tc), Default: true}
 		if o, ok := t.Configs[tc.name]; ok {
 			v.Value, v.Default = o, false
 		}
@@ -107,10 +178,7 @@ func (c *Cluster) topicConfig(topic, name string) string {
 			return v
 		}
 	}
-	if v, set := c.settings.TopicDefaults[name]; set {
-		return v
-	}
-	return findTopicConfig(name).value
+	return c.settings.topicDefault(findTopicConfig(name))
 }
 
 func sortedKeys(m map[string]string) []string {
@@ -122,17 +190,21 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// long checks a whole number between least and most.
+// long checks a whole number of 64 bits between least and most.
 func long(least, most int64, set func(c *plog.Config, v int64)) func(*plog.Config, string) error {
+	return number("LONG", 64, least, most, set)
+}
+
+// integer checks a whole number of 32 bits between least and most.
+func integer(least, most int64, set func(c *plog.Config, v int64)) func(*plog.Config, string) error {
+	return number("INT", 32, least, most, set)
+}
+
+func number(kind string, bits int, least, most int64, set func(c *plog.Config, v int64)) func(*plog.Config, string) error {
 	return func(c *plog.Config, value string) error {
-		v, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-		switch {
-		case err != nil:
-			return fmt.Errorf("not a number of type LONG")
-		case v < least:
-			return fmt.Errorf("value must be at least %d", least)
-		case v > most:
-			return fmt.Errorf("value must be no more than %d", most)
+		v, err := parseWhole(kind, bits, least, most, value)
+		if err != nil {
+			return err
 		}
 		if set != nil {
 			set(c, v)
@@ -141,12 +213,26 @@ func long(least, most int64, set func(c *plog.Config, v int64)) func(*plog.Confi
 	}
 }
 
+// parseWhole reads a whole number, or says in Kafka's words what is wrong with it.
+func parseWhole(kind string, bits int, least, most int64, value string) (int64, error) {
+	v, err := strconv.ParseInt(strings.TrimSpace(value), 10, bits)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("Not a number of type %s", kind) //nolint:staticcheck // Kafka's words
+	case v < least:
+		return 0, fmt.Errorf("Value must be at least %d", least) //nolint:staticcheck // Kafka's words
+	case v > most:
+		return 0, fmt.Errorf("Value must be no more than %d", most) //nolint:staticcheck // Kafka's words
+	}
+	return v, nil
+}
+
 func boolean(_ *plog.Config, value string) error {
 	switch strings.ToLower(strings.TrimSpace(value)) {
 	case "true", "false":
 		return nil
 	}
-	return fmt.Errorf("expected value to be either true or false")
+	return fmt.Errorf("Expected value to be either true or false") //nolint:staticcheck // Kafka\'s words
 }
 
 func applyCleanupPolicy(c *plog.Config, value string) error {
@@ -159,7 +245,7 @@ func applyCleanupPolicy(c *plog.Config, value string) error {
 			c.Delete = true
 		case "":
 		default:
-			return fmt.Errorf("string must be one of: compact, delete")
+			return fmt.Errorf("String must be one of: compact, delete") //nolint:staticcheck // Kafka\'s words
 		}
 	}
 	return nil
@@ -175,7 +261,7 @@ func applyCompression(c *plog.Config, value string) error {
 	}
 	codec, ok := codecs[value]
 	if !ok {
-		return fmt.Errorf("string must be one of: uncompressed, zstd, lz4, snappy, gzip, producer")
+		return fmt.Errorf("String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer") //nolint:staticcheck // Kafka\'s words
 	}
 	c.Recompress, c.Compression = true, codec
 	return nil
@@ -188,7 +274,7 @@ func applyTimestampType(c *plog.Config, value string) error {
 	case "LogAppendTime":
 		c.TimestampType = batch.LogAppendTime
 	default:
-		return fmt.Errorf("string must be one of: CreateTime, LogAppendTime")
+		return fmt.Errorf("String must be one of: CreateTime, LogAppendTime") //nolint:staticcheck // Kafka\'s words
 	}
 	return nil
 }
@@ -196,10 +282,10 @@ func applyTimestampType(c *plog.Config, value string) error {
 func applyDirtyRatio(c *plog.Config, value string) error {
 	v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	if err != nil {
-		return fmt.Errorf("not a number of type DOUBLE")
+		return fmt.Errorf("Not a number of type DOUBLE") //nolint:staticcheck // Kafka\'s words
 	}
 	if v < 0 || v > 1 {
-		return fmt.Errorf("value must be between 0 and 1")
+		return fmt.Errorf("Value must be between 0 and 1") //nolint:staticcheck // Kafka\'s words
 	}
 	c.MinCleanableDirtyRatio = v
 	return nil

@@ -29,7 +29,7 @@ func Restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
 }
 
 func restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
-	if err := s.Settings.check(); err != nil {
+	if err := s.Settings.Validate(); err != nil {
 		return nil, err
 	}
 	settings := s.Settings
@@ -73,14 +73,15 @@ func restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
 	c.eachPartition(func(p *Partition) {
 		c.wake(now, p)
 		c.watchLag(now, p)
+		c.watchProducers(now, p)
 	})
 	c.watchBalance(now)
 	c.touched = c.touched[:0]
 	return c, nil
 }
 
-// check says whether a cluster can be made with these settings.
-func (s *Settings) check() error {
+// Validate says whether a cluster can be made with these settings. Zero fields are not taken for the defaults here.
+func (s *Settings) Validate() error {
 	for _, v := range []struct {
 		name  string
 		value int64
@@ -95,9 +96,27 @@ func (s *Settings) check() error {
 		{"log.cleaner.backoff.ms", int64(s.CleanerBackoff), 1 << 53},
 		{"replica.lag.time.max.ms", int64(s.ReplicaLagTime), 1 << 53},
 		{"leader.imbalance.check.interval", int64(s.LeaderCheckInterval), 1 << 53},
+		{"producer.id.expiration.ms", int64(s.ProducerIDExpiration), 1 << 53},
 	} {
 		if v.value < 1 || v.value > v.most {
 			return fmt.Errorf("%s is %d; it must be 1 to %d", v.name, v.value, v.most)
+		}
+	}
+	for _, values := range []map[string]string{s.Static, s.Dynamic} {
+		for _, name := range sortedKeys(values) {
+			trial := *s
+			if err := trial.Set(name, values[name]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range sortedKeys(s.TopicDefaults) {
+		t := findTopicConfig(name)
+		if t == nil {
+			return unknownSetting(name)
+		}
+		if err := t.check(s.TopicDefaults[name]); err != nil {
+			return err
 		}
 	}
 	if err := s.Group.Validate(); err != nil {
@@ -110,7 +129,7 @@ func (c *Cluster) restoreTopic(s topicSnapshot) error {
 	if err := c.checkTopicName(s.Name); err != nil {
 		return err
 	}
-	config, err := c.logConfig(s.Name, s.Configs)
+	config, err := c.logConfig(s.Configs)
 	if err != nil {
 		return err
 	}

@@ -69,13 +69,14 @@ type groupSnapshot struct {
 // Snapshot takes the cluster as it is. What it holds of logs does not change any more.
 func (c *Cluster) Snapshot() *Snapshot {
 	s := &Snapshot{
-		Settings:       c.settings,
+		Settings:       c.base,
 		NextProducerID: c.nextProducerID,
 		TxnEpoch:       c.txnEpoch,
 		Controller:     c.controller,
 		Down:           slices.Sorted(maps.Keys(c.down)),
 	}
-	s.Settings.TopicDefaults = maps.Clone(c.settings.TopicDefaults)
+	s.Settings.TopicDefaults, s.Settings.Static = maps.Clone(c.base.TopicDefaults), maps.Clone(c.base.Static)
+	s.Settings.Dynamic = maps.Clone(c.base.Dynamic)
 	for _, source := range []*rand.PCG{c.idSource, c.nameSource} {
 		state, err := source.MarshalBinary()
 		if err != nil {

@@ -105,7 +105,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 		return nil, errorf(kafka.InvalidReplicationFactor,
 			"topic %q: unable to replicate the partition %d time(s): only %d broker(s) are registered", spec.Name, replication, c.settings.Brokers)
 	}
-	config, err := c.logConfig(spec.Name, spec.Configs)
+	config, err := c.logConfig(spec.Configs)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) 
 	if have := int32(len(t.Partitions)); count <= have {
 		return errorf(kafka.InvalidPartitions, "topic %q currently has %d partitions, which is not fewer than the requested %d", name, have, count)
 	}
-	config, err := c.logConfig(name, t.Configs)
+	config, err := c.logConfig(t.Configs)
 	if err != nil || validateOnly {
 		return err
 	}
@@ -229,6 +229,9 @@ func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.
 	a, err := p.Log.Append(now, b)
 	if err == nil {
 		c.touch(now, p)
+		if b.HasProducer() {
+			c.watchProducers(now, p)
+		}
 	}
 	return a, err
 }

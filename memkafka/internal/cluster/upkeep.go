@@ -10,7 +10,11 @@ import (
 const (
 	jobRetention = "retention" // log.retention.check.interval.ms
 	jobCleaner   = "cleaner"   // log.cleaner.backoff.ms
+	jobProducers = "producers" // producer.id.expiration.check.interval.ms
 )
+
+// producerCheckInterval is producer.id.expiration.check.interval.ms.
+const producerCheckInterval = 600_000
 
 // upkeep is the owner of the jobs' timers, beside the groups, none of which has such a name.
 const upkeep = "\x00upkeep"
@@ -42,6 +46,23 @@ func (c *Cluster) DeleteRecords(now kafka.Millis, topic string, partition int32,
 	return logStart, err
 }
 
+// watchProducers turns on the job that forgets producers, while a log remembers any: at the first look after one of them
+// may have been idle for producer.id.expiration.ms.
+func (c *Cluster) watchProducers(now kafka.Millis, p *Partition) {
+	if c.expiring {
+		return
+	}
+	for _, known := range p.Log.Producers() {
+		wait := max(known.LastTimestamp+c.settings.ProducerIDExpiration-now, 1)
+		if at := now + (wait+producerCheckInterval-1)/producerCheckInterval*producerCheckInterval; !c.expiring || at < c.expireAt {
+			c.expiring, c.expireAt = true, at
+		}
+	}
+	if c.expiring {
+		c.timers.set(timerID{upkeep, jobProducers}, c.expireAt)
+	}
+}
+
 // configure puts a configuration in force for a partition.
 func (p *Partition) configure(config plog.Config) {
 	if p.Log == nil {
@@ -67,6 +88,10 @@ func (c *Cluster) upkeep(now kafka.Millis, job string) {
 		}
 	case jobBalance:
 		c.balance(now)
+	case jobProducers:
+		c.expiring = false
+		c.eachPartition(func(p *Partition) { p.Log.ExpireProducers(now) })
+		c.eachPartition(func(p *Partition) { c.watchProducers(now, p) })
 	}
 }
 
