@@ -208,7 +208,9 @@ func simulateApplication(s *tester.Sim, inputs int, slow bool, options ...goka.P
 }
 
 func TestSimulatedGroupsLoseNothing(t *testing.T) {
-	tester.Simulate(t, func(s *tester.Sim) { simulateApplication(s, 120, false) }, tester.WithSeeds(simSeeds(10)...))
+	tester.Simulate(t, func(s *tester.Sim) { simulateApplication(s, 120, false) },
+		// the last ones once showed rows of a partition out of order, when the driver took its topics for several callers
+		tester.WithSeeds(append(simSeeds(10), 53, 194, 254)...))
 }
 
 func TestSimulatedGroupsWithSlowCallbacksAndStandby(t *testing.T) {

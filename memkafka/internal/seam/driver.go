@@ -225,12 +225,13 @@ func (d *Driver) takeCalls(calls []*Call) {
 	}
 }
 
-// takeEmits queues emits on the lanes of their producers, each caller's in its order, callers in an order drawn by name.
+// takeEmits queues emits on the lanes of their producers, each caller's in its order, callers in an order drawn by name. A
+// caller is a client and a partition of its input: one goroutine handles all topics of a partition, in one order.
 func (d *Driver) takeEmits(emits []*Emit) {
 	if len(emits) > 1 {
 		slices.SortFunc(emits, func(a, b *Emit) int {
-			return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.client.name, b.client.name), a.Source.Compare(b.Source),
-				a.TP.Compare(b.TP), cmp.Compare(a.seq, b.seq))
+			return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.client.name, b.client.name),
+				cmp.Compare(a.Source.Partition, b.Source.Partition), cmp.Compare(a.seq, b.seq))
 		})
 		slices.SortStableFunc(emits, func(a, b *Emit) int {
 			return cmp.Or(a.at.Compare(b.at), cmp.Compare(d.callerHash(a), d.callerHash(b)))
@@ -248,7 +249,7 @@ func (d *Driver) takeEmits(emits []*Emit) {
 }
 
 func (d *Driver) callerHash(m *Emit) uint64 {
-	return mix(d.seed, d.step, m.client.hash^hashName(m.Source.Topic)^uint64(m.Source.Partition))
+	return mix(d.seed, d.step, m.client.hash^uint64(m.Source.Partition))
 }
 
 func (d *Driver) lane(c *Client, tp kafka.TopicPartition) *lane {
