@@ -76,10 +76,11 @@ func listTopics(s *seam.Client) ([]string, error) {
 	return v.([]string), nil
 }
 
-func getOffset(s *seam.Client, topic string, partition int32, at int64, committed bool) (int64, error) {
+// getOffset looks at all records, also for consumers of committed ones: sarama's clients send no isolation level here.
+func getOffset(s *seam.Client, topic string, partition int32, at int64) (int64, error) {
 	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
 	v, err := s.Ask(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
-		o, _, err := core.ListOffset(topic, partition, kafka.Millis(at), committed)
+		o, _, err := core.ListOffset(topic, partition, kafka.Millis(at), false)
 		call.Resolve(o, err)
 	})
 	if err != nil {
@@ -113,7 +114,7 @@ func (c *client) RefreshMetadata(topics ...string) error {
 }
 
 func (c *client) GetOffset(topic string, partition int32, at int64) (int64, error) {
-	return getOffset(c.seam, topic, partition, at, c.config.Consumer.IsolationLevel == sarama.ReadCommitted)
+	return getOffset(c.seam, topic, partition, at)
 }
 
 func (c *client) Replicas(topic string, partition int32) ([]int32, error) {

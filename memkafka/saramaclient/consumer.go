@@ -2,6 +2,7 @@ package saramaclient
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type consumer struct {
 	config *sarama.Config
 	seam   *seam.Client
 	claims bool // of a group's member
+	closed atomic.Bool
 
 	mu       sync.Mutex // guards children
 	children map[kafka.TopicPartition]*partitionConsumer
@@ -65,6 +67,9 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 		messages: make(chan *sarama.ConsumerMessage, c.buffer()),
 		errors:   make(chan *sarama.ConsumerError, c.config.ChannelBufferSize),
 	}
+	if c.seam.Closed() {
+		return nil, sarama.ErrClosedClient
+	}
 	c.mu.Lock()
 	if c.children[tp] != nil {
 		c.mu.Unlock()
@@ -73,10 +78,16 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 	c.children[tp] = child
 	c.mu.Unlock()
 
-	s, err := c.seam.Subscribe(ctx, tp, kafka.Offset(offset), child, seam.SubscribeOptions{
+	options := seam.SubscribeOptions{
 		Claim:         c.claims,
 		ReadCommitted: c.config.Consumer.IsolationLevel == sarama.ReadCommitted,
-	})
+	}
+	s, err := c.seam.Subscribe(ctx, tp, kafka.Offset(offset), child, options)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) && c.config.Metadata.AllowAutoTopicCreation {
+		if _, err = topicMetadata(c.seam, topic, true); err == nil { // which makes the topic, if it may
+			s, err = c.seam.Subscribe(ctx, tp, kafka.Offset(offset), child, options)
+		}
+	}
 	if err != nil {
 		c.forget(child)
 		return nil, saramaError(err)
@@ -156,8 +167,11 @@ func pauseAll(ps []*partitionConsumer, pause bool) {
 	}
 }
 
-// Close ends the consumer with all its partition consumers.
+// Close ends the consumer with all its partition consumers. The second call returns sarama.ErrClosedClient.
 func (c *consumer) Close() error {
+	if c.closed.Swap(true) {
+		return sarama.ErrClosedClient
+	}
 	c.seam.Close()
 	return nil
 }

@@ -47,18 +47,25 @@ func NewConsumerGroup(c *memkafka.Cluster, groupID string, config *sarama.Config
 			}
 		}
 	}
+	if config != nil && !config.Version.IsAtLeast(sarama.V0_10_2_0) {
+		return nil, sarama.ConfigurationError("consumer groups require Version to be >= V0_10_2_0")
+	}
 	s, config, err := open(c, config, "group "+groupID)
 	if err != nil {
 		return nil, err
 	}
 	consumer := newConsumer(s, config)
 	consumer.claims = true
+	instance := config.Consumer.Group.InstanceId
+	if !config.Version.IsAtLeast(sarama.V2_3_0_0) {
+		instance = "" // older members cannot be static
+	}
 	return &consumerGroup{
 		config:   config,
 		seam:     s,
 		consumer: consumer,
 		id:       groupID,
-		instance: config.Consumer.Group.InstanceId,
+		instance: instance,
 		errs:     make(chan error, config.ChannelBufferSize),
 		closed:   make(chan struct{}),
 		turn:     make(chan struct{}, 1),
@@ -132,7 +139,11 @@ func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sa
 		return sarama.ErrClosedConsumerGroup
 	default:
 	}
-	g.turn <- struct{}{}
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	defer func() { <-g.turn }()
 	select {
 	case <-g.closed:

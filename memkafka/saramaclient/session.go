@@ -51,8 +51,9 @@ func (g *consumerGroup) newSession(parent context.Context, a assignment, handler
 	s.beating.Add(1)
 	go s.heartbeats()
 
-	if err := s.fetchOffsets(); err != nil {
-		return nil, errors.Join(err, s.release(false))
+	if err := s.fetchOffsets(parent); err != nil {
+		_ = s.release(false) // the first error counts, as with sarama
+		return nil, err
 	}
 	if g.config.Consumer.Offsets.AutoCommit.Enable {
 		s.beating.Add(1)
@@ -79,8 +80,8 @@ func (g *consumerGroup) newSession(parent context.Context, a assignment, handler
 	return s, nil
 }
 
-// fetchOffsets asks for the committed offsets of all claims.
-func (s *session) fetchOffsets() error {
+// fetchOffsets asks for the committed offsets of all claims. A rebalance that begins meanwhile does not end it.
+func (s *session) fetchOffsets(ctx context.Context) error {
 	var tps []kafka.TopicPartition
 	for topic, partitions := range s.a.claims {
 		for _, p := range partitions {
@@ -91,7 +92,7 @@ func (s *session) fetchOffsets() error {
 		return nil
 	}
 	slices.SortFunc(tps, kafka.TopicPartition.Compare)
-	v, err := s.group.ask(s.ctx, "fetch offsets", func(call *seam.Call) group.Command {
+	v, err := s.group.ask(ctx, "fetch offsets", func(call *seam.Call) group.Command {
 		return group.FetchOffsets{Tag: call, Partitions: tps}
 	})
 	if err != nil {
@@ -153,7 +154,8 @@ func (s *session) ResetOffset(topic string, partition int32, offset int64, metad
 // Commit sends what was marked since the last commit and waits for the answer. Failures go to the group's Errors.
 func (s *session) Commit() { s.commit() }
 
-func (s *session) commit() {
+// commit reports whether nothing is left to commit that another attempt could.
+func (s *session) commit() (clean bool) {
 	s.mu.Lock()
 	var commits []group.OffsetCommit
 	for _, p := range s.offsets {
@@ -163,7 +165,7 @@ func (s *session) commit() {
 	}
 	s.mu.Unlock()
 	if len(commits) == 0 {
-		return
+		return true
 	}
 	slices.SortFunc(commits, func(a, b group.OffsetCommit) int { return a.TP.Compare(b.TP) })
 	v, err := s.group.seam.Ask(context.Background(), "commit", s.about(commits), func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
@@ -173,23 +175,22 @@ func (s *session) commit() {
 	})
 	if err != nil {
 		s.group.handleError(saramaError(err), "", -1)
-		return
+		return errors.Is(err, seam.ErrClosed)
 	}
-	r := v.(group.CommitResponse)
-	if r.Err != kafka.None {
-		s.group.handleError(sarama.KError(r.Err), "", -1)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, c := range r.Partitions {
+	clean = true
+	for i, c := range v.(group.CommitResponse).Partitions {
 		if c.Err != kafka.None {
 			s.group.handleError(sarama.KError(c.Err), c.TP.Topic, c.TP.Partition)
+			clean = false
 			continue
 		}
-		if p := s.offsets[c.TP]; p != nil && r.Err == kafka.None && p.next == int64(commits[i].Offset) {
+		s.mu.Lock()
+		if p := s.offsets[c.TP]; p != nil && p.next == int64(commits[i].Offset) && p.metadata == commits[i].Metadata {
 			p.dirty = false
 		}
+		s.mu.Unlock()
 	}
+	return clean
 }
 
 // about describes a commit for traces, which only driven clusters keep.
@@ -273,7 +274,8 @@ func (s *session) release(withCleanup bool) (err error) {
 		}
 	}
 	if s.group.config.Consumer.Offsets.AutoCommit.Enable {
-		s.commit()
+		for retries := s.group.config.Consumer.Offsets.Retry.Max; !s.commit() && retries > 0; retries-- { //nolint:revive // commits
+		}
 	}
 	close(s.ending)
 	s.beating.Wait()
@@ -291,7 +293,12 @@ func (s *session) heartbeats() {
 		select {
 		case <-s.ending:
 			return
+		case <-s.group.seam.Done():
+			return
 		case <-timer.C:
+		}
+		if s.over() {
+			return
 		}
 		v, err := s.group.ask(context.Background(), "heartbeat", func(call *seam.Call) group.Command {
 			return group.Heartbeat{Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation}
@@ -322,8 +329,21 @@ func (s *session) autoCommit() {
 		case <-s.ending:
 			return
 		case <-ticker.C:
-			s.commit()
 		}
+		if s.over() {
+			return
+		}
+		s.commit()
+	}
+}
+
+// over reports whether the session was released: of two channels that are ready, a select takes any.
+func (s *session) over() bool {
+	select {
+	case <-s.ending:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -341,6 +361,9 @@ func (s *session) watchPartitions() {
 		case <-s.ending:
 			return
 		case <-ticker.C:
+		}
+		if s.over() {
+			return
 		}
 		for _, topic := range slices.Sorted(maps.Keys(s.a.topics)) {
 			m, err := topicMetadata(s.group.seam, topic, false)

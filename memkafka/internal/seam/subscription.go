@@ -111,7 +111,7 @@ func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Of
 	case from == kafka.OffsetEarliest:
 		from = p.Log.LogStart()
 	case from == kafka.OffsetLatest:
-		from = s.end
+		from = p.Log.HighWatermark() // also for committed records only, as sarama asks for it
 	case from < p.Log.LogStart() || from > p.Log.LogEnd():
 		return &cluster.Error{Code: kafka.OffsetOutOfRange, Detail: s.tp.String() + " does not have this offset any more, or not yet"}
 	}
