@@ -28,6 +28,7 @@ import (
 const (
 	simIdle = 10 * time.Minute // of virtual time in which nothing happens while the script waits
 	simStop = 10 * time.Minute // of virtual time until an instance that was stopped has returned
+	simAway = 24 * time.Hour   // of virtual time in which the script waits for something that is not the simulation's
 )
 
 // ErrNoProgress reports that a simulation waits for something, and nothing can happen any more.
@@ -48,6 +49,7 @@ type Sim struct {
 	instances []*Instance
 	groups    map[string]*goka.GroupGraph
 	failed    error
+	away      string // why the script was abandoned
 	progress  *atomic.Uint64
 }
 
@@ -122,8 +124,14 @@ func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o simOptions) (r si
 	progress := new(atomic.Uint64)
 	stop := watch(progress)
 	defer stop()
+	var s *Sim
+	defer func() {
+		if p := recover(); p != nil { // the bubble's own panic: goroutines are left, and none of them can go on
+			t.Errorf("simulate: seed %d: %v; is something not closed, or does the script wait for what cannot come?%s", seed, p, s.leftovers())
+		}
+	}()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSim(t, seed, o)
+		s = newSim(t, seed, o)
 		s.progress = progress
 		go s.drive()
 		defer func() {
@@ -165,7 +173,7 @@ func newSim(t *testing.T, seed uint64, o simOptions) *Sim {
 func (s *Sim) drive() {
 	defer close(s.driving)
 	var req *simRequest
-	idleSince := time.Now()
+	idleSince, awaySince := time.Now(), time.Now()
 	for {
 		s.driver.Settle()
 		s.progress.Add(1)
@@ -182,7 +190,7 @@ func (s *Sim) drive() {
 				return
 			}
 			req.reply <- nil
-			req = nil
+			req, awaySince = nil, time.Now()
 			continue
 		}
 		happened, err := s.driver.Step()
@@ -192,15 +200,40 @@ func (s *Sim) drive() {
 		if err == nil && time.Since(idleSince) > simIdle {
 			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, req.what, simIdle, s.state())
 		}
+		if req == nil && time.Since(awaySince) > simAway {
+			s.abandon()
+			return
+		}
 		switch {
 		case err == nil:
 		case req != nil:
 			req.reply <- err
-			req = nil
+			req, awaySince = nil, time.Now()
 		default:
 			s.failed = errors.Join(s.failed, err)
 		}
 	}
+}
+
+// abandon ends all that runs, since the script does not come back: what is left then is what it waits for.
+func (s *Sim) abandon() {
+	s.away = fmt.Sprintf("\nthe script has waited for something outside of the simulation for %v of virtual time\n%s", simAway, s.state())
+	for _, i := range s.instances {
+		i.cancel()
+	}
+	s.cluster.Close()
+	s.driver.Settle()
+}
+
+// leftovers says more of a simulation in which nobody can go on. It is called outside of the bubble, whose channels must
+// not be touched there.
+func (s *Sim) leftovers() string {
+	if s == nil {
+		return ""
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return fmt.Sprintf("%s\n%s", s.away, stacks)
 }
 
 // state says what everybody has not finished, for errors.
@@ -469,6 +502,7 @@ func (s *Sim) finish() {
 	s.requests <- simRequest{cond: func() bool { return true }, last: true}
 	<-s.driving
 	s.cluster.Close()
+	s.driver.Settle() // so that nobody waits for what was on its way
 	errs = append(errs, s.failed)
 	if err := errors.Join(errs...); err != nil {
 		s.t.Errorf("simulate: %v", err)
