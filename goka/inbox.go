@@ -64,36 +64,41 @@ func (b *inbox) take(spare []item) []item {
 	return items
 }
 
-// credits bound how many messages of a claim wait to be handled. The claim's goroutine spends them, the partition's
-// goroutine gives them back.
+// credits bound how many messages of a claim, or visits of a partition, wait to be handled. Who posts them spends
+// credits, the partition's goroutine gives them back.
 type credits struct {
 	mu      sync.Mutex // guards free, waiting
 	free    int
-	waiting bool
-	wake    chan struct{} // has room for one
+	waiting int           // calls of spend that wait
+	wake    chan struct{} // has room for one: one of those that wait may look for credits
 }
 
 func newCredits(n int) *credits { return &credits{free: n, wake: make(chan struct{}, 1)} }
 
 // spend takes a credit, and waits for one if need be. It reports false when halt or giveUp closed first.
 func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
-	for {
-		c.mu.Lock()
-		if c.free > 0 {
-			c.free--
-			c.mu.Unlock()
-			return true
-		}
-		c.waiting = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.free == 0 {
+		c.waiting++
 		c.mu.Unlock()
+		given := true
 		select {
 		case <-c.wake:
 		case <-halt:
-			return false
+			given = false
 		case <-giveUp:
+			given = false
+		}
+		c.mu.Lock()
+		c.waiting--
+		if !given {
 			return false
 		}
 	}
+	c.free--
+	c.wakeNext()
+	return true
 }
 
 func (c *credits) giveBack(n int) {
@@ -101,14 +106,18 @@ func (c *credits) giveBack(n int) {
 		return
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.free += n
-	wake := c.waiting
-	c.waiting = false
-	c.mu.Unlock()
-	if wake {
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
+	c.wakeNext()
+}
+
+// wakeNext has one of those that wait look, if there is a credit for it. It wakes the one after it in turn.
+func (c *credits) wakeNext() {
+	if c.free == 0 || c.waiting == 0 {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
 	}
 }
