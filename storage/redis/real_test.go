@@ -63,7 +63,7 @@ func realServer(t *testing.T, config ...string) *redis.Client {
 
 func TestRealRedisKeepsTheContract(t *testing.T) {
 	c := realServer(t)
-	storagetest.Run(t, func(place string) (storage.Storage, error) { return New(c, place) })
+	storagetest.Run(t, func(place string) (storage.Storage, error) { return New(c, place) }, storagetest.WithCrash(serverGoesOn))
 }
 
 func TestRealRedisThatIsFullSaysSoAndLosesNothing(t *testing.T) {

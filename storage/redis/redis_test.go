@@ -45,8 +45,11 @@ func open(t *testing.T, c *redis.Client, hash string) storage.Storage {
 
 func TestRedisKeepsTheContract(t *testing.T) {
 	c := client(t, miniredis.RunT(t).Addr())
-	storagetest.Run(t, func(place string) (storage.Storage, error) { return New(c, place) })
+	storagetest.Run(t, func(place string) (storage.Storage, error) { return New(c, place) }, storagetest.WithCrash(serverGoesOn))
 }
+
+// serverGoesOn is what a crash of this process leaves: all that the server was told.
+func serverGoesOn(_ storage.Storage, place string) (string, error) { return place, nil }
 
 func TestBuilderGivesEachPartitionKeysOfItsOwn(t *testing.T) {
 	server := miniredis.RunT(t)

@@ -169,9 +169,10 @@ func readAll(st storage.Storage, want int) error {
 	return nil
 }
 
-// readersSeeWholeBatches writes batches that give all rows one value, beside readers who must never see two.
+// readersSeeWholeBatches writes batches that give all rows one value, beside readers who must never see two, until
+// each of them has seen enough different ones.
 func readersSeeWholeBatches(t *table) {
-	const rows, batches = 20, 150
+	const rows, enough, most = 20, 40, 3_000
 	write := func(n int) error {
 		batch := make([]storage.Row, rows)
 		for i := range batch {
@@ -191,21 +192,31 @@ func readersSeeWholeBatches(t *table) {
 	t.must(write(0))
 
 	var finished atomic.Bool
+	var satisfied atomic.Int32
 	var readers sync.WaitGroup
 	failures := make(chan error, 3)
 	for range cap(failures) {
 		readers.Go(func() {
-			for !finished.Load() {
-				if err := seeOneValue(t.Storage, rows, whole); err != nil {
+			defer satisfied.Add(1)
+			last := ""
+			for seen := 0; seen < enough && !finished.Load(); {
+				value, err := seeOneValue(t.Storage, rows, whole)
+				if err != nil {
 					failures <- err
 					return
+				}
+				if value != last {
+					last, seen = value, seen+1
 				}
 			}
 		})
 	}
 	var err error
-	for n := 1; n <= batches && err == nil; n++ {
-		err = write(n)
+	last := 0
+	for n := 1; n <= most && err == nil && satisfied.Load() < int32(cap(failures)); n++ {
+		if err = write(n); err == nil {
+			last = n
+		}
 	}
 	finished.Store(true)
 	readers.Wait()
@@ -214,40 +225,41 @@ func readersSeeWholeBatches(t *table) {
 	for err := range failures {
 		t.Fatalf("a reader beside the writer: %v", err)
 	}
-	t.wantRow("key-00", fmt.Sprint("batch ", batches))
-	t.wantOffset(batches)
+	t.wantRow("key-00", fmt.Sprint("batch ", last))
+	t.wantOffset(int64(last))
 }
 
-func seeOneValue(st storage.Storage, rows int, whole bool) error {
+// seeOneValue reads all rows by one iterator, and returns the value that the first one has.
+func seeOneValue(st storage.Storage, rows int, whole bool) (first string, _ error) {
 	if value, err := st.Get("key-05"); err != nil || value == nil {
-		return fmt.Errorf("Get = %q, %w", value, err)
+		return "", fmt.Errorf("Get = %q, %w", value, err)
 	}
 	it, err := st.Iterator()
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer it.Release()
-	seen, first := 0, ""
+	seen := 0
 	for it.Next() {
 		value, err := it.Value()
 		if err != nil {
-			return err
+			return "", err
 		}
 		if seen == 0 {
 			first = string(value)
 		}
 		if whole && string(value) != first {
-			return fmt.Errorf("one iterator shows %q and %q", first, value)
+			return "", fmt.Errorf("one iterator shows %q and %q", first, value)
 		}
 		seen++
 	}
 	if err := it.Err(); err != nil {
-		return err
+		return "", err
 	}
 	if seen != rows {
-		return fmt.Errorf("an iterator shows %d rows, want %d", seen, rows)
+		return "", fmt.Errorf("an iterator shows %d rows, want %d", seen, rows)
 	}
-	return nil
+	return first, nil
 }
 
 func nothingComesBack(t *table) {

@@ -206,9 +206,10 @@ func returnedSlicesDoNotChange(t *table) {
 	got, err := t.Get("a")
 	t.must(err)
 	t.set("a", "other")
+	t.wantRow("a", "other")
 	t.delete("a")
 	if string(got) != "first" {
-		t.Fatalf("what Get returned became %q when the row was set and deleted", got)
+		t.Fatalf("what Get returned became %q when the row was set, read and deleted", got)
 	}
 
 	// Spare capacity would let two callers who append write to one place.
