@@ -324,6 +324,19 @@ func (s *Subscription) took() {
 	s.tellReached()
 }
 
+// moved notes that every record below pos was handed out.
+func (s *Subscription) moved(pos kafka.Offset) {
+	e := s.c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.pos = pos
+	if !s.c.barriers {
+		s.handled = pos
+	}
+	s.tellReached()
+	e.hand.signal()
+}
+
 const pumpRecords = 512 // read at once by a pump
 
 // pump hands out records until the subscription is closed.
@@ -369,15 +382,11 @@ func (s *Subscription) pump() {
 				if !s.sink.Send(&buf[i], s.stop, nil) {
 					return
 				}
+				if e.mode == ByHand && i+1 < len(buf) { // somebody may wait for a sign of life
+					s.moved(buf[i+1].Offset)
+				}
 			}
-			e.mu.Lock()
-			s.pos = next
-			if !s.c.barriers {
-				s.handled = next
-			}
-			s.tellReached()
-			e.hand.signal()
-			e.mu.Unlock()
+			s.moved(next)
 		case next > pos:
 		case barrier:
 			if !s.sink.Barrier(s.stop) {
