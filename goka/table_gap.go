@@ -17,10 +17,15 @@ type gapFinder interface {
 	nextRecord(topic string, partition int32, from, end int64) (int64, error)
 }
 
+// errBehind reports a leader whose high watermark is below the one that was seen before: one that was elected a moment
+// ago and does not know better yet, or a topic that has lost records.
+var errBehind = errors.New("the partition's high watermark has gone back")
+
 const (
 	gapPatience    = 100 * time.Millisecond // without a record, until somebody looks for a gap
 	gapPatienceMax = 2 * time.Second        // ... when there was none before
 	gapFetchBytes  = 1 << 20
+	behindPatience = 30 * time.Second // with a high watermark that has gone back
 )
 
 func (m *topicManager) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
@@ -30,18 +35,22 @@ func (m *topicManager) nextRecord(topic string, partition int32, from, end int64
 	}
 	config := m.client.Config()
 	for position := from; position < end; {
-		request := &sarama.FetchRequest{Version: 11, MinBytes: 1, MaxBytes: gapFetchBytes, Isolation: config.Consumer.IsolationLevel}
+		request := &sarama.FetchRequest{
+			Version: 11, MinBytes: 1, MaxBytes: gapFetchBytes, Isolation: config.Consumer.IsolationLevel,
+			SessionEpoch: -1, // no fetch session (KIP-227): nobody would end it
+		}
 		request.AddBlock(topic, partition, position, gapFetchBytes, -1)
 		response, err := leader.Fetch(request)
 		if err != nil {
-			return position, err
+			_ = leader.Close() // so that the client connects again
+			return position, m.lookAgain(topic, err)
 		}
 		block := response.GetBlock(topic, partition)
 		switch {
 		case block == nil:
 			return position, fmt.Errorf("no answer for %s/%d", topic, partition)
 		case block.Err != sarama.ErrNoError:
-			return position, block.Err
+			return position, m.lookAgain(topic, block.Err)
 		}
 		next, found := firstVisible(block, position)
 		if found {
@@ -51,11 +60,20 @@ func (m *topicManager) nextRecord(topic string, partition int32, from, end int64
 			if config.Consumer.IsolationLevel == sarama.ReadCommitted && block.LastStableOffset < end {
 				return position, nil // nothing yet: a transaction is open
 			}
+			if block.HighWaterMarkOffset < end {
+				return position, fmt.Errorf("%w: %s/%d ends at offset %d, and ended at %d before",
+					errBehind, topic, partition, block.HighWaterMarkOffset, end)
+			}
 			return end, nil
 		}
 		position = next
 	}
 	return end, nil
+}
+
+// lookAgain has the client find out who leads the topic's partitions now. It returns err.
+func (m *topicManager) lookAgain(topic string, err error) error {
+	return errors.Join(err, m.client.RefreshMetadata(topic))
 }
 
 // firstVisible returns the offset of the first record that a consumer gets of what was fetched from position on, or the
@@ -101,6 +119,7 @@ type gapWatch struct {
 	patience time.Duration
 	timer    *time.Timer
 	log      Logger
+	behind   time.Time // since when the high watermark has gone back; zero when it has not
 }
 
 // watchGaps returns nil when the consumer knows its position itself, or nobody can look.
@@ -133,16 +152,24 @@ func (g *gapWatch) saw() {
 	}
 }
 
-// passed reports whether there is nothing but a gap from position to end.
-func (g *gapWatch) passed(p *PartitionTable, position, end int64) bool {
+// passed reports whether there is nothing but a gap from position to end. It fails when the partition has ended before
+// that for a while: what is to be read has to be found out anew then.
+func (g *gapWatch) passed(p *PartitionTable, position, end int64) (bool, error) {
 	next, err := g.finder.nextRecord(p.topic, p.partition, position, end)
-	if err == nil && next >= end {
-		return true
+	switch {
+	case err == nil && next >= end:
+		return true, nil
+	case !errors.Is(err, errBehind):
+		g.behind = time.Time{}
+	case g.behind.IsZero():
+		g.behind = time.Now()
+	case time.Since(g.behind) > behindPatience:
+		return false, err
 	}
 	if err != nil && !errors.Is(err, sarama.ErrOffsetOutOfRange) {
 		debugf(g.log, "looking for records of %s/%d from offset %d on: %v", p.topic, p.partition, position, err)
 	}
 	g.patience = min(2*g.patience, gapPatienceMax)
 	g.timer.Reset(g.patience)
-	return false
+	return false, nil
 }

@@ -222,8 +222,9 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 			gaps.saw()
 			progress.at(r.position)
 		case <-gaps.c():
-			if gaps.passed(p, r.position, plan.End) {
-				return nil
+			passed, err := gaps.passed(p, r.position, plan.End)
+			if passed || err != nil {
+				return err
 			}
 		case <-reached:
 			if hasEnded(pc) {

@@ -23,7 +23,10 @@ import (
 	"github.com/gokasim/gokasim/storage"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // never ends once sarama was used
+}
 
 // world is a cluster in a bubble, and what a test runs on it.
 type world struct {
