@@ -60,6 +60,12 @@ func (a *clusterAdmin) CreateTopic(topic string, detail *sarama.TopicDetail, val
 		}
 		spec.Configs[name] = *value
 	}
+	switch { // 0 is what nobody said in Go, and refused by Kafka; -1 takes its defaults (KIP-464)
+	case detail.NumPartitions == 0:
+		return topicError(&cluster.Error{Code: kafka.InvalidPartitions, Detail: "number of partitions was set to an invalid non-positive value: 0; -1 takes num.partitions"})
+	case detail.ReplicationFactor == 0:
+		return topicError(&cluster.Error{Code: kafka.InvalidReplicationFactor, Detail: "replication factor must be larger than 0, or -1 to use the default value"})
+	}
 	_, err := a.ask("create topic", topic, func(core *cluster.Cluster) (any, error) {
 		_, err := core.CreateTopic(spec)
 		return nil, err

@@ -50,7 +50,8 @@ type producerTopic struct {
 }
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default. Records are sent at once:
-// Producer.Flush delays nothing, and there is nothing to retry.
+// Producer.Flush delays nothing, and there is nothing to retry, so that Producer.Idempotent holds by itself: no record is
+// written twice, and none carries a producer id.
 func NewAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.AsyncProducer, error) {
 	return newAsyncProducer(c, config)
 }
