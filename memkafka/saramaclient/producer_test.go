@@ -278,7 +278,7 @@ func TestProducerOutcomes(t *testing.T) {
 					tc.configure(config)
 				}
 			})
-			defer p.Close() //nolint:errcheck // checked above
+			defer p.Close()
 			p.Input() <- tc.message
 			select {
 			case e := <-p.Errors():

@@ -164,7 +164,7 @@ func (it *iterator) readKeys(ctx context.Context) ([]string, error) {
 	if it.limit != "" && it.next >= it.limit {
 		return nil, nil
 	}
-	return it.store.client.ZRangeByLex(ctx, it.store.order, bounds).Result()
+	return it.store.client.ZRangeByLex(ctx, it.store.order, bounds).Result() //nolint:staticcheck // servers before 6.2 know no other way
 }
 
 // putBack returns the overwritten rows of the page that ends before end, "" for the last one, and the keys that changed.

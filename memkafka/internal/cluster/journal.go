@@ -53,6 +53,7 @@ func (j *journal) compact() {
 				continue
 			case group.AbortMarker:
 				continue
+			case group.CommitMarker: // its records count like any others
 			}
 		}
 		var newest []kafka.Record

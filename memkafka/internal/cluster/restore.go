@@ -227,7 +227,7 @@ func restoreLog(config plog.Config, s logSnapshot) (*plog.Log, error) {
 		}
 		at = seg.Base
 	}
-	epoch, at := kafka.Epoch(batch.NoLeaderEpoch), kafka.Offset(-1)
+	epoch, at := batch.NoLeaderEpoch, kafka.Offset(-1)
 	for _, e := range s.Epochs {
 		if e.Epoch <= epoch || e.Start <= at || e.Start > s.LogEnd {
 			return nil, fmt.Errorf("leader epoch %d at %d follows %d at %d in a log that ends at %d", e.Epoch, e.Start, epoch, at, s.LogEnd)

@@ -44,7 +44,7 @@ func restored(t testing.TB, c *cluster.Cluster, now kafka.Millis) *cluster.Clust
 // its leader's tail, and a broker that is down.
 func busy(w *world) (memberID string, generation int32, p txn.Producer) {
 	memberID, generation = w.member("g\xff") // no UTF-8
-	w.commit("g\xff", memberID, generation, 3)
+	must(w.t, w.commit("g\xff", memberID, generation, 3).Err())
 	p = w.init("tx\xff")
 	must(w.t, w.write("tx\xff", p, 0, "a", true))
 	w.c.TxnOffsetCommit(w.now, "g\xff", "tx\xff", group.TxnCommit{

@@ -336,9 +336,7 @@ func (w *world) txnCommit(t *rapid.T) {
 		w.t.Fatalf("%+v: got %s, want %s", cmd, got.Name(), want.Name())
 	}
 	if want == kafka.None {
-		for _, o := range cmd.Offsets {
-			w.pending[cmd.Transaction.ProducerID] = append(w.pending[cmd.Transaction.ProducerID], o)
-		}
+		w.pending[cmd.Transaction.ProducerID] = append(w.pending[cmd.Transaction.ProducerID], cmd.Offsets...)
 	}
 }
 
