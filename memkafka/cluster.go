@@ -57,6 +57,7 @@ var ErrStuck = seam.ErrStuck
 // Cluster is one simulated Kafka cluster. Its methods may be called by any number of goroutines.
 type Cluster struct {
 	engine *seam.Engine
+	door   door
 }
 
 // Option is a setting of a cluster. Unset ones have the defaults of Apache Kafka 4.3 for one broker.
@@ -148,7 +149,10 @@ func open(mode seam.Mode, options []Option) (*Cluster, error) {
 func (c *Cluster) Seam() *seam.Engine { return c.engine }
 
 // Close ends the cluster: its clients are closed, waiting calls return ErrClosed. It may be called twice.
-func (c *Cluster) Close() { c.engine.Close() }
+func (c *Cluster) Close() {
+	c.door.close()
+	c.engine.Close()
+}
 
 // TopicOption is a setting of a topic that CreateTopic makes.
 type TopicOption func(*cluster.TopicSpec)

@@ -96,6 +96,14 @@ const (
 	UnsupportedAssignor          ErrorCode = 112
 	StaleMemberEpoch             ErrorCode = 113
 	InvalidRegularExpression     ErrorCode = 128
+	SASLAuthenticationFailed     ErrorCode = 58
+	ResourceNotFound             ErrorCode = 91
+	DuplicateResource            ErrorCode = 92
+	UnacceptableCredential       ErrorCode = 93
+	FeatureUpdateFailed          ErrorCode = 96
+	MismatchedEndpointType       ErrorCode = 114
+	UnsupportedEndpointType      ErrorCode = 115
+	UnknownSubscriptionID        ErrorCode = 117
 	TransactionAbortable         ErrorCode = 120
 )
 
@@ -211,6 +219,14 @@ var errorTexts = map[ErrorCode]struct{ name, text string }{
 	UnreleasedInstanceID:         {"UNRELEASED_INSTANCE_ID", "the instance ID is still used by another member in the consumer group; that member must leave first"},
 	UnsupportedAssignor:          {"UNSUPPORTED_ASSIGNOR", "the assignor or its version range is not supported by the consumer group"},
 	StaleMemberEpoch:             {"STALE_MEMBER_EPOCH", "the member epoch is stale; the member must retry after receiving its updated member epoch via the ConsumerGroupHeartbeat API"},
+	SASLAuthenticationFailed:     {"SASL_AUTHENTICATION_FAILED", "SASL authentication failed"},
+	ResourceNotFound:             {"RESOURCE_NOT_FOUND", "a request illegally referred to a resource that does not exist"},
+	DuplicateResource:            {"DUPLICATE_RESOURCE", "a request illegally referred to the same resource twice"},
+	UnacceptableCredential:       {"UNACCEPTABLE_CREDENTIAL", "requested credential would not meet criteria for acceptability"},
+	FeatureUpdateFailed:          {"FEATURE_UPDATE_FAILED", "unable to update finalized features due to an unexpected server error"},
+	MismatchedEndpointType:       {"MISMATCHED_ENDPOINT_TYPE", "the request was sent to an endpoint of the wrong type"},
+	UnsupportedEndpointType:      {"UNSUPPORTED_ENDPOINT_TYPE", "this endpoint type is not supported yet"},
+	UnknownSubscriptionID:        {"UNKNOWN_SUBSCRIPTION_ID", "client sent a push telemetry request with an invalid or outdated subscription ID"},
 	TransactionAbortable:         {"TRANSACTION_ABORTABLE", "the server encountered an error with the transaction; the client can abort the transaction to continue using this transactional id"},
 	InvalidRegularExpression:     {"INVALID_REGULAR_EXPRESSION", "the regular expression is not valid"},
 }

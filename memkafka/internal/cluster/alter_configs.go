@@ -243,6 +243,11 @@ func (c *Cluster) DescribeTopic(topic string, names []string) ([]ConfigEntry, er
 	if t == nil {
 		return nil, errorf(kafka.UnknownTopicOrPartition, "The topic '%s' does not exist.", topic)
 	}
+	return c.DescribeConfigsOf(t, names...), nil
+}
+
+// DescribeConfigsOf is DescribeTopic for a topic at hand, which need not be one of the cluster yet. No names are all.
+func (c *Cluster) DescribeConfigsOf(t *Topic, names ...string) []ConfigEntry {
 	var entries []ConfigEntry
 	for i := range topicConfigs {
 		tc := &topicConfigs[i]
@@ -255,7 +260,9 @@ func (c *Cluster) DescribeTopic(topic string, names []string) ([]ConfigEntry, er
 			e.Synonyms = append(e.Synonyms, ConfigSynonym{tc.name, v, FromTopic})
 		}
 		for _, y := range tc.synonyms {
-			e.Synonyms = append(e.Synonyms, c.sourcesOf(tc, y)...)
+			if y.ms == 0 { // Kafka names those in other units beside brokers only
+				e.Synonyms = append(e.Synonyms, c.sourcesOf(tc, y)...)
+			}
 		}
 		slices.SortStableFunc(e.Synonyms, func(a, b ConfigSynonym) int { return int(a.Source) - int(b.Source) })
 		if len(e.Synonyms) > 0 {
@@ -263,7 +270,7 @@ func (c *Cluster) DescribeTopic(topic string, names []string) ([]ConfigEntry, er
 		}
 		entries = append(entries, e)
 	}
-	return entries, nil
+	return entries
 }
 
 // sourcesOf is the values that a broker's setting has, which topics take a default from.

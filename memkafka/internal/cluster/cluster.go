@@ -39,6 +39,8 @@ type Settings struct {
 
 	Transactions               txn.Config   // settings of the transaction coordinator
 	TransactionTopicPartitions int32        // transaction.state.log.num.partitions: 50 unless set
+	MaxRequestBytes            int32        // socket.request.max.bytes: 100 MiB unless set
+	MaxIdle                    kafka.Millis // connections.max.idle.ms: 10 minutes unless set, negative for ever
 	MarkerDelay                kafka.Millis // how long the markers of an ended transaction take: 0 unless set
 }
 
@@ -60,6 +62,8 @@ func DefaultSettings() Settings {
 		Transactions:           txn.DefaultConfig(),
 
 		TransactionTopicPartitions: 50,
+		MaxRequestBytes:            100 << 20,
+		MaxIdle:                    600_000,
 	}
 }
 
@@ -140,6 +144,12 @@ func New(s Settings) *Cluster {
 	}
 	if s.OffsetsTopicPartitions == 0 {
 		s.OffsetsTopicPartitions = d.OffsetsTopicPartitions
+	}
+	if s.MaxRequestBytes == 0 {
+		s.MaxRequestBytes = d.MaxRequestBytes
+	}
+	if s.MaxIdle == 0 {
+		s.MaxIdle = d.MaxIdle
 	}
 	if s.TransactionTopicPartitions == 0 {
 		s.TransactionTopicPartitions = d.TransactionTopicPartitions

@@ -47,11 +47,14 @@ const (
 	hourMs   = 60 * minuteMs
 )
 
-// topicConfigs are the settings of Apache Kafka 4.3's topics, by name. Those that concern disks, replication between
-// brokers and remote storage are checked and shown, and change nothing that a client of this cluster could see.
+// topicConfigs are the settings of Apache Kafka 4.3's topics, by name. Those that concern disks, levels of compression,
+// replication between brokers and remote storage are checked and shown, and change nothing that a client of this cluster could see.
 var topicConfigs = []topicConfig{
 	{"cleanup.policy", "delete", ConfigList, applyCleanupPolicy, same("log.cleanup.policy", "delete")},
+	{"compression.gzip.level", "-1", ConfigInt, gzipLevel, same("compression.gzip.level", "-1")},
+	{"compression.lz4.level", "9", ConfigInt, integer(1, 17, nil), same("compression.lz4.level", "9")},
 	{"compression.type", "producer", ConfigString, applyCompression, same("compression.type", "producer")},
+	{"compression.zstd.level", "3", ConfigInt, integer(-131072, 22, nil), same("compression.zstd.level", "3")},
 	{"delete.retention.ms", "86400000", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.DeleteRetentionMs = v }), same("log.cleaner.delete.retention.ms", "86400000")},
 	{"file.delete.delay.ms", "60000", ConfigLong, long(0, math.MaxInt64, nil), same("log.segment.delete.delay.ms", "60000")},
 	{"flush.messages", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, nil), same("log.flush.interval.messages", "9223372036854775807")},
@@ -265,6 +268,15 @@ func applyCompression(c *plog.Config, value string) error {
 	}
 	c.Recompress, c.Compression = true, codec
 	return nil
+}
+
+// gzipLevel checks a level of gzip, of which -1 stands for the default.
+func gzipLevel(_ *plog.Config, value string) error {
+	v, err := parseWhole("INT", 32, -1, 9, value)
+	if err == nil && v == 0 {
+		return fmt.Errorf("Value must be between 1 and 9 or equal to -1") //nolint:staticcheck // Kafka's words
+	}
+	return err
 }
 
 func applyTimestampType(c *plog.Config, value string) error {

@@ -126,7 +126,7 @@ func (s *Settings) Validate() error {
 }
 
 func (c *Cluster) restoreTopic(s topicSnapshot) error {
-	if err := c.checkTopicName(s.Name); err != nil {
+	if err := c.checkNewTopic(s.Name); err != nil {
 		return err
 	}
 	config, err := c.logConfig(s.Configs)

@@ -101,6 +101,7 @@ func whileRunning(s setting) setting {
 var settings = []setting{
 	flag("auto.create.topics.enable", func(s *Settings) *bool { return &s.AutoCreateTopics }),
 	flag("auto.leader.rebalance.enable", func(s *Settings) *bool { return &s.AutoLeaderRebalance }),
+	millis("connections.max.idle.ms", ConfigLong, 1, -1, func(s *Settings) *kafka.Millis { return &s.MaxIdle }),
 	count("default.replication.factor", 1, math.MaxInt16, false, func(s *Settings) *int16 { return &s.DefaultReplication }),
 	{
 		name: "group.consumer.assignors", kind: ConfigList,
@@ -136,6 +137,7 @@ var settings = []setting{
 	count("offsets.topic.num.partitions", 1, maxPartitions, false, func(s *Settings) *int32 { return &s.OffsetsTopicPartitions }),
 	whileRunning(millis("producer.id.expiration.ms", ConfigInt, 1, 1, func(s *Settings) *kafka.Millis { return &s.ProducerIDExpiration })),
 	millis("replica.lag.time.max.ms", ConfigLong, 1, 1, func(s *Settings) *kafka.Millis { return &s.ReplicaLagTime }),
+	count("socket.request.max.bytes", 1, math.MaxInt32, false, func(s *Settings) *int32 { return &s.MaxRequestBytes }),
 	millis("transaction.abort.timed.out.transaction.cleanup.interval.ms", ConfigInt, 1, 1, func(s *Settings) *kafka.Millis { return &s.Transactions.AbortInterval }),
 	millis("transaction.max.timeout.ms", ConfigInt, 1, 1, func(s *Settings) *kafka.Millis { return &s.Transactions.MaxTimeout }),
 	millis("transaction.remove.expired.transaction.cleanup.interval.ms", ConfigInt, 1, 1, func(s *Settings) *kafka.Millis { return &s.Transactions.IDExpirationInterval }),

@@ -66,6 +66,9 @@ type TopicSpec struct {
 	Replication  int16
 	Configs      map[string]string
 	ValidateOnly bool
+	// Assignment, if not nil, is the brokers of each partition, the preferred leader first. Partitions and Replication
+	// are not looked at then.
+	Assignment [][]int32
 }
 
 // Topic returns a topic that exists, nil otherwise.
@@ -85,10 +88,16 @@ func (c *Cluster) Partition(topic string, partition int32) *Partition {
 
 // CreateTopic makes a topic, or says why Kafka would not.
 func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
-	if err := c.checkTopicName(spec.Name); err != nil {
+	if err := c.checkNewTopic(spec.Name); err != nil {
 		return nil, err
 	}
 	partitions, replication := spec.Partitions, spec.Replication
+	if spec.Assignment != nil {
+		if err := c.checkAssignment(spec.Name, spec.Assignment, 0); err != nil {
+			return nil, err
+		}
+		partitions, replication = int32(len(spec.Assignment)), int16(len(spec.Assignment[0]))
+	}
 	if partitions == -1 || partitions == 0 {
 		partitions = c.settings.NumPartitions
 	}
@@ -120,7 +129,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 	}
 	copy(t.ID[:], uuid(c.ids))
 	c.topics[spec.Name], c.topicsByID[t.ID] = t, t
-	c.addPartitions(t, int(partitions), config)
+	c.addPartitions(t, int(partitions), config, spec.Assignment)
 	return t, nil
 }
 
@@ -128,8 +137,8 @@ func isInternal(topic string) bool {
 	return topic == GroupMetadataTopic || topic == TransactionStateTopic
 }
 
-// checkTopicName applies Kafka's rules for names, and for names that differ in dots and underscores only.
-func (c *Cluster) checkTopicName(name string) error {
+// CheckTopicName applies Kafka's rules for names of topics.
+func CheckTopicName(name string) error {
 	const max = 249
 	switch {
 	case name == "":
@@ -145,6 +154,14 @@ func (c *Cluster) checkTopicName(name string) error {
 				"topic name is invalid: %q contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
 		}
 	}
+	return nil
+}
+
+// checkNewTopic refuses names that are taken, by a topic or by one whose name differs in dots and underscores only.
+func (c *Cluster) checkNewTopic(name string) error {
+	if err := CheckTopicName(name); err != nil {
+		return err
+	}
 	if c.topics[name] != nil {
 		return errorf(kafka.TopicAlreadyExists, "topic %q already exists", name)
 	}
@@ -159,15 +176,20 @@ func (c *Cluster) checkTopicName(name string) error {
 	return nil
 }
 
-func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config) {
+// addPartitions adds n partitions, on the brokers of the assignment if that is not nil.
+func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config, assignment [][]int32) {
 	c.topicsVersion++
-	for range n {
+	for i := range n {
 		p := len(t.Partitions)
 		added := &Partition{
 			TP: kafka.TopicPartition{Topic: t.Name, Partition: int32(p)},
 		}
 		added.configure(config)
-		c.begin(added, c.place(t.Name, p, t.Replication))
+		if assignment != nil {
+			c.begin(added, slices.Clone(assignment[i]))
+		} else {
+			c.begin(added, c.place(t.Name, p, t.Replication))
+		}
 		t.Partitions = append(t.Partitions, added)
 	}
 }
@@ -190,6 +212,12 @@ func (c *Cluster) AutoCreate(name string) (*Topic, error) {
 
 // CreatePartitions grows a topic to count partitions.
 func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) error {
+	return c.CreateAssignedPartitions(name, count, nil, validateOnly)
+}
+
+// CreateAssignedPartitions grows a topic to count partitions, the new ones on the brokers of the assignment if that is not
+// nil.
+func (c *Cluster) CreateAssignedPartitions(name string, count int32, assignment [][]int32, validateOnly bool) error {
 	t := c.topics[name]
 	if t == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
@@ -197,11 +225,20 @@ func (c *Cluster) CreatePartitions(name string, count int32, validateOnly bool) 
 	if have := int32(len(t.Partitions)); count <= have {
 		return errorf(kafka.InvalidPartitions, "topic %q currently has %d partitions, which is not fewer than the requested %d", name, have, count)
 	}
+	more := int(count) - len(t.Partitions)
+	if assignment != nil {
+		if len(assignment) != more {
+			return errorf(kafka.InvalidReplicaAssignment, "topic %q: attempted to add %d additional partition(s), but only %d assignment(s) were specified", name, more, len(assignment))
+		}
+		if err := c.checkAssignment(name, assignment, int(t.Replication)); err != nil {
+			return err
+		}
+	}
 	config, err := c.logConfig(t.Configs)
 	if err != nil || validateOnly {
 		return err
 	}
-	c.addPartitions(t, int(count)-len(t.Partitions), config)
+	c.addPartitions(t, more, config, assignment)
 	return nil
 }
 

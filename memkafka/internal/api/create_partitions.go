@@ -1,0 +1,45 @@
+package api
+
+import (
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// createPartitions is CreatePartitions (KIP-195): a topic grows.
+var createPartitions = serving(37, 0, 3, serveCreatePartitions)
+
+func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.Body {
+	response := request.ResponseKind().(*kmsg.CreatePartitionsResponse)
+	response.Topics = []kmsg.CreatePartitionsResponseTopic{}
+	named := map[string]int{}
+	for i := range request.Topics {
+		named[request.Topics[i].Topic]++
+	}
+	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		for i := range request.Topics {
+			asked := &request.Topics[i]
+			r := kmsg.NewCreatePartitionsResponseTopic()
+			r.Topic = asked.Topic
+			var err error
+			switch n := named[asked.Topic]; {
+			case n == 0:
+				continue // answered already
+			case n > 1:
+				err, named[asked.Topic] = invalidRequest("duplicate topic name"), 0
+			default:
+				var assignment [][]int32
+				for _, a := range asked.Assignment {
+					assignment = append(assignment, append([]int32{}, a.Replicas...))
+				}
+				err = core.CreateAssignedPartitions(asked.Topic, asked.Count, assignment, request.ValidateOnly)
+			}
+			r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
+			response.Topics = append(response.Topics, r)
+		}
+	})
+	if !ok {
+		return nil
+	}
+	return response
+}

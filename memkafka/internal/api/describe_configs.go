@@ -1,0 +1,110 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// describeConfigs is DescribeConfigs (KIP-133): settings of topics and brokers, with where each value comes from (KIP-226) and
+// its type (KIP-569). Documentation is left out.
+var describeConfigs = serving(32, 1, 4, serveDescribeConfigs)
+
+func serveDescribeConfigs(c *call, request *kmsg.DescribeConfigsRequest) wire.Body {
+	response := request.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	response.Resources = make([]kmsg.DescribeConfigsResponseResource, len(request.Resources))
+	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		for i := range request.Resources {
+			response.Resources[i] = c.describeConfig(core, &request.Resources[i], request.IncludeSynonyms)
+		}
+	})
+	if !ok {
+		return nil
+	}
+	return response
+}
+
+func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigsRequestResource, synonyms bool) kmsg.DescribeConfigsResponseResource {
+	r := kmsg.NewDescribeConfigsResponseResource()
+	r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
+	r.Configs = []kmsg.DescribeConfigsResponseResourceConfig{}
+	var entries []cluster.ConfigEntry
+	var err error
+	switch asked.ResourceType {
+	case kmsg.ConfigResourceTypeTopic:
+		if err = cluster.CheckTopicName(asked.ResourceName); err == nil {
+			entries, err = core.DescribeTopic(asked.ResourceName, asked.ConfigNames)
+		}
+	case kmsg.ConfigResourceTypeBroker:
+		var broker int32
+		if broker, err = brokerNamed(asked.ResourceName); err == nil && broker != 0 && broker != c.broker.id {
+			err = invalidRequest(fmt.Sprintf("unexpected broker id, expected %d or empty string, but received %d", c.broker.id, broker))
+		}
+		if err == nil {
+			entries, err = core.DescribeBroker(broker, asked.ConfigNames)
+		}
+	case kmsg.ConfigResourceTypeGroupConfig:
+		entries, err = describeGroupConfig(core, asked.ResourceName, asked.ConfigNames)
+	case kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeClientMetrics: // of which there are none
+	default:
+		err = invalidRequest(fmt.Sprintf("unsupported resource type: %d", asked.ResourceType))
+	}
+	r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
+	for _, e := range entries {
+		config := kmsg.NewDescribeConfigsResponseResourceConfig()
+		config.Name, config.ReadOnly = e.Name, e.ReadOnly
+		config.Source, config.ConfigType = kmsg.ConfigSource(e.Source), kmsg.ConfigType(e.Type)
+		config.ConfigSynonyms = []kmsg.DescribeConfigsResponseResourceConfigConfigSynonym{}
+		if !e.Null {
+			config.Value = &e.Value
+		}
+		for _, y := range e.Synonyms {
+			if synonyms {
+				config.ConfigSynonyms = append(config.ConfigSynonyms, kmsg.DescribeConfigsResponseResourceConfigConfigSynonym{
+					Name: y.Name, Value: &y.Value, Source: kmsg.ConfigSource(y.Source),
+				})
+			}
+		}
+		r.Configs = append(r.Configs, config)
+	}
+	return r
+}
+
+// brokerNamed is the broker that the name of a resource stands for, 0 for all of them.
+func brokerNamed(name string) (int32, error) {
+	if name == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(name, 10, 32)
+	if err != nil || id < 1 {
+		return 0, invalidRequest("broker id must be an integer, but it is: " + name)
+	}
+	return int32(id), nil
+}
+
+// describeGroupConfig tells what members of a KIP-848 group live by: what the brokers say.
+func describeGroupConfig(core *cluster.Cluster, id string, names []string) ([]cluster.ConfigEntry, error) {
+	if id == "" {
+		return nil, invalidRequest("group name must not be empty")
+	}
+	settings := core.Settings().Group
+	var entries []cluster.ConfigEntry
+	for _, s := range []struct {
+		name  string
+		value millis
+	}{
+		{"consumer.heartbeat.interval.ms", settings.ConsumerHeartbeatInterval},
+		{"consumer.session.timeout.ms", settings.ConsumerSessionTimeout},
+	} {
+		if len(names) == 0 || slices.Contains(names, s.name) {
+			entries = append(entries, cluster.ConfigEntry{
+				Name: s.name, Value: strconv.Itoa(int(s.value)), Type: cluster.ConfigInt, Source: cluster.FromDefault,
+			})
+		}
+	}
+	return entries, nil
+}

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// findCoordinator is FindCoordinator: which broker looks after a group or, from version 1 on, a transactional id. From
+// version 4 on several are asked for at once (KIP-699). Share groups (version 6, KIP-932) are not served.
+var findCoordinator = serving(10, 0, 6, serveFindCoordinator)
+
+// Types of coordinators.
+const (
+	coordinatesGroup       = 0
+	coordinatesTransaction = 1
+)
+
+func serveFindCoordinator(c *call, request *kmsg.FindCoordinatorRequest) wire.Body {
+	response := request.ResponseKind().(*kmsg.FindCoordinatorResponse)
+	keys := request.CoordinatorKeys
+	if c.version < 4 {
+		keys = []string{request.CoordinatorKey}
+	}
+	found := make([]kmsg.FindCoordinatorResponseCoordinator, len(keys))
+	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		for i, key := range keys {
+			found[i] = c.coordinator(core, request.CoordinatorType, key)
+		}
+	})
+	if !ok {
+		return nil
+	}
+	if c.version >= 4 {
+		response.Coordinators = found
+		return response
+	}
+	f := found[0]
+	response.ErrorCode, response.ErrorMessage, response.NodeID, response.Host, response.Port = f.ErrorCode, f.ErrorMessage, f.NodeID, f.Host, f.Port
+	return response
+}
+
+func (c *call) coordinator(core *cluster.Cluster, kind int8, key string) kmsg.FindCoordinatorResponseCoordinator {
+	r := kmsg.NewFindCoordinatorResponseCoordinator()
+	r.Key, r.NodeID, r.Port = key, -1, -1
+	var id int32
+	switch kind {
+	case coordinatesGroup:
+		id = core.GroupCoordinator(key)
+	case coordinatesTransaction:
+		id = core.TransactionCoordinator(key)
+	default:
+		r.ErrorCode = int16(kafka.InvalidRequest)
+		return r
+	}
+	for _, n := range c.nodes(core, func(n int32) bool { return n == id }) {
+		r.NodeID, r.Host, r.Port = n.ID, n.Host, n.Port
+		return r
+	}
+	r.ErrorCode = int16(kafka.CoordinatorNotAvailable)
+	return r
+}

@@ -1,0 +1,83 @@
+package api_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// createTopic makes a topic and waits until the broker knows it.
+func (s *script) createTopic(name string, partitions int32, configs ...string) [16]byte {
+	s.t.Helper()
+	r := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+	for i := 0; i < len(configs); i += 2 {
+		topic.Configs = append(topic.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: configs[i], Value: &configs[i+1]})
+	}
+	r.Topics = append(r.Topics, topic)
+	if code := ask[*kmsg.CreateTopicsResponse](s.client, 7, r).Topics[0].ErrorCode; code != 0 {
+		s.t.Fatalf("create %s: error %d", name, code)
+	}
+	return s.known(name)
+}
+
+// known waits until the broker knows a topic with leaders.
+func (s *script) known(name string) [16]byte {
+	s.t.Helper()
+	return until(s, 12, func() kmsg.Request { return metadataOf(false, name) }, func(m *kmsg.MetadataResponse) bool {
+		for _, p := range m.Topics[0].Partitions {
+			if p.ErrorCode != 0 {
+				return false
+			}
+		}
+		return m.Topics[0].ErrorCode == 0
+	}).Topics[0].TopicID
+}
+
+func metadataOf(create bool, names ...string) *kmsg.MetadataRequest {
+	r := kmsg.NewPtrMetadataRequest()
+	r.AllowAutoTopicCreation = create
+	for _, name := range names {
+		r.Topics = append(r.Topics, kmsg.MetadataRequestTopic{Topic: &name})
+	}
+	return r
+}
+
+func TestMetadata(t *testing.T) {
+	transcript(t, func(s *script) {
+		id := s.createTopic("metadata", 2)
+		for v := range int16(14) {
+			say[*kmsg.MetadataResponse](s, "a topic, and one that there is not", v, metadataOf(v < 4, "metadata", fmt.Sprint("metadata-none-", v)))
+		}
+		say[*kmsg.MetadataResponse](s, "a name that no topic has", 12, metadataOf(true, "no/topic"))
+		say[*kmsg.MetadataResponse](s, "a name that no topic has, without making it", 12, metadataOf(false, "no/topic"))
+		say[*kmsg.MetadataResponse](s, "a name that collides", 12, metadataOf(true, "metadata.a"))
+		s.known("metadata.a")
+		say[*kmsg.MetadataResponse](s, "and the other one", 12, metadataOf(true, "metadata_a"))
+
+		byID := kmsg.NewPtrMetadataRequest()
+		byID.Topics = []kmsg.MetadataRequestTopic{{TopicID: id}, {TopicID: [16]byte{1, 2, 3}}}
+		say[*kmsg.MetadataResponse](s, "by id", 12, byID)
+
+		none := kmsg.NewPtrMetadataRequest()
+		none.Topics = []kmsg.MetadataRequestTopic{}
+		say[*kmsg.MetadataResponse](s, "no topics", 1, none)
+		say[*kmsg.MetadataResponse](s, "no topics", 13, none)
+
+		operations := metadataOf(false, "metadata")
+		operations.IncludeTopicAuthorizedOperations, operations.IncludeClusterAuthorizedOperations = true, true
+		say[*kmsg.MetadataResponse](s, "what may be done", 8, operations)
+		say[*kmsg.MetadataResponse](s, "what may be done", 10, operations)
+		say[*kmsg.MetadataResponse](s, "what may be done", 13, operations)
+	})
+}
+
+func TestMetadataMakesTopics(t *testing.T) {
+	transcript(t, func(s *script) {
+		say[*kmsg.MetadataResponse](s, "nobody knows it yet", 13, metadataOf(true, "made-by-asking"))
+		s.known("made-by-asking")
+		say[*kmsg.MetadataResponse](s, "asked again", 13, metadataOf(true, "made-by-asking"))
+	})
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// route is how the requests of one key are served. Its versions are those of Apache Kafka 4.3.
+type route struct {
+	key, min, max int16
+	serve         func(c *call, request kmsg.Request) wire.Body
+}
+
+// serving makes a route of a handler, which returns nil when there is no answer.
+func serving[R kmsg.Request](key, least, most int16, handler func(c *call, request R) wire.Body) *route {
+	return &route{key: key, min: least, max: most, serve: func(c *call, request kmsg.Request) wire.Body {
+		return handler(c, request.(R))
+	}}
+}
+
+// routes are the keys that are served, in their order. It is made on first use of find, since ApiVersions lists it.
+var routes []*route
+
+func init() {
+	routes = []*route{
+		produce, fetch, listOffsets, metadata, offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup,
+		syncGroup, describeGroups, listGroups, apiVersions, createTopics, deleteTopics, deleteRecords, initProducerID,
+		offsetForLeaderEpoch, describeConfigs, alterConfigs, describeLogDirs, createPartitions, deleteGroups, electLeaders,
+		incrementalAlterConfigs, offsetDelete, describeCluster, listConfigResources, describeTopicPartitions,
+	}
+}
+
+// find returns the route of a key, nil when it is not served.
+func find(key int16) *route {
+	for _, r := range routes {
+		if r.key == key {
+			return r
+		}
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gokasim/gokasim/memkafka/internal/api"
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+)
+
+// Config is the settings of a server. Zero fields take their defaults.
+type Config struct {
+	MaxRequestBytes int           // socket.request.max.bytes: 100 MiB unless set
+	MaxIdle         time.Duration // connections.max.idle.ms: 10 minutes unless set, negative for ever
+	Log             *slog.Logger  // gets a line when a connection is closed on a client; none unless set
+}
+
+// Server is the wire door of one cluster. Its methods may be called from any goroutine.
+type Server struct {
+	cfg     Config
+	brokers []*api.Broker
+	memory  *Listener
+	ctx     context.Context // ends with the server
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu        sync.Mutex // guards all below
+	closed    bool
+	listeners map[string]*Listener
+	conns     map[*conn]struct{}
+}
+
+// ErrClosed reports a call on a server that was closed.
+var ErrClosed = errors.New("memkafka: the cluster's listeners are closed")
+
+// New returns a server without listeners.
+func New(engine *seam.Engine, cfg Config) (*Server, error) {
+	if cfg.MaxRequestBytes == 0 {
+		cfg.MaxRequestBytes = wire.MaxRequestBytes
+	}
+	if cfg.MaxIdle == 0 {
+		cfg.MaxIdle = 10 * time.Minute
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, listeners: map[string]*Listener{}, conns: map[*conn]struct{}{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	door, err := api.NewDoor(engine, directory{s}, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	for id := range engine.Brokers() {
+		s.brokers = append(s.brokers, door.Broker(id+1))
+	}
+	s.memory = s.memoryListener()
+	return s, s.add(s.memory)
+}
+
+// Close ends all listeners and connections, and returns when all of their goroutines have ended. It may be called twice.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	listeners := s.listeners
+	s.listeners = map[string]*Listener{}
+	conns := s.conns
+	s.conns = map[*conn]struct{}{}
+	s.mu.Unlock()
+	s.cancel()
+	for _, l := range listeners {
+		l.stop()
+	}
+	for c := range conns {
+		c.stop()
+	}
+	s.running.Wait()
+}
+
+// directory tells the brokers' answers where brokers listen.
+type directory struct{ s *Server }
+
+func (d directory) Nodes(listener string) []api.Node {
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	if l := d.s.listeners[listener]; l != nil {
+		return l.nodes
+	}
+	return nil
+}
+
+// Listener is a set of sockets, one for each broker. Clients that come in by it are told its addresses (KIP-103).
+type Listener struct {
+	s       *Server
+	name    string
+	nodes   []api.Node
+	sockets []net.Listener
+}
+
+// ListenOptions are what Listen can be told beyond the address.
+type ListenOptions struct {
+	Name      string // as listener.security.protocol.map names it; PLAINTEXT unless set
+	Advertise string // advertised.listeners: the host that clients are told, the one of the address unless set
+}
+
+// Listen listens on TCP: the first broker at addr, the others on the ports that follow, or each on a free one if the
+// port is 0.
+func (s *Server) Listen(ctx context.Context, addr string, o ListenOptions) (*Listener, error) {
+	if o.Name == "" {
+		o.Name = "PLAINTEXT"
+	}
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w; give HOST:PORT", addr, err)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || int(port)+len(s.brokers)-1 > 65535 && port != 0 {
+		return nil, fmt.Errorf("listen on %q: no ports for %d brokers from %q on; give 0 for free ones", addr, len(s.brokers), portText)
+	}
+	l := &Listener{s: s, name: o.Name}
+	for i, b := range s.brokers {
+		at := 0
+		if port != 0 {
+			at = int(port) + i
+		}
+		var config net.ListenConfig
+		socket, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(at)))
+		if err != nil {
+			l.stop()
+			return nil, fmt.Errorf("listen for broker %d: %w", i+1, err)
+		}
+		l.sockets = append(l.sockets, socket)
+		l.nodes = append(l.nodes, node(b.ID(), advertised(host, o.Advertise), socket.Addr()))
+	}
+	if err := s.add(l); err != nil {
+		l.stop()
+		return nil, err
+	}
+	return l, nil
+}
+
+// advertised is the host that clients are told: never the one that stands for all interfaces.
+func advertised(host, wanted string) string {
+	if wanted != "" {
+		return wanted
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "localhost"
+	}
+	return host
+}
+
+func node(id int32, host string, addr net.Addr) api.Node {
+	return api.Node{ID: id, Host: host, Port: int32(addr.(*net.TCPAddr).Port)}
+}
+
+// add makes a listener known, and then lets clients in.
+func (s *Server) add(l *Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if s.listeners[l.name] != nil {
+		return fmt.Errorf("listener %s exists already; give this one a name of its own", l.name)
+	}
+	s.listeners[l.name] = l
+	for i, socket := range l.sockets {
+		s.running.Go(func() { s.accept(socket, s.brokers[i], l.name) })
+	}
+	return nil
+}
+
+// Addrs are the addresses that clients are told, by the number of the broker.
+func (l *Listener) Addrs() []string {
+	addrs := make([]string, len(l.nodes))
+	for i, n := range l.nodes {
+		addrs[i] = net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
+	}
+	return addrs
+}
+
+func (l *Listener) stop() {
+	for _, socket := range l.sockets {
+		_ = socket.Close() // it is of no use any more, whatever it says
+	}
+}
+
+// accept takes clients until the socket is closed.
+func (s *Server) accept(socket net.Listener, b *api.Broker, listener string) {
+	const patience = 10 * time.Millisecond
+	for {
+		c, err := socket.Accept()
+		switch {
+		case err == nil:
+			s.serve(c, b, listener)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // no file descriptors left, as it may be: others may leave
+			s.cfg.Log.Error("accept", "listener", listener, "err", err)
+			timer := time.NewTimer(patience)
+			select {
+			case <-timer.C:
+			case <-s.ctx.Done():
+				timer.Stop()
+				return
+			}
+		}
+	}
+}
