@@ -215,3 +215,14 @@ func (c *Cluster) PartitionMetadata(p *Partition) PartitionMetadata {
 	}
 	return m
 }
+
+// ReplicaEnd is the log end of a broker's replica of a partition, NoOffset when it holds none.
+func (c *Cluster) ReplicaEnd(p *Partition, broker int32) kafka.Offset {
+	if !slices.Contains(p.Replicas, broker) {
+		return kafka.NoOffset
+	}
+	if l, lags := p.behind[broker]; lags {
+		return l.end
+	}
+	return p.Log.LogEnd()
+}

@@ -215,3 +215,43 @@ func TestMarkersWaitForALeader(t *testing.T) {
 		t.Errorf("read_committed sees %q, want 0=a", got)
 	}
 }
+
+// An offset that is committed after a transaction sent its own is the newer one, also once the transaction commits and the
+// records of the group are compacted.
+func TestTheOrderOfOffsetsSurvivesAFailOver(t *testing.T) {
+	inBothWays(t, func(t *testing.T, w *world) {
+		memberID, generation := w.member("g")
+		p := w.init("tx")
+		send := func(partition int32, offset kafka.Offset) {
+			t.Helper()
+			w.c.TxnOffsetCommit(w.now, "g", "tx", group.TxnCommit{
+				Tag: 1, Transaction: group.Transaction{ProducerID: p.ID, ProducerEpoch: p.Epoch}, MemberID: memberID, Generation: generation,
+				Offsets: []group.OffsetCommit{{TP: kafka.TopicPartition{Topic: "t", Partition: partition}, Offset: offset, LeaderEpoch: -1}},
+			}, true)
+			if r := answer[group.CommitResponse](w); r.Err != kafka.None {
+				t.Fatal(r.Err)
+			}
+		}
+		send(0, 9)
+		for o := range kafka.Offset(200) { // enough for compaction, with the transaction open
+			if err := w.commit("g", memberID, generation, o); err != kafka.None {
+				t.Fatal(err)
+			}
+		}
+		send(1, 7)
+		if r := ask[txn.EndTxnResponse](w, txn.EndTxn{Tag: 1, TransactionalID: "tx", Producer: p, Commit: true, V2: true}); r.Err != kafka.None {
+			t.Fatal(r.Err)
+		}
+		for range 2 {
+			must(t, w.c.BrokerDown(w.now, w.c.GroupCoordinator("g")))
+			var got []kafka.Offset
+			for _, o := range w.c.Group("g").Offsets() {
+				got = append(got, o.Offset)
+			}
+			if diff := cmp.Diff([]kafka.Offset{199, 7}, got); diff != "" {
+				t.Errorf("offsets of t/0 and t/1 (-want +got):\n%s", diff)
+			}
+			w.c.Snapshot() // compacts
+		}
+	})
+}

@@ -14,9 +14,13 @@ const NoLeader int32 = -1
 
 // lagging is a replica that is not where its leader is, because its broker is down or replication is held.
 type lagging struct {
-	end   kafka.Offset // its log is the leader's up to here
-	stray *plog.Log    // nil, or the log of a replica that has records which the leader lost
+	end    kafka.Offset // of its log
+	shared kafka.Offset // its log is the leader's up to here: to its end, unless it has strayed
+	stray  *plog.Log    // nil, or the log of a replica that has records which the leader lost
 }
+
+// lags reports whether the replica has to fetch, or truncate, to be where its leader is.
+func (l lagging) lags(leader *plog.Log) bool { return l.stray != nil || l.end < leader.LogEnd() }
 
 // replication is the owner of the timers by which replicas that lag leave the ISR, keyed by partition.
 const replication = "\x00replication"
@@ -66,7 +70,7 @@ func (p *Partition) lag(broker int32) {
 	if p.behind == nil {
 		p.behind = map[int32]lagging{}
 	}
-	p.behind[broker] = lagging{end: p.Log.LogEnd()}
+	p.behind[broker] = lagging{end: p.Log.LogEnd(), shared: p.Log.LogEnd()}
 }
 
 // lose takes a broker that went down out of a partition. The last in-sync replica stays in the ISR: it alone has all
@@ -137,19 +141,29 @@ func (p *Partition) adopt(next int32) {
 	for _, r := range p.Replicas {
 		l, lags := p.behind[r]
 		if !lags && p.Held && r != next {
-			l, lags = lagging{end: p.Log.LogEnd()}, true // it led until now
+			l, lags = lagging{end: p.Log.LogEnd(), shared: p.Log.LogEnd()}, true // it led until now
 		}
-		if lags && l.stray == nil && (at.stray != nil || l.end > at.end) {
+		if !lags {
+			continue
+		}
+		if l.stray == nil && (at.stray != nil || l.end > at.end) {
 			l.stray = copyLog(p.Log)
 			l.stray.TruncateTo(l.end)
-			p.behind[r] = l
 		}
+		l.shared = min(l.shared, at.shared)
+		p.behind[r] = l
 	}
 	if at.stray == nil {
 		p.Log.TruncateTo(at.end)
 		return
 	}
 	at.stray.SetConfig(p.Log.Config())
+	if start := p.Log.LogStart(); start > at.stray.LogStart() && p.Log.Config().Delete { // its broker deletes what is too old, too
+		at.stray.SetHighWatermark(max(at.stray.HighWatermark(), min(start, at.stray.LogEnd())))
+		if _, err := at.stray.DeleteRecords(min(start, at.stray.HighWatermark())); err != nil {
+			panic("memkafka: " + p.TP.String() + ": " + err.Error())
+		}
+	}
 	*p.Log = *at.stray // in place: readers hold on to the log
 }
 
@@ -190,7 +204,7 @@ func (c *Cluster) advance(now kafka.Millis, p *Partition) {
 	waits := false
 	for _, r := range p.ISR {
 		if l, lags := p.behind[r]; lags {
-			high, waits = min(high, l.end), true
+			high, waits = min(high, l.shared), true
 		}
 	}
 	if waits {
@@ -205,7 +219,7 @@ func (c *Cluster) advance(now kafka.Millis, p *Partition) {
 
 // watchLag sets the time at which in-sync replicas that lag leave the ISR (replica.lag.time.max.ms).
 func (c *Cluster) watchLag(now kafka.Millis, p *Partition) {
-	if !p.Held || p.lagTimer || p.Leader == NoLeader || p.Log.HighWatermark() == p.Log.LogEnd() {
+	if !p.Held || p.lagTimer || p.Leader == NoLeader || !slices.ContainsFunc(p.ISR, p.lagsBehind) {
 		return
 	}
 	p.lagTimer = true
@@ -227,11 +241,13 @@ func (c *Cluster) dropLagging(now kafka.Millis, name string) {
 	if p.Leader == NoLeader {
 		return
 	}
-	p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), func(r int32) bool {
-		l, lags := p.behind[r]
-		return lags && l.end < p.Log.LogEnd()
-	})
+	p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), p.lagsBehind)
 	c.advance(now, p)
+}
+
+func (p *Partition) lagsBehind(broker int32) bool {
+	l, there := p.behind[broker]
+	return there && l.lags(p.Log)
 }
 
 // CheckProduce says whether a producer with these acks (-1 is all) may append to a partition now: it needs a leader, and

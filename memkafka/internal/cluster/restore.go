@@ -153,7 +153,7 @@ func (c *Cluster) restoreTopic(s topicSnapshot) error {
 			return fmt.Errorf("partition %d: %w", i, err)
 		}
 		for _, l := range ps.Behind {
-			back := lagging{end: l.End}
+			back := lagging{end: l.End, shared: l.Shared}
 			if l.Stray != nil {
 				if back.stray, err = restoreLog(config, *l.Stray); err != nil {
 					return fmt.Errorf("partition %d on broker %d: %w", i, l.Broker, err)
@@ -211,6 +211,8 @@ func (c *Cluster) checkReplicas(p *Partition, replication int16) error {
 			return fmt.Errorf("broker %d lags behind, replicas are %v and the leader %d", r, p.Replicas, p.Leader)
 		case l.stray == nil && (l.end < 0 || l.end > p.Log.LogEnd()):
 			return fmt.Errorf("broker %d has the log up to %d, which ends at %d", r, l.end, p.Log.LogEnd())
+		case l.shared < 0 || l.shared > min(l.end, p.Log.LogEnd()):
+			return fmt.Errorf("broker %d shares the log up to %d, which ends at %d and its own at %d", r, l.shared, p.Log.LogEnd(), l.end)
 		case l.stray != nil && l.end != l.stray.LogEnd():
 			return fmt.Errorf("broker %d has a log that ends at %d, not at %d", r, l.stray.LogEnd(), l.end)
 		}

@@ -52,6 +52,7 @@ type partitionSnapshot struct {
 type laggingSnapshot struct {
 	Broker int32
 	End    kafka.Offset
+	Shared kafka.Offset
 	Stray  *logSnapshot `json:",omitempty"`
 }
 
@@ -94,7 +95,7 @@ func (c *Cluster) Snapshot() *Snapshot {
 			}
 			for _, broker := range slices.Sorted(maps.Keys(p.behind)) {
 				l := p.behind[broker]
-				ls := laggingSnapshot{Broker: broker, End: l.end}
+				ls := laggingSnapshot{Broker: broker, End: l.end, Shared: l.shared}
 				if l.stray != nil {
 					ls.Stray = &logSnapshot{Snapshot: l.stray.Snapshot()}
 				}
