@@ -220,3 +220,37 @@ func TestPartitionConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestReceiverMayChangeWhatItGot has a consumer that decrypts values in place, so to speak.
+func TestReceiverMayChangeWhatItGot(t *testing.T) {
+	c := memkafka.New()
+	defer c.Close()
+	createTopic(t, c, "t", 1)
+	r := memkafka.Record{Timestamp: memkafka.NoTimestamp, Key: []byte("key"), Value: []byte("value"), Headers: []memkafka.Header{{Key: "h", Value: []byte("header")}}}
+	if _, err := c.Produce("t", 0, r); err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := saramaclient.NewConsumer(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		pc, err := consumer.ConsumePartition("t", 0, sarama.OffsetOldest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := <-pc.Messages()
+		if got := string(m.Key) + " " + string(m.Value) + " " + string(m.Headers[0].Value); got != "key value header" {
+			t.Errorf("got %q", got)
+		}
+		for _, b := range [][]byte{m.Key, m.Value, m.Headers[0].Value} {
+			copy(b, "xxxxxxxx")
+		}
+		if err := pc.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := consumer.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

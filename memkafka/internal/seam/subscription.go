@@ -305,6 +305,7 @@ func (s *Subscription) fill(maxRecords int) error {
 	if err != nil {
 		return err
 	}
+	giveAway(s.ahead)
 	if len(s.ahead) == 0 && s.next > s.pos {
 		s.pos = s.next // only holes were left
 		s.tellReached()
@@ -337,6 +338,38 @@ func (s *Subscription) moved(pos kafka.Offset) {
 	e.hand.signal()
 }
 
+// giveAway makes the bytes of records their receiver's own, who may change them in place as those of a fetch response:
+// what the log handed out is its memory. All records share one new piece of memory.
+func giveAway(records []kafka.Record) {
+	n := 0
+	for i := range records {
+		r := &records[i]
+		n += len(r.Key) + len(r.Value)
+		for _, h := range r.Headers {
+			n += len(h.Value)
+		}
+	}
+	if n == 0 {
+		return
+	}
+	memory := make([]byte, 0, n)
+	own := func(b []byte) []byte {
+		if len(b) == 0 {
+			return b // null stays null, and empty empty
+		}
+		at := len(memory)
+		memory = append(memory, b...)
+		return memory[at:len(memory):len(memory)]
+	}
+	for i := range records {
+		r := &records[i]
+		r.Key, r.Value = own(r.Key), own(r.Value)
+		for j := range r.Headers {
+			r.Headers[j].Value = own(r.Headers[j].Value)
+		}
+	}
+}
+
 const pumpRecords = 512 // read at once by a pump
 
 // pump hands out records until the subscription is closed.
@@ -360,6 +393,7 @@ func (s *Subscription) pump() {
 			err = kafka.UnknownTopicOrPartition
 		case !paused && !closed:
 			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
+			giveAway(buf)
 		}
 		if len(buf) == 0 && next > pos { // nothing but holes
 			s.pos = next
