@@ -233,12 +233,13 @@ func TestTheOrderOfOffsetsSurvivesAFailOver(t *testing.T) {
 			}
 		}
 		send(0, 9)
-		for o := range kafka.Offset(200) { // enough for compaction, with the transaction open
+		for o := range kafka.Offset(200) {
 			if err := w.commit("g", memberID, generation, o); err != kafka.None {
 				t.Fatal(err)
 			}
 		}
 		send(1, 7)
+		w.c.Snapshot() // compacts, with the transaction open
 		if r := ask[txn.EndTxnResponse](w, txn.EndTxn{Tag: 1, TransactionalID: "tx", Producer: p, Commit: true, V2: true}); r.Err != kafka.None {
 			t.Fatal(r.Err)
 		}
@@ -251,7 +252,7 @@ func TestTheOrderOfOffsetsSurvivesAFailOver(t *testing.T) {
 			if diff := cmp.Diff([]kafka.Offset{199, 7}, got); diff != "" {
 				t.Errorf("offsets of t/0 and t/1 (-want +got):\n%s", diff)
 			}
-			w.c.Snapshot() // compacts
+			w.c.Snapshot()
 		}
 	})
 }
