@@ -75,8 +75,10 @@ func TestEveryPhaseEnds(t *testing.T) {
 		},
 		"cluster": func(_ context.CancelFunc, _ sarama.ConsumerGroup, c *memkafka.Cluster) { c.Close() },
 	}
-	moments := []time.Duration{0, 1, time.Millisecond, 2999 * time.Millisecond, 3 * time.Second, 3001 * time.Millisecond,
-		4 * time.Second, 5500 * time.Millisecond, 6 * time.Second, 6001 * time.Millisecond, time.Minute}
+	moments := []time.Duration{
+		0, 1, time.Millisecond, 2999 * time.Millisecond, 3 * time.Second, 3001 * time.Millisecond,
+		4 * time.Second, 5500 * time.Millisecond, 6 * time.Second, 6001 * time.Millisecond, time.Minute,
+	}
 	for name, end := range ends {
 		for _, after := range moments {
 			t.Run(name+" after "+after.String(), func(t *testing.T) {

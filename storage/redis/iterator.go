@@ -6,9 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gokasim/gokasim/storage"
 	"github.com/redis/go-redis/v9"
 	"github.com/tidwall/btree"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // Pages begin small, for those who look at a few rows, and grow.

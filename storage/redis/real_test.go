@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/gokasim/gokasim/storage"
 	"github.com/gokasim/gokasim/storage/storagetest"
-	"github.com/redis/go-redis/v9"
 )
 
 // realServer returns a client of the server that GOKASIM_REDIS names (host:port; the tests leave no key behind), or of
@@ -52,8 +53,10 @@ func realServer(t *testing.T, config ...string) *redis.Client {
 			t.Logf("redis-server said:\n%s", &out)
 		}
 	})
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Protocol: 2, DisableIdentity: true,
-		MaxRetries: 30, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 200 * time.Millisecond})
+	c := redis.NewClient(&redis.Options{
+		Network: "unix", Addr: socket, Protocol: 2, DisableIdentity: true,
+		MaxRetries: 30, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 200 * time.Millisecond,
+	})
 	t.Cleanup(func() { c.Close() })
 	if err := c.Ping(context.Background()).Err(); err != nil { // tried again until the server listens
 		t.Fatalf("redis-server does not answer: %v", err)

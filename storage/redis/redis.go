@@ -18,8 +18,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gokasim/gokasim/storage"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // RedisBuilder returns a builder that keeps the table of each partition under <namespace>:<topic>:<partition>, by New.

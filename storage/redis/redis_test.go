@@ -10,10 +10,11 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/gokasim/gokasim/storage"
-	"github.com/gokasim/gokasim/storage/storagetest"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"github.com/gokasim/gokasim/storage"
+	"github.com/gokasim/gokasim/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

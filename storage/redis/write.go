@@ -4,8 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"github.com/gokasim/gokasim/storage"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // rowsPerCommand bounds the arguments of one command; a batch of more rows is several commands of one transaction.

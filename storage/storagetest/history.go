@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gokasim/gokasim/storage"
 	"pgregory.net/rapid"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // anyHistory lets random calls run on the storage and on a map, and compares what they answer.

@@ -3,9 +3,10 @@ package api
 import (
 	"regexp"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // apiVersions is ApiVersions (KIP-35): what this broker serves. Later versions name the client (KIP-511) and list features

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gokasim/gokasim/memkafka"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // client is a connection to a broker that says what it is told to say.

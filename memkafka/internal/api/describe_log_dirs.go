@@ -3,9 +3,10 @@ package api
 import (
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // describeLogDirs is DescribeLogDirs (KIP-113): how large the replicas are that a broker holds, from version 4 on beside

@@ -3,9 +3,10 @@ package api
 import (
 	"cmp"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // heartbeat is Heartbeat: a member's sign of life. Version 3 knows static members (KIP-345).

@@ -1,9 +1,10 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // incrementalAlterConfigs is IncrementalAlterConfigs (KIP-339): it changes some settings of a topic or of the brokers, and

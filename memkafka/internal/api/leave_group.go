@@ -3,10 +3,11 @@ package api
 import (
 	"cmp"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // leaveGroup is LeaveGroup: a member goes, from version 3 on several, also static ones by their instance id (KIP-345), from 5

@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // records makes a batch of key=value pairs, with the present time.

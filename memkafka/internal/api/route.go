@@ -1,8 +1,9 @@
 package api
 
 import (
-	"github.com/gokasim/gokasim/memkafka/internal/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
 
 // route is how the requests of one key are served. Its versions are those of Apache Kafka 4.3.

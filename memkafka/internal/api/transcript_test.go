@@ -14,11 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
-	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // record asks Apache Kafka 4.3.0 at KAFKA=host:port, a fresh one with one broker and group.initial.rebalance.delay.ms=0, and

@@ -28,7 +28,6 @@ type Log struct {
 	aborted   []AbortedTxn  // by last offset
 
 	cleaned kafka.Offset // where the last pass of compaction ended; of no use when it is not within the log
-
 }
 
 // New makes an empty log whose first offset is 0.

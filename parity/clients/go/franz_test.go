@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gokasim/gokasim/memkafka"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // doors are the ways to a cluster.

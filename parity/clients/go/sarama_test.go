@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/gokasim/gokasim/memkafka"
 	"github.com/rcrowley/go-metrics"
+
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 func init() { metrics.UseNilMetrics = true } // its meters would never end
