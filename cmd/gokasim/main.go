@@ -1,6 +1,7 @@
 // Command gokasim works with group graphs and their topics outside of a production cluster.
 //
 //	gokasim replay PACKAGE    replays recorded topics through a package's group graphs
+//	gokasim serve             runs a Kafka cluster in memory, for development and tests
 //
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
 // differs, 2 when the command was not used as it is meant to be.
@@ -83,6 +84,6 @@ func newRoot() *cobra.Command {
 		root.Version = info.Main.Version
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newReplay())
+	root.AddCommand(newReplay(), newServe())
 	return root
 }

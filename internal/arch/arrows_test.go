@@ -68,7 +68,7 @@ var arrows = []row{
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire", others: "github.com/spf13/cobra"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire memkafka", others: "github.com/spf13/cobra"},
 	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},
 	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},

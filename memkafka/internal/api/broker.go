@@ -1,11 +1,6 @@
 package api
 
-import (
-	"log/slog"
-
-	"github.com/gokasim/gokasim/memkafka/internal/cluster"
-	"github.com/gokasim/gokasim/memkafka/internal/seam"
-)
+import "github.com/gokasim/gokasim/memkafka/internal/seam"
 
 // Node is a broker as clients are told to reach it.
 type Node struct {
@@ -24,16 +19,12 @@ type Directory interface {
 // Door is what the brokers of one cluster share at the wire door.
 type Door struct {
 	engine    *seam.Engine
-	settings  cluster.Settings
 	directory Directory
-	log       *slog.Logger
 }
 
-// NewDoor returns the door of a cluster. Log gets a line when a client is turned away.
-func NewDoor(engine *seam.Engine, directory Directory, log *slog.Logger) (*Door, error) {
-	d := &Door{engine: engine, directory: directory, log: log}
-	err := engine.Do(func(core *cluster.Cluster, _ millis) { d.settings = core.Settings() })
-	return d, err
+// NewDoor returns the door of a cluster.
+func NewDoor(engine *seam.Engine, directory Directory) *Door {
+	return &Door{engine: engine, directory: directory}
 }
 
 // Broker answers as one of the cluster's brokers does, which are numbered from 1.

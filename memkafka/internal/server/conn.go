@@ -54,7 +54,7 @@ func (c *conn) run() {
 	delete(c.s.conns, c)
 	c.s.mu.Unlock()
 	if why := worthTelling(err); why != nil && c.s.ctx.Err() == nil {
-		c.s.cfg.Log.Warn("connection closed", "client", c.net.RemoteAddr().String(), "broker", c.session.BrokerID(), "err", why)
+		c.s.log.Warn("connection closed", "client", c.net.RemoteAddr().String(), "broker", c.session.BrokerID(), "err", why)
 	}
 }
 
@@ -64,7 +64,7 @@ func (c *conn) answer(ctx context.Context) error {
 		if err := c.stayAwake(); err != nil {
 			return err
 		}
-		frame, err := wire.ReadFrame(in, c.s.cfg.MaxRequestBytes)
+		frame, err := wire.ReadFrame(in, c.s.limit)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (c *conn) answer(ctx context.Context) error {
 // stayAwake moves the time at which the connection counts as idle, now and then: setting it has a price. What waits for
 // max.idle or an eighth longer is closed.
 func (c *conn) stayAwake() error {
-	idle := c.s.cfg.MaxIdle
+	idle := c.s.idle
 	if idle < 0 {
 		return nil
 	}

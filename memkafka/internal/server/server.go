@@ -10,21 +10,22 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/api"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
-	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
 
-// Config is the settings of a server. Zero fields take their defaults.
+// Config is the settings of a server.
 type Config struct {
-	MaxRequestBytes int           // socket.request.max.bytes: 100 MiB unless set
-	MaxIdle         time.Duration // connections.max.idle.ms: 10 minutes unless set, negative for ever
-	Log             *slog.Logger  // gets a line when a connection is closed on a client; none unless set
+	Log *slog.Logger // gets a line when a connection is closed on a client; none unless set
 }
 
 // Server is the wire door of one cluster. Its methods may be called from any goroutine.
 type Server struct {
-	cfg     Config
+	log     *slog.Logger
+	limit   int           // bytes of a request
+	idle    time.Duration // of a connection, negative for ever
 	brokers []*api.Broker
 	memory  *Listener
 	ctx     context.Context // ends with the server
@@ -42,22 +43,18 @@ var ErrClosed = errors.New("memkafka: the cluster's listeners are closed")
 
 // New returns a server without listeners.
 func New(engine *seam.Engine, cfg Config) (*Server, error) {
-	if cfg.MaxRequestBytes == 0 {
-		cfg.MaxRequestBytes = wire.MaxRequestBytes
+	s := &Server{log: cfg.Log, listeners: map[string]*Listener{}, conns: map[*conn]struct{}{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.MaxIdle == 0 {
-		cfg.MaxIdle = 10 * time.Minute
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	s := &Server{cfg: cfg, listeners: map[string]*Listener{}, conns: map[*conn]struct{}{}}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	door, err := api.NewDoor(engine, directory{s}, cfg.Log)
-	if err != nil {
+	var settings cluster.Settings
+	if err := engine.Do(func(core *cluster.Cluster, _ kafka.Millis) { settings = core.Settings() }); err != nil {
 		return nil, err
 	}
-	for id := range engine.Brokers() {
+	s.limit, s.idle = int(settings.MaxRequestBytes), time.Duration(settings.MaxIdle)*time.Millisecond
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	door := api.NewDoor(engine, directory{s})
+	for id := range settings.Brokers {
 		s.brokers = append(s.brokers, door.Broker(id+1))
 	}
 	s.memory = s.memoryListener()
@@ -203,7 +200,7 @@ func (s *Server) accept(socket net.Listener, b *api.Broker, listener string) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // no file descriptors left, as it may be: others may leave
-			s.cfg.Log.Error("accept", "listener", listener, "err", err)
+			s.log.Error("accept", "listener", listener, "err", err)
 			timer := time.NewTimer(patience)
 			select {
 			case <-timer.C:

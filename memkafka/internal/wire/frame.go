@@ -7,10 +7,6 @@ import (
 	"io"
 )
 
-// MaxRequestBytes is the size of the largest frame that a broker takes unless it is told otherwise
-// (socket.request.max.bytes).
-const MaxRequestBytes = 100 << 20
-
 // ErrFrame reports a frame that no broker takes: its length is negative or above the limit.
 var ErrFrame = errors.New("invalid frame length")
 

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serving runs serve until stop is called, which returns the exit status and what was written to standard output after
+// the first line, and to standard error.
+func serving(t *testing.T, args ...string) (bootstrap []string, stop func() (code int, rest, stderr string)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, stdout := io.Pipe()
+	var errs strings.Builder
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, append([]string{"serve"}, args...), stdout, &errs)
+		_ = stdout.Close() // a pipe's end never fails
+	}()
+	t.Cleanup(cancel)
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("no bootstrap servers: %v; exit status %d, standard error:\n%s", err, <-code, &errs)
+	}
+	return strings.Split(strings.TrimSpace(first), ","), func() (int, string, string) {
+		cancel()
+		rest, err := io.ReadAll(lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return <-code, string(rest), errs.String()
+	}
+}
+
+// asks puts a request to a broker and returns its answer, both without their lengths.
+func asks(t *testing.T, broker, request string) string {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", broker, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // it was used
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(append([]byte{0, 0, 0, byte(len(request))}, request...)); err != nil {
+		t.Fatal(err)
+	}
+	var length [4]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, int(length[2])<<8|int(length[3]))
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func TestServe(t *testing.T) {
+	bootstrap, stop := serving(t, "--listen", "127.0.0.1:0", "--brokers", "2",
+		"--topic", "orders:3", "--topic", "state:2:cleanup.policy=compact,delete,retention.ms=1000", "-c", "num.partitions=4")
+	if len(bootstrap) != 2 {
+		t.Fatalf("bootstrap servers %v, want those of 2 brokers", bootstrap)
+	}
+	const metadataOfAll = "\x00\x03\x00\x00\x00\x00\x00\x07\x00\x04test\x00\x00\x00\x00" // version 0
+	for _, broker := range bootstrap {
+		answer := asks(t, broker, metadataOfAll)
+		if !strings.HasPrefix(answer, "\x00\x00\x00\x07") || !strings.Contains(answer, "\x00\x06orders") || !strings.Contains(answer, "\x00\x05state") {
+			t.Errorf("broker %s answers %q, want request 7 answered with both topics", broker, answer)
+		}
+	}
+	code, rest, stderr := stop()
+	if code != 0 || rest != "" {
+		t.Errorf("exit status %d after %q, want 0 after the bootstrap servers alone", code, rest)
+	}
+	if !strings.Contains(stderr, "brokers are up") || !strings.Contains(stderr, "brokers go down") {
+		t.Errorf("standard error says\n%s", stderr)
+	}
+	if conn, err := net.DialTimeout("tcp", bootstrap[0], time.Second); err == nil {
+		_ = conn.Close() // it should not be there
+		t.Errorf("%s still listens", bootstrap[0])
+	}
+}
+
+func TestServeOnAPortThatIsTaken(t *testing.T) {
+	bootstrap, stop := serving(t, "--listen", "127.0.0.1:0")
+	code, _, stderr := runWith(t, "serve", "--listen", bootstrap[0])
+	if code != 1 || !strings.Contains(stderr, bootstrap[0]) {
+		t.Errorf("exit status %d, want 1; standard error:\n%s", code, stderr)
+	}
+	stop()
+}
+
+func TestServeUsedWrongly(t *testing.T) {
+	for _, tc := range []struct{ name, args, want string }{
+		{"an argument", "serve now", `serve takes no arguments, and got "now"`},
+		{"no partitions", "serve --topic orders", "--topic orders: it has no number of partitions; give NAME:PARTITIONS"},
+		{"bad partitions", "serve --topic orders:x", `--topic orders:x: "x" is not a number of partitions; give 1 or more`},
+		{"no value", "serve --topic orders:1:compact", `--topic orders:1:compact: "compact" has no =; give key=value`},
+		{"unknown topic setting", "serve --topic orders:1:no.such=1", "--topic orders: INVALID_CONFIG: Unknown topic config name: no.such"},
+		{"no value of a setting", "serve -c num.partitions", "-c num.partitions: it has no =; give NAME=VALUE"},
+		{"unknown setting", "serve -c num.partition=1", "num.partition is no setting of brokers that this cluster has; near it are num.partitions"},
+		{"no brokers", "serve --brokers 0", "brokers: 0 is not a number of brokers; give 1 or more"},
+		{"no port", "serve --listen localhost", "give HOST:PORT"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, _, stderr := runWith(t, strings.Fields(tc.args)...)
+			if code == 0 || !strings.Contains(stderr, tc.want) {
+				t.Errorf("exit status %d, want a failure with %q:\n%s", code, tc.want, stderr)
+			}
+		})
+	}
+}
