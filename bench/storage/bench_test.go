@@ -227,6 +227,7 @@ func BenchmarkGet(b *testing.B) {
 			load(open, dir, n)
 			t := open(dir)
 			defer t.close()
+			settle(t)
 			if lt, ok := t.(*level); ok {
 				b.ReportAllocs()
 				w := start()

@@ -8,7 +8,7 @@ import (
 
 // bulkFlushes is how many write buffers a bulk load writes out before compactions begin beside it. Up to there
 // merging once, after the load, is less work; beyond it reads would have to look into too many files.
-const bulkFlushes = 48
+const bulkFlushes = 64
 
 // compactions lets the compactions of one storage run: none while a bulk load is young, and in all no more at a time
 // than Shared allows. pebble asks TrySchedule, with its own lock held; what was refused then is started later by

@@ -54,7 +54,7 @@ func Builder(path string, options ...Option) storage.Builder {
 // New returns a storage that keeps its table in the folder dir, which Open makes when it is missing. Nothing but a
 // table may be in it. The storage implements storage.BatchWriter, storage.ContextOpener and storage.ContextCloser.
 func New(dir string, options ...Option) (storage.Storage, error) {
-	c := config{writeBuffer: 16 << 20, flushInterval: 30 * time.Second, shared: defaultShared, fs: vfs.Default}
+	c := config{writeBuffer: 8 << 20, flushInterval: 30 * time.Second, shared: defaultShared, fs: vfs.Default}
 	for _, option := range options {
 		option(&c)
 	}
@@ -98,7 +98,7 @@ type config struct {
 // Option changes how tables are kept.
 type Option func(*config)
 
-// WithWriteBuffer sets how many bytes of rows are gathered in memory before they are written to disk: 16 MiB unless
+// WithWriteBuffer sets how many bytes of rows are gathered in memory before they are written to disk: 8 MiB unless
 // set, 64 KiB to 1 GiB. A storage uses up to four times as much while the disk is slower than the writer, and much
 // less when little is written. Bigger buffers make bulk loads faster.
 func WithWriteBuffer(sizeBytes int) Option { return func(c *config) { c.writeBuffer = sizeBytes } }

@@ -179,6 +179,7 @@ func (e *engine) options(fs vfs.FS, blocks *pebble.Cache, files *pebble.FileCach
 	}
 	o.Experimental.CompactionScheduler = e.compactions
 	o.TargetFileSizes[0] = 4 << 20
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10

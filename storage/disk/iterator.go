@@ -55,7 +55,24 @@ type iterator struct {
 	rows *pebble.Iterator // nil when the iterator is released or has failed
 	at   place
 	seek []byte // room for Seek's key
+	copy copies
 	err  error
+}
+
+// copies makes copies of small slices in blocks. A copy that is kept keeps its block, so blocks are small too.
+type copies struct{ block []byte }
+
+func (c *copies) of(b []byte) []byte {
+	const block = 1 << 10
+	if len(b) > block/4 {
+		return exact(b)
+	}
+	if c.block == nil || cap(c.block)-len(c.block) < len(b) {
+		c.block = make([]byte, 0, block)
+	}
+	from := len(c.block)
+	c.block = append(c.block, b...)
+	return c.block[from:len(c.block):len(c.block)]
 }
 
 // place tells how pebble's iterator relates to the row that the user sees.
@@ -125,7 +142,7 @@ func (it *iterator) Key() []byte {
 	if it.rows == nil || it.at != onRow {
 		return nil
 	}
-	return keep(it.rows.Key()[1:])
+	return it.copy.of(it.rows.Key()[1:])
 }
 
 func (it *iterator) Value() ([]byte, error) {
@@ -139,7 +156,7 @@ func (it *iterator) Value() ([]byte, error) {
 		it.fail(it.engine.explain("read", err))
 		return nil, it.err
 	}
-	return keep(value), nil
+	return it.copy.of(value), nil
 }
 
 func (it *iterator) Err() error {

@@ -181,7 +181,7 @@ func (s *store) Has(key string) (bool, error) {
 
 func (s *store) Get(key string) ([]byte, error) {
 	var value []byte
-	err := s.read(key, func(stored []byte) { value = keep(stored) })
+	err := s.read(key, func(stored []byte) { value = exact(stored) })
 	return value, err
 }
 
@@ -208,8 +208,8 @@ func (s *store) read(key string, found func([]byte)) error {
 	return nil
 }
 
-// keep copies value to its exact size, so that appending to what a reader got never reaches what others got.
-func keep(value []byte) []byte {
+// exact copies value to its exact size, so that appending to what a reader got never reaches what others got.
+func exact(value []byte) []byte {
 	kept := make([]byte, len(value))
 	copy(kept, value)
 	return kept
