@@ -121,9 +121,10 @@ func (a *clusterAdmin) DescribeTopics(topics []string) ([]*sarama.TopicMetadata,
 			}
 			m.IsInternal, m.Uuid = t.Internal, sarama.Uuid(t.ID)
 			for i, p := range t.Partitions {
-				r := core.Replicas(t, p)
+				pm := core.PartitionMetadata(p)
 				m.Partitions = append(m.Partitions, &sarama.PartitionMetadata{
-					ID: int32(i), Leader: p.Leader, LeaderEpoch: int32(p.LeaderEpoch), Replicas: r, Isr: r, OfflineReplicas: []int32{},
+					Err: sarama.KError(pm.Err), ID: int32(i), Leader: pm.Leader, LeaderEpoch: int32(pm.LeaderEpoch),
+					Replicas: pm.Replicas, Isr: pm.ISR, OfflineReplicas: pm.Offline,
 				})
 			}
 		}

@@ -2,7 +2,6 @@ package saramaclient
 
 import (
 	"context"
-	"slices"
 
 	"github.com/IBM/sarama"
 
@@ -32,9 +31,6 @@ func NewClient(c *memkafka.Cluster, config *sarama.Config) (sarama.Client, error
 // metadata is what a client knows of a topic.
 type metadata struct {
 	partitions []int32
-	leaders    []int32
-	epochs     []kafka.Epoch
-	replicas   int16
 }
 
 // topicMetadata asks for a topic, which auto.create.topics.enable creates as it does for any client that asks.
@@ -52,11 +48,9 @@ func topicMetadata(s *seam.Client, topic string, autoCreate bool) (metadata, err
 			call.Resolve(nil, kafka.UnknownTopicOrPartition)
 			return
 		}
-		m := metadata{replicas: t.Replication}
-		for i, p := range t.Partitions {
+		m := metadata{}
+		for i := range t.Partitions {
 			m.partitions = append(m.partitions, int32(i))
-			m.leaders = append(m.leaders, p.Leader)
-			m.epochs = append(m.epochs, p.LeaderEpoch)
 		}
 		call.Resolve(m, nil)
 	})
@@ -117,37 +111,41 @@ func (c *client) GetOffset(topic string, partition int32, at int64) (int64, erro
 	return getOffset(c.seam, topic, partition, at)
 }
 
-func (c *client) Replicas(topic string, partition int32) ([]int32, error) {
-	m, err := topicMetadata(c.seam, topic, false)
+// partition asks who leads and holds a partition.
+func (c *client) partition(topic string, partition int32) (cluster.PartitionMetadata, error) {
+	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
+	v, err := c.seam.Ask(context.Background(), "metadata", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+		p := core.Partition(topic, partition)
+		if p == nil {
+			call.Resolve(nil, kafka.UnknownTopicOrPartition)
+			return
+		}
+		call.Resolve(core.PartitionMetadata(p), nil)
+	})
 	if err != nil {
-		return nil, err
+		return cluster.PartitionMetadata{}, saramaError(err)
 	}
-	if int(partition) >= len(m.leaders) || partition < 0 {
-		return nil, sarama.ErrUnknownTopicOrPartition
-	}
-	brokers := c.seam.Engine().Brokers()
-	replicas := make([]int32, m.replicas)
-	for i := range replicas {
-		replicas[i] = (m.leaders[partition]-1+int32(i))%brokers + 1
-	}
-	return replicas, nil
+	return v.(cluster.PartitionMetadata), nil
 }
 
-// InSyncReplicas are all replicas.
+func (c *client) Replicas(topic string, partition int32) ([]int32, error) {
+	m, err := c.partition(topic, partition)
+	return m.Replicas, err
+}
+
 func (c *client) InSyncReplicas(topic string, partition int32) ([]int32, error) {
-	r, err := c.Replicas(topic, partition)
-	slices.Sort(r)
-	return r, err
+	m, err := c.partition(topic, partition)
+	return m.ISR, err
 }
 
 func (c *client) OfflineReplicas(topic string, partition int32) ([]int32, error) {
-	_, err := c.Replicas(topic, partition)
-	return []int32{}, err
+	m, err := c.partition(topic, partition)
+	return m.Offline, err
 }
 
 func (c *client) PartitionNotReadable(topic string, partition int32) bool {
-	m, err := topicMetadata(c.seam, topic, false)
-	return err != nil || partition < 0 || int(partition) >= len(m.partitions)
+	m, err := c.partition(topic, partition)
+	return err != nil || m.Err != kafka.None
 }
 
 func (c *client) Close() error {

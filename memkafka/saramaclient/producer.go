@@ -205,7 +205,7 @@ func (p *asyncProducer) take(m *sarama.ProducerMessage) (e *seam.Emit, size int)
 	if e == nil {
 		e = new(seam.Emit)
 	}
-	*e = seam.Emit{Tag: m, Done: p.doneOne}
+	*e = seam.Emit{Tag: m, Done: p.doneOne, All: p.config.Producer.RequiredAcks == sarama.WaitForAll}
 	if w, ok := m.Metadata.(*waiting); ok {
 		e.Tag, m.Metadata = w, w.metadata // interceptors and partitioners see the user's own
 	}

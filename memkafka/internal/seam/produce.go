@@ -13,6 +13,7 @@ type Emit struct {
 	Record kafka.Record
 	Source kafka.Source // who sent it, for the order of simultaneous emits
 	Tag    any          // the producer's own
+	All    bool         // acks=all: refused while fewer replicas are in sync than min.insync.replicas asks for
 
 	// Done is called once the result is known, in a driven cluster only. It must not block.
 	Done func(m *Emit)
@@ -92,6 +93,14 @@ func (c *Client) sort(emits []*Emit) []*bucket {
 
 // appendEmits appends emits of one partition as one batch. Called with mu held.
 func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
+	if p := e.core.Partition(emits[0].TP.Topic, emits[0].TP.Partition); p != nil && emits[0].All {
+		if err := e.core.CheckProduce(p, -1); err != nil {
+			for _, m := range emits {
+				m.fail(err)
+			}
+			return
+		}
+	}
 	records := e.scratch[:0]
 	for _, m := range emits {
 		r := m.Record
