@@ -32,14 +32,15 @@ type Processor struct {
 	generations int     // calls of Setup; belongs to whoever calls Consume
 	background  sync.WaitGroup
 
-	mu       sync.RWMutex // guards what follows
-	began    bool         // Run was called
-	stopping bool         // Stop was called, or the end of Run is near
-	cancel   context.CancelFunc
-	held     map[int32]*PartitionProcessor
-	leaving  map[int32]chan struct{} // closed once a partition that was dropped is closed
-	failures []error                 // of partitions, in the order in which their generations ended
-	err      error                   // what Run returned
+	mu         sync.RWMutex // guards what follows
+	began      bool         // Run was called
+	stopping   bool         // Stop was called, or the end of Run is near
+	cancel     context.CancelFunc
+	held       map[int32]*PartitionProcessor
+	leaving    map[int32]chan struct{} // closed once a partition that was dropped is closed
+	beginnings map[claimed]int64       // see findBeginnings
+	failures   []error                 // of partitions, in the order in which their generations ended
+	err        error                   // what Run returned
 }
 
 // NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to
@@ -59,15 +60,16 @@ func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) 
 		return nil, fmt.Errorf("%w: the group has no name", ErrInvalidGraph)
 	}
 	g := &Processor{
-		brokers: brokers,
-		graph:   gg,
-		opts:    opts,
-		log:     logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
-		lookups: make(map[string]*View),
-		state:   NewSignal(processorStates...),
-		done:    make(chan struct{}),
-		held:    make(map[int32]*PartitionProcessor),
-		leaving: make(map[int32]chan struct{}),
+		brokers:    brokers,
+		graph:      gg,
+		opts:       opts,
+		log:        logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
+		lookups:    make(map[string]*View),
+		state:      NewSignal(processorStates...),
+		done:       make(chan struct{}),
+		held:       make(map[int32]*PartitionProcessor),
+		leaving:    make(map[int32]chan struct{}),
+		beginnings: make(map[claimed]int64),
 	}
 	if g.partitions, err = g.prepareTopics(); err != nil {
 		return nil, err

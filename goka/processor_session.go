@@ -27,6 +27,7 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
 	g.opts.rebalanceCallback(assignmentOf(assigned))
 
+	g.findBeginnings(session, assigned)
 	g.drop(assigned)
 	if err := g.startPartitions(session, assigned); err != nil {
 		if session.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -235,6 +236,7 @@ func (g *Processor) ConsumeClaim(session sarama.ConsumerGroupSession, claim sara
 	if l == nil {
 		return fmt.Errorf("cannot handle topic %s", claim.Topic())
 	}
+	g.markBeginning(session, claim)
 	l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
 	r.consume(session.Context(), l, claim)
 	return nil
