@@ -271,6 +271,10 @@ func (c *cbContext) outgoing(out *output, data []byte) *outgoing {
 	if c.m == nil {
 		c.Fail(errors.New("the context was used outside of its callback"))
 	}
+	if c.run.isGone.Load() {
+		c.Fail(errors.New("the generation of the group ended while the callback was under way, and the time to finish is over: " +
+			"its message is handled again, possibly by another instance, and what this call asks for is not done"))
+	}
 	out.counter.add(len(data))
 	o := c.run.newOutgoing()
 	o.Topic, o.Value, o.from, o.table = out.topic, data, c.m, false

@@ -30,6 +30,7 @@ type partitionRun struct {
 	halted  chan struct{} // closed once no more messages are handled
 	halting sync.Once
 	isHalt  atomic.Bool   // halted is closed
+	isGone  atomic.Bool   // nobody waits for the run: the partition may be somebody else's
 	done    chan struct{} // closed once the goroutine ended
 	visits  *credits
 
@@ -125,8 +126,9 @@ func (r *partitionRun) stop() {
 	r.inbox.push(item{kind: itemStop})
 }
 
-// abandon ends the run at once.
+// abandon ends the run at once. A callback that is still under way writes nothing from now on.
 func (r *partitionRun) abandon() {
+	r.isGone.Store(true)
 	r.halt()
 	r.inbox.push(item{kind: itemAbandon})
 }
@@ -242,9 +244,9 @@ func (r *partitionRun) release(m *inflight) {
 }
 
 // settle writes the rows that Kafka has acknowledged to the storage, and marks what finished, in this order. Once the
-// storage has failed, nothing is marked any more.
+// storage has failed, or the run was abandoned, nothing is marked any more.
 func (r *partitionRun) settle() {
-	if r.broken {
+	if r.broken || r.isGone.Load() {
 		return
 	}
 	if r.overlay.Len() > 0 {
