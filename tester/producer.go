@@ -69,6 +69,7 @@ func (p *producer) Produce(e *goka.Emission) {
 		err = p.tester.cluster.TrySettle(context.Background(), p.tester.timeout)
 	}
 	if err != nil { // Fatalf would end a goroutine that is not the test's own, which others may wait for
+		p.tester.mark.Helper()
 		p.tester.t.Errorf("tester: emit key %q to topic %s: %v", e.Key, e.Topic, err)
 	}
 }

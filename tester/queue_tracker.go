@@ -27,8 +27,8 @@ func (tt *Tester) NewQueueTracker(topic string) *QueueTracker {
 
 // fill reads what came since.
 func (q *QueueTracker) fill() {
-	q.tester.helper()
 	if err := q.tester.ensureTopic(q.topic); err != nil {
+		q.tester.mark.Helper()
 		q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
 		return
 	}
@@ -39,6 +39,7 @@ func (q *QueueTracker) fill() {
 		for {
 			records, err := q.tester.cluster.Fetch(q.topic, int32(p), q.ends[p], 1000)
 			if err != nil {
+				q.tester.mark.Helper()
 				q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
 				return
 			}
@@ -52,8 +53,8 @@ func (q *QueueTracker) fill() {
 }
 
 func (q *QueueTracker) take() (memkafka.Record, bool) {
-	q.tester.helper()
 	if q.next < 0 {
+		q.tester.mark.Helper()
 		q.tester.t.Fatalf("tester: track topic %s: there is no message at offset %d; Seek takes 0 or more", q.topic, q.next)
 		return memkafka.Record{}, false
 	}
@@ -70,20 +71,19 @@ func (q *QueueTracker) take() (memkafka.Record, bool) {
 
 // Next returns key and decoded value of the next message, false when there is none.
 func (q *QueueTracker) Next() (string, interface{}, bool) {
-	q.tester.helper()
 	_, key, value, ok := q.NextWithHeaders()
 	return key, value, ok
 }
 
 // NextWithHeaders is Next, with the headers of the message.
 func (q *QueueTracker) NextWithHeaders() (goka.Headers, string, interface{}, bool) {
-	q.tester.helper()
 	r, ok := q.take()
 	if !ok {
 		return nil, "", nil, false
 	}
 	value, err := q.tester.codecs.decode(q.topic, r.Value)
 	if err != nil {
+		q.tester.mark.Helper()
 		q.tester.t.Fatalf("tester: message %d of topic %s, key %q: %v", q.next-1, q.topic, r.Key, err)
 	}
 	return headersTo(r.Headers), string(r.Key), value, true
@@ -91,14 +91,12 @@ func (q *QueueTracker) NextWithHeaders() (goka.Headers, string, interface{}, boo
 
 // NextRaw returns key and value of the next message as they are in the topic, false when there is none.
 func (q *QueueTracker) NextRaw() (string, []byte, bool) {
-	q.tester.helper()
 	_, key, value, ok := q.NextRawWithHeaders()
 	return key, value, ok
 }
 
 // NextRawWithHeaders is NextRaw, with the headers of the message.
 func (q *QueueTracker) NextRawWithHeaders() (goka.Headers, string, []byte, bool) {
-	q.tester.helper()
 	r, ok := q.take()
 	if !ok {
 		return nil, "", nil, false
@@ -122,7 +120,6 @@ func (q *QueueTracker) NextOffset() int64 { return q.next }
 
 // Hwm returns the number of messages in the topic, which is the offset of the next one to come.
 func (q *QueueTracker) Hwm() int64 {
-	q.tester.helper()
 	q.fill()
 	return int64(len(q.read))
 }

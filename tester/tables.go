@@ -96,20 +96,22 @@ func (ts *tables) present(topic string, partition int32) []*store {
 
 // TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is none.
 func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
-	tt.helper()
 	if err := tt.awaitStart(); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
 		return nil
 	}
 	topic := string(table)
 	stores := tt.tables.present(topic, tt.partitionOf(key, tt.hasher))
 	if len(stores) == 0 {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
 		return nil
 	}
 	for _, s := range stores {
 		b, err := s.Get(key)
 		if err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
 			return nil
 		}
@@ -118,6 +120,7 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 		}
 		v, err := tt.codecs.decode(topic, b)
 		if err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
 		}
 		return v
@@ -128,10 +131,10 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 // SetTableValue writes a row straight into every store of a table, those that are opened later included. No record is
 // written to the table's topic. A nil value deletes the row.
 func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{}) {
-	tt.helper()
 	topic := string(table)
 	b, err := tt.codecs.encode(topic, value)
 	if err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
 		return
 	}
@@ -158,6 +161,7 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 			err = s.Set(key, b)
 		}
 		if err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
 		}
 	}
@@ -165,19 +169,21 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 
 // GetTableKeys returns the sorted keys of a table.
 func (tt *Tester) GetTableKeys(table goka.Table) []string {
-	tt.helper()
 	if err := tt.awaitStart(); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: keys of table %s: %v", table, err)
 		return nil
 	}
 	stores := tt.tables.present(string(table), 0)
 	if len(stores) == 0 {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
 		return nil
 	}
 	var keys []string
 	for _, s := range stores {
 		if err := eachKey(s, func(k string) { keys = append(keys, k) }); err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: keys of table %s: %v", table, err)
 		}
 	}
@@ -199,7 +205,6 @@ func eachKey(s *store, f func(key string)) error {
 
 // ClearValues empties every store, and forgets what SetTableValue gave. Topics keep their records.
 func (tt *Tester) ClearValues() {
-	tt.helper()
 	ts := &tt.tables
 	ts.mu.Lock()
 	ts.preset = nil
@@ -214,6 +219,7 @@ func (tt *Tester) ClearValues() {
 			}
 		}
 		if err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: clear table %s: %v", s.topic, err)
 		}
 	}

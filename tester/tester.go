@@ -53,6 +53,7 @@ func WithTimeout(d time.Duration) Option { return func(tt *Tester) { tt.timeout 
 // from those that goka.Tester names.
 type Tester struct {
 	t          T
+	mark       interface{ Helper() } // t where it has that: called on the way to a failure only, since it is slow
 	partitions int
 	hasher     func() hash.Hash32
 	timeout    time.Duration
@@ -85,23 +86,26 @@ func New(t T, options ...Option) *Tester {
 		t.Fatalf("tester: a timeout of %v leaves no time; give more than 0", tt.timeout)
 	}
 	tt.tables.tester = tt
+	tt.mark = unmarked{}
+	if h, ok := t.(interface{ Helper() }); ok {
+		tt.mark = h
+	}
 	if c, ok := t.(interface{ Cleanup(func()) }); ok {
 		c.Cleanup(tt.Close)
 	}
 	return tt
 }
 
+// unmarked is for a T without Helper.
+type unmarked struct{}
+
+func (unmarked) Helper() {}
+
 // Cluster returns the cluster underneath.
 func (tt *Tester) Cluster() *memkafka.Cluster { return tt.cluster }
 
 // Close ends the cluster. Processors and views that still run fail. A test need not call it.
 func (tt *Tester) Close() { tt.cluster.Close() }
-
-func (tt *Tester) helper() {
-	if h, ok := tt.t.(interface{ Helper() }); ok {
-		h.Helper()
-	}
-}
 
 // emitOption is what EmitOptions set.
 type emitOption struct {
@@ -124,8 +128,8 @@ func WithTime(at time.Time) EmitOption { return func(o *emitOption) { o.timestam
 // other processors, updates of tables and views. The value is encoded with the codec that a registered graph, view or
 // emitter has for the topic; nil makes a tombstone. It fails the test when nothing goes on within the tester's timeout.
 func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...EmitOption) {
-	tt.helper()
 	if err := tt.awaitStart(); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
 		return
 	}
@@ -135,6 +139,7 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 	}
 	value, err := tt.codecs.encode(topic, msg)
 	if err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
 		return
 	}
@@ -143,6 +148,7 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		r.Timestamp = memkafka.Millis(o.timestamp.UnixMilli())
 	}
 	if _, _, err := tt.append(topic, tt.partitionOf(key, tt.hasher), r); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
 		return
 	}
@@ -152,8 +158,8 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 // Catchup waits until all records that there are were handled. Consume does this by itself; Catchup is for records that
 // came in another way, as by Processor.VisitAll.
 func (tt *Tester) Catchup() {
-	tt.helper()
 	if err := tt.awaitStart(); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: catch up: %v", err)
 		return
 	}
@@ -162,8 +168,8 @@ func (tt *Tester) Catchup() {
 
 // settle fails the test when something is stuck.
 func (tt *Tester) settle() {
-	tt.helper()
 	if err := tt.settled(tt.cluster.Settle); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: %v", err)
 	}
 }
@@ -187,6 +193,7 @@ func (tt *Tester) partitionOf(key string, hasher func() hash.Hash32) int32 {
 	}
 	p, err := goka.PartitionForKey(hasher, []byte(key), int32(tt.partitions))
 	if err != nil {
+		tt.mark.Helper()
 		tt.t.Errorf("tester: partition of key %q: %v", key, err)
 		return 0
 	}
@@ -307,6 +314,7 @@ func (c *codecs) decode(topic string, b []byte) (interface{}, error) {
 // RegisterGroupGraph notes a graph's topics and codecs, and returns the client id for its processor. goka calls it.
 func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
 	if gg.Group() == "" {
+		tt.mark.Helper()
 		tt.t.Errorf("group graph cannot be empty")
 	}
 	p := &party{graph: gg, what: "the processor of group " + string(gg.Group())}
@@ -315,6 +323,7 @@ func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
 			continue
 		}
 		if err := tt.codecs.register(e.Topic(), e.Codec()); err != nil {
+			tt.mark.Helper()
 			tt.t.Fatalf("tester: group %s: %v", gg.Group(), err)
 		}
 	}
@@ -332,6 +341,7 @@ func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
 // RegisterEmitter notes the codec of a topic. goka calls it.
 func (tt *Tester) RegisterEmitter(topic goka.Stream, codec goka.Codec) {
 	if err := tt.codecs.register(string(topic), codec); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: emitter: %v", err)
 	}
 }
@@ -339,6 +349,7 @@ func (tt *Tester) RegisterEmitter(topic goka.Stream, codec goka.Codec) {
 // RegisterView notes the codec of a table, and returns the client id for its view. goka calls it.
 func (tt *Tester) RegisterView(table goka.Table, c goka.Codec) string {
 	if err := tt.codecs.register(string(table), c); err != nil {
+		tt.mark.Helper()
 		tt.t.Fatalf("tester: view: %v", err)
 	}
 	return tt.parties.add(&party{what: "the view of table " + string(table), views: []string{string(table)}})
