@@ -272,7 +272,6 @@ func BenchmarkIterate(b *testing.B) {
 		dir := b.TempDir()
 		load(open, dir, n)
 		t := open(dir)
-		defer t.close()
 		if t.iterate() == 0 {
 			fill(t, n)
 		}
@@ -285,6 +284,8 @@ func BenchmarkIterate(b *testing.B) {
 			}
 		}
 		w.report(b, b.N*n)
+		t.close()
+		b.ReportMetric(float64(size(b, dir))/n, "diskB/row")
 	})
 }
 

@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/gokasim/gokasim/storage"
 )
 

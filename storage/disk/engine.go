@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -362,7 +363,7 @@ func (l *logger) Errorf(format string, args ...any) {
 // Fatalf is called by pebble where it expects the process to end: when it cannot tell what its files are like. The
 // files stay as they are from here on, and all calls fail, until the table is opened again, which sorts it out.
 func (l *logger) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	for _, arg := range args {
 		if cause, ok := arg.(error); ok {
 			err = cause
