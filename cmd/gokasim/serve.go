@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gokasim/gokasim/memkafka"
 	"github.com/spf13/cobra"
+
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // serveOptions is what serve is told on its command line.
