@@ -12,83 +12,102 @@ func (m *memory) IteratorWithRange(start, limit []byte) (Iterator, error) {
 	}, nil
 }
 
+// mostAhead is how many rows an iterator looks at in one go, when it has gone over as many before. Rows lie all over the
+// memory, and a processor fetches many at a time if nothing comes in between.
+const mostAhead = 64
+
 // memoryIterator walks over a copy of the order that belongs to it alone, and shows the values of its epoch.
 type memoryIterator struct {
-	memory       *memory
+	memory       *memory // nil when the iterator is released
 	epoch        uint64
-	entries      btree.MapIter[string, *entry]
 	start, limit string // "" for no bound
-	value        []byte // of the entry under the cursor
-	at           place
+
+	entries btree.MapIter[string, *entry]
+	begun   bool // entries has been placed
+	more    bool // entries is on an entry that ahead lacks
+
+	ahead   []Row
+	next    int    // index of the row that Next shows
+	present bool   // ahead[next-1] is the row that the user sees
+	keys    []byte // room for copies of keys
 }
 
-// place tells how an iterator's cursor relates to the row that its user sees.
-type place uint8
-
-const (
-	atStart  place = iota // before the first row, no cursor yet
-	beforeIt              // the cursor is on a row that Next will show
-	onRow                 // the cursor is on the row that the user sees
-	atEnd                 // no row left; Seek may go back
-	released
-)
-
 func (it *memoryIterator) Next() bool {
-	switch it.at {
-	case atStart:
-		return it.stop(it.entries.Seek(it.start), onRow)
-	case beforeIt:
-		it.at = onRow
-		return true
-	case onRow:
-		return it.stop(it.entries.Next(), onRow)
-	case atEnd, released:
+	if it.memory == nil {
+		return false
 	}
-	return false
+	if !it.begun {
+		it.place(it.start)
+	}
+	if it.next == len(it.ahead) {
+		it.look(min(2*len(it.ahead)+1, mostAhead))
+	}
+	it.present = it.next < len(it.ahead)
+	if it.present {
+		it.next++
+	}
+	return it.present
 }
 
 func (it *memoryIterator) Seek(key []byte) bool {
-	if it.at == released {
+	if it.memory == nil {
 		return false
 	}
-	return it.stop(it.entries.Seek(max(string(key), it.start)), beforeIt)
+	it.place(max(string(key), it.start))
+	it.look(1)
+	return len(it.ahead) > 0
 }
 
-// stop moves the cursor, which is on an entry if found is true, on to the first row in range, and notes where it is.
-func (it *memoryIterator) stop(found bool, at place) bool {
-	for ; found && (it.limit == "" || it.entries.Key() < it.limit); found = it.entries.Next() {
-		it.memory.mu.RLock()
-		it.value = it.entries.Value().at(it.epoch)
-		it.memory.mu.RUnlock()
-		if it.value != nil {
-			it.at = at
-			return true
+// place begins at the first entry whose key is not smaller.
+func (it *memoryIterator) place(key string) {
+	it.begun, it.more = true, it.entries.Seek(key)
+	it.ahead, it.next, it.present = it.ahead[:0], 0, false
+}
+
+// look fills ahead with the next rows, n at most.
+func (it *memoryIterator) look(n int) {
+	it.ahead, it.next = it.ahead[:0], 0
+	it.memory.mu.RLock()
+	defer it.memory.mu.RUnlock()
+	for it.more && len(it.ahead) < n {
+		key := it.entries.Key()
+		if it.limit != "" && key >= it.limit {
+			it.more = false
+			return
 		}
+		if value := it.entries.Value().at(it.epoch); value != nil {
+			it.ahead = append(it.ahead, Row{key, value})
+		}
+		it.more = it.entries.Next()
 	}
-	it.at = atEnd
-	return false
 }
 
 func (it *memoryIterator) Key() []byte {
-	if it.at != onRow {
+	if !it.present {
 		return nil
 	}
-	return []byte(it.entries.Key())
+	key := it.ahead[it.next-1].Key
+	if it.keys == nil || cap(it.keys)-len(it.keys) < len(key) {
+		it.keys = make([]byte, 0, max(512, len(key)))
+	}
+	from := len(it.keys)
+	it.keys = append(it.keys, key...)
+	return it.keys[from:len(it.keys):len(it.keys)]
 }
 
 func (it *memoryIterator) Value() ([]byte, error) {
-	if it.at != onRow {
+	if !it.present {
 		return nil, nil
 	}
-	return it.value, nil
+	return it.ahead[it.next-1].Value, nil
 }
 
 func (it *memoryIterator) Err() error { return nil }
 
 func (it *memoryIterator) Release() {
-	if it.at == released {
+	if it.memory == nil {
 		return
 	}
 	it.memory.forget(it.epoch)
-	*it = memoryIterator{at: released}
+	*it = memoryIterator{}
 }
