@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gokasim/gokasim/storage"
 	"golang.org/x/sys/unix"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // values are 4096 JSON objects of 100 bytes, a third of it random.

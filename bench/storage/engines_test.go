@@ -7,10 +7,11 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/gokasim/gokasim/storage"
-	"github.com/gokasim/gokasim/storage/disk"
 	"github.com/syndtr/goleveldb/leveldb"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/gokasim/gokasim/storage"
+	"github.com/gokasim/gokasim/storage/disk"
 )
 
 // table is what all engines are asked to do.
