@@ -26,11 +26,14 @@ type memoryIterator struct {
 	begun   bool // entries has been placed
 	more    bool // entries is on an entry that ahead lacks
 
-	ahead   []Row
+	ahead   []memoryRow
 	next    int    // index of the row that Next shows
 	present bool   // ahead[next-1] is the row that the user sees
 	keys    []byte // room for copies of keys
 }
+
+// memoryRow is a row with a copy of its key.
+type memoryRow struct{ key, value []byte }
 
 func (it *memoryIterator) Next() bool {
 	if it.memory == nil {
@@ -76,7 +79,7 @@ func (it *memoryIterator) look(n int) {
 			return
 		}
 		if value := it.entries.Value().at(it.epoch); value != nil {
-			it.ahead = append(it.ahead, Row{key, value})
+			it.ahead = append(it.ahead, memoryRow{it.copy(key), value})
 		}
 		it.more = it.entries.Next()
 	}
@@ -86,7 +89,11 @@ func (it *memoryIterator) Key() []byte {
 	if !it.present {
 		return nil
 	}
-	key := it.ahead[it.next-1].Key
+	return it.ahead[it.next-1].key
+}
+
+// copy copies a key into a block of several. A copy that is kept keeps its block, so blocks are small.
+func (it *memoryIterator) copy(key string) []byte {
 	if it.keys == nil || cap(it.keys)-len(it.keys) < len(key) {
 		it.keys = make([]byte, 0, max(512, len(key)))
 	}
@@ -99,7 +106,7 @@ func (it *memoryIterator) Value() ([]byte, error) {
 	if !it.present {
 		return nil, nil
 	}
-	return it.ahead[it.next-1].Value, nil
+	return it.ahead[it.next-1].value, nil
 }
 
 func (it *memoryIterator) Err() error { return nil }
