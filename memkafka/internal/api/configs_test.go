@@ -69,8 +69,7 @@ func TestAlterConfigs(t *testing.T) {
 			say[*kmsg.AlterConfigsResponse](s, about, version, r)
 		}
 		overridden := func() {
-			var answer *kmsg.DescribeConfigsResponse
-			answer = ask[*kmsg.DescribeConfigsResponse](s.client, 4, describing(kmsg.ConfigResourceTypeTopic, "alter", "retention.ms", "segment.ms", "cleanup.policy", "max.message.bytes"))
+			answer := ask[*kmsg.DescribeConfigsResponse](s.client, 4, describing(kmsg.ConfigResourceTypeTopic, "alter", "retention.ms", "segment.ms", "cleanup.policy", "max.message.bytes"))
 			s.note("what is in force", answer)
 		}
 		for v := range int16(3) {

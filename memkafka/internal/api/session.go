@@ -211,7 +211,7 @@ func messageOf(err error) *string {
 	if err == nil {
 		return nil
 	}
-	if _, bare := err.(kafka.ErrorCode); bare {
+	if _, bare := err.(kafka.ErrorCode); bare { //nolint:errorlint // a code alone, not one within an error that says more
 		return nil
 	}
 	text := err.Error()
