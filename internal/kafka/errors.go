@@ -91,6 +91,7 @@ const (
 	UnknownTopicID               ErrorCode = 100
 	InconsistentTopicID          ErrorCode = 103
 	TransactionalIDNotFound      ErrorCode = 105
+	FetchSessionTopicIDError     ErrorCode = 106
 	FencedMemberEpoch            ErrorCode = 110
 	UnreleasedInstanceID         ErrorCode = 111
 	UnsupportedAssignor          ErrorCode = 112
@@ -215,6 +216,7 @@ var errorTexts = map[ErrorCode]struct{ name, text string }{
 	UnknownTopicID:               {"UNKNOWN_TOPIC_ID", "this server does not host this topic ID"},
 	InconsistentTopicID:          {"INCONSISTENT_TOPIC_ID", "the log's topic ID did not match the topic ID in the request"},
 	TransactionalIDNotFound:      {"TRANSACTIONAL_ID_NOT_FOUND", "the transactionalId could not be found"},
+	FetchSessionTopicIDError:     {"FETCH_SESSION_TOPIC_ID_ERROR", "the fetch session encountered inconsistent topic ID usage"},
 	FencedMemberEpoch:            {"FENCED_MEMBER_EPOCH", "the member epoch is fenced by the group coordinator; the member must abandon all its partitions and rejoin"},
 	UnreleasedInstanceID:         {"UNRELEASED_INSTANCE_ID", "the instance ID is still used by another member in the consumer group; that member must leave first"},
 	UnsupportedAssignor:          {"UNSUPPORTED_ASSIGNOR", "the assignor or its version range is not supported by the consumer group"},

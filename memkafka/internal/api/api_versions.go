@@ -2,10 +2,12 @@ package api
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
 
@@ -38,6 +40,14 @@ func serveAPIVersions(c *call, request *kmsg.ApiVersionsRequest) wire.Body {
 	}
 	for _, r := range routes {
 		response.ApiKeys = append(response.ApiKeys, advertised(r))
+	}
+	features := features
+	if !c.do(func(core *cluster.Cluster, _ millis) {
+		version := core.Settings().Transactions.Version
+		features = slices.Clone(features)
+		features[slices.IndexFunc(features, func(f feature) bool { return f.name == "transaction.version" })].used = version
+	}) {
+		return nil
 	}
 	for _, f := range features {
 		if f.least > 0 || c.version >= 4 {

@@ -30,7 +30,8 @@ func NewDoor(engine *seam.Engine, directory Directory) *Door {
 // Broker answers as one of the cluster's brokers does, which are numbered from 1.
 type Broker struct {
 	*Door
-	id int32
+	id       int32
+	sessions fetchSessions
 }
 
 // Broker returns the broker with this id.

@@ -21,16 +21,26 @@ var fetch = serving(1, 4, 18, serveFetch)
 const maxFetchBytes = 55 << 20
 
 func serveFetch(c *call, request *kmsg.FetchRequest) wire.Body {
-	answer := newFetchAnswer(request)
 	if request.ReplicaID >= 0 || request.ReplicaState.ID >= 0 {
-		return answer.refused(kafka.ClusterAuthorizationFailed) // only brokers of the cluster replicate
+		return newFetchAnswer(request).refused(kafka.ClusterAuthorizationFailed) // only brokers of the cluster replicate
 	}
-	f := fetching{call: c, request: request, answer: answer}
+	var session *fetchSession
+	var incremental bool
+	if c.version >= 7 {
+		var code kafka.ErrorCode
+		if session, incremental, code = c.broker.sessions.begin(request, kafka.MillisOf(time.Now())); code != kafka.None {
+			return newFetchAnswer(request).refused(code)
+		}
+	}
+	f := fetching{call: c, request: request, answer: newFetchAnswer(request)}
 	patience := time.Duration(request.MaxWaitMillis) * time.Millisecond
 	if !c.await(patience, f.look, f.watched) {
 		return nil
 	}
-	return answer
+	if session != nil {
+		c.broker.sessions.answered(session, f.answer, incremental)
+	}
+	return f.answer
 }
 
 // fetching is a fetch that looks again until it finds enough.

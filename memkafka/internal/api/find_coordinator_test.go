@@ -3,6 +3,7 @@ package api_test
 import (
 	"testing"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -11,6 +12,22 @@ func (s *script) coordinatorReady(kind int8, key string) {
 	s.t.Helper()
 	until(s, 4, func() kmsg.Request { return coordinatorOf(kind, key) }, func(r *kmsg.FindCoordinatorResponse) bool {
 		return r.Coordinators[0].ErrorCode == 0
+	})
+	if kind == 0 {
+		until(s, 0, func() kmsg.Request {
+			r := kmsg.NewPtrDescribeGroupsRequest()
+			r.Groups = []string{key}
+			return r
+		}, func(r *kmsg.DescribeGroupsResponse) bool { return r.Groups[0].ErrorCode == 0 })
+		return
+	}
+	until(s, 0, func() kmsg.Request {
+		r := kmsg.NewPtrDescribeTransactionsRequest()
+		r.TransactionalIDs = []string{key}
+		return r
+	}, func(r *kmsg.DescribeTransactionsResponse) bool {
+		code := r.TransactionStates[0].ErrorCode
+		return code == 0 || code == int16(kafka.TransactionalIDNotFound)
 	})
 }
 

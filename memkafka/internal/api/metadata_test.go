@@ -26,14 +26,15 @@ func (s *script) createTopic(name string, partitions int32, configs ...string) [
 // known waits until the broker knows a topic with leaders.
 func (s *script) known(name string) [16]byte {
 	s.t.Helper()
-	return until(s, 12, func() kmsg.Request { return metadataOf(false, name) }, func(m *kmsg.MetadataResponse) bool {
-		for _, p := range m.Topics[0].Partitions {
-			if p.ErrorCode != 0 {
-				return false
-			}
-		}
+	found := until(s, 12, func() kmsg.Request { return metadataOf(false, name) }, func(m *kmsg.MetadataResponse) bool {
 		return m.Topics[0].ErrorCode == 0
-	}).Topics[0].TopicID
+	}).Topics[0]
+	for i := range found.Partitions {
+		until(s, 7, func() kmsg.Request { return offsetsOf(name, int32(i), -1) }, func(r *kmsg.ListOffsetsResponse) bool {
+			return r.Topics[0].Partitions[0].ErrorCode == 0
+		})
+	}
+	return found.TopicID
 }
 
 func metadataOf(create bool, names ...string) *kmsg.MetadataRequest {

@@ -26,8 +26,10 @@ func init() {
 	routes = []*route{
 		produce, fetch, listOffsets, metadata, offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup,
 		syncGroup, describeGroups, listGroups, apiVersions, createTopics, deleteTopics, deleteRecords, initProducerID,
-		offsetForLeaderEpoch, describeConfigs, alterConfigs, describeLogDirs, createPartitions, deleteGroups, electLeaders,
-		incrementalAlterConfigs, offsetDelete, describeCluster, listConfigResources, describeTopicPartitions,
+		offsetForLeaderEpoch, addPartitionsToTxn, addOffsetsToTxn, endTxn, writeTxnMarkers, txnOffsetCommit, describeConfigs,
+		alterConfigs, describeLogDirs, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs, offsetDelete,
+		describeCluster, describeProducers, describeTransactions, listTransactions, consumerGroupHeartbeat,
+		consumerGroupDescribe, listConfigResources, describeTopicPartitions,
 	}
 }
 

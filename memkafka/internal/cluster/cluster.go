@@ -323,6 +323,9 @@ func (c *Cluster) memberID(clientID string) string {
 	return fmt.Sprintf("%s-%x-%x-%x-%x-%x", clientID, u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
 }
 
+// NewUUID makes an id of 22 letters, as Kafka does where it needs one.
+func (c *Cluster) NewUUID() string { return base64.RawURLEncoding.EncodeToString(uuid(c.names)) }
+
 // uuid draws a random UUID, version 4.
 func uuid(r *rand.Rand) []byte {
 	u := make([]byte, 0, 16)

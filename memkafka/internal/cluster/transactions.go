@@ -208,22 +208,33 @@ func openInLog(p *Partition, b *batch.Batch) bool {
 // TxnOffsetCommit commits a group's offsets as part of a transaction. With transaction.version 2 (the request from version
 // 5 on) the group is added to the transaction first. The answer, a group.CommitResponse, comes by Take.
 func (c *Cluster) TxnOffsetCommit(now kafka.Millis, groupID, transactionalID string, cmd group.TxnCommit, v2 bool) {
-	if v2 {
-		asked := &ownRequest{}
-		c.TxnStep(now, txn.AddOffsets{
-			Tag: asked, TransactionalID: transactionalID, GroupID: groupID, V2: true,
-			Producer: txn.Producer{ID: cmd.Transaction.ProducerID, Epoch: cmd.Transaction.ProducerEpoch},
-		})
-		if code := asked.response.(txn.AddOffsetsResponse).Err; code != kafka.None {
-			r := group.CommitResponse{Err: code}
-			for _, o := range cmd.Offsets {
-				r.Partitions = append(r.Partitions, group.CommitResult{TP: o.TP, Err: code})
-			}
-			c.replies = append(c.replies, Reply{cmd.Tag, r})
-			return
+	if code := c.admitOffsets(now, groupID, transactionalID, cmd.Transaction, v2); code != kafka.None {
+		r := group.CommitResponse{Err: code}
+		for _, o := range cmd.Offsets {
+			r.Partitions = append(r.Partitions, group.CommitResult{TP: o.TP, Err: code})
 		}
+		c.replies = append(c.replies, Reply{cmd.Tag, r})
+		return
 	}
 	c.GroupStep(now, groupID, cmd)
+}
+
+// admitOffsets asks the coordinator whether a group's offsets are part of the transaction, or adds them to it.
+func (c *Cluster) admitOffsets(now kafka.Millis, groupID, transactionalID string, t group.Transaction, v2 bool) kafka.ErrorCode {
+	asked := &ownRequest{}
+	producer := txn.Producer{ID: t.ProducerID, Epoch: t.ProducerEpoch}
+	if v2 {
+		c.TxnStep(now, txn.AddOffsets{Tag: asked, TransactionalID: transactionalID, GroupID: groupID, V2: true, Producer: producer})
+		return asked.response.(txn.AddOffsetsResponse).Err
+	}
+	at := kafka.TopicPartition{Topic: GroupMetadataTopic, Partition: CoordinatorPartition(groupID, c.settings.OffsetsTopicPartitions)}
+	c.TxnStep(now, txn.AddPartitions{
+		Tag: asked, TransactionalID: transactionalID, Producer: producer, Partitions: []kafka.TopicPartition{at}, VerifyOnly: true, NoProducerFenced: true,
+	})
+	if code := asked.response.(txn.AddPartitionsResponse).Partitions[0].Err; code != kafka.TransactionAbortable {
+		return code
+	}
+	return kafka.InvalidTxnState // older producers do not know TRANSACTION_ABORTABLE
 }
 
 // newProducerID gives out producer ids as the controller does, from 0 on.

@@ -1,0 +1,28 @@
+package api
+
+import (
+	"cmp"
+
+	"github.com/gokasim/gokasim/memkafka/internal/txn"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// addOffsetsToTxn is AddOffsetsToTxn (KIP-98): the offsets of a group become part of a transaction.
+var addOffsetsToTxn = serving(25, 0, 4, serveAddOffsetsToTxn)
+
+func serveAddOffsetsToTxn(c *call, request *kmsg.AddOffsetsToTxnRequest) wire.Body {
+	response := request.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)
+	answer, code, ok := askTransactions[txn.AddOffsetsResponse](c, "add offsets", request.TransactionalID, func(tag *tag) txn.Command {
+		return txn.AddOffsets{
+			Tag: tag, TransactionalID: request.TransactionalID, GroupID: request.Group,
+			Producer: txn.Producer{ID: request.ProducerID, Epoch: request.ProducerEpoch},
+			V2:       c.version >= 4, NoProducerFenced: c.version < 2,
+		}
+	})
+	if !ok {
+		return nil
+	}
+	response.ErrorCode = int16(cmp.Or(code, answer.Err))
+	return response
+}
