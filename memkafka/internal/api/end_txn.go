@@ -3,9 +3,10 @@ package api
 import (
 	"cmp"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // endTxn is EndTxn (KIP-98): a transaction is committed or aborted. From version 5 on the epoch grows with every transaction

@@ -3,8 +3,9 @@ package api
 import (
 	"sync"
 
-	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // fetchSessions are the fetch sessions of one broker (KIP-227): what a client fetches is remembered, so that it says, and

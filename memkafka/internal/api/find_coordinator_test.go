@@ -3,8 +3,9 @@ package api_test
 import (
 	"testing"
 
-	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // coordinatorReady waits until somebody looks after a group (0) or a transactional id (1).

@@ -3,8 +3,9 @@ package api_test
 import (
 	"testing"
 
-	"github.com/gokasim/gokasim/memkafka/internal/batch"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
 )
 
 func initializing(id string) *kmsg.InitProducerIDRequest {
