@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/server"
 )
 
@@ -42,6 +43,22 @@ func (d *door) close() {
 	d.mu.Unlock()
 	if s != nil {
 		s.Close()
+	}
+}
+
+// AsVersion has the brokers pose as an older Apache Kafka, as "3.6": clients find the keys, versions and features of that
+// release, from 2.1 on, and transactions are as they were before 4.0. It is 4.3 unless set. What Apache Kafka 4.0 no longer
+// has (KIP-896) is not served either way.
+func AsVersion(release string) Option {
+	return func(s *cluster.Settings) error {
+		if err := server.CheckRelease(release); err != nil {
+			return err
+		}
+		s.AsVersion = release
+		if server.PredatesKIP890(release) {
+			s.Transactions.Version = 0
+		}
+		return nil
 	}
 }
 

@@ -21,6 +21,7 @@ type serveOptions struct {
 	brokers   int32
 	topics    []string
 	settings  []string
+	asVersion string
 }
 
 func newServe() *cobra.Command {
@@ -56,12 +57,13 @@ num.partitions partitions (1); -c auto.create.topics.enable=false turns that off
 	f.Int32Var(&o.brokers, "brokers", 1, "number of brokers")
 	f.StringArrayVar(&o.topics, "topic", nil, "topic to create, `NAME:PARTITIONS[:key=value,...]`; may be given several times")
 	f.StringArrayVarP(&o.settings, "config", "c", nil, "broker setting, `NAME=VALUE` under Kafka's name; may be given several times")
+	f.StringVar(&o.asVersion, "as-version", "", "pose as an older Apache `Kafka`, from 2.1 on: its requests, versions and features (default 4.3)")
 	return cmd
 }
 
 // serve runs a cluster until ctx ends.
 func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error {
-	options := []memkafka.Option{memkafka.WithBrokers(o.brokers), memkafka.WithSetting("group.initial.rebalance.delay.ms", "0")}
+	options := []memkafka.Option{memkafka.WithBrokers(o.brokers), memkafka.WithSetting("group.initial.rebalance.delay.ms", "0"), memkafka.AsVersion(o.asVersion)}
 	var wrong []error
 	for _, s := range o.settings {
 		name, value, ok := strings.Cut(s, "=")

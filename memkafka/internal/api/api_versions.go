@@ -2,12 +2,10 @@ package api
 
 import (
 	"regexp"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
-	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
 
@@ -18,38 +16,16 @@ var apiVersions = serving(18, 0, 4, serveAPIVersions)
 // clientSoftware is what the name and the version of a client may look like (KIP-511).
 var clientSoftware = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
-// feature is a feature of a cluster with the levels that its brokers know and the one that is on.
-type feature struct {
-	name              string
-	least, most, used int16
-}
-
-// features are those of Apache Kafka 4.3 that concern what is served here, by name.
-var features = []feature{
-	{"eligible.leader.replicas.version", 0, 1, 1},
-	{"group.version", 0, 1, 1},
-	{"metadata.version", 7, 30, 30},
-	{"transaction.version", 0, 2, 2},
-}
-
 func serveAPIVersions(c *call, request *kmsg.ApiVersionsRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.ApiVersionsResponse)
 	if c.version >= 3 && !(clientSoftware.MatchString(request.ClientSoftwareName) && clientSoftware.MatchString(request.ClientSoftwareVersion)) {
 		response.ErrorCode = int16(kafka.InvalidRequest)
 		return response
 	}
-	for _, r := range routes {
+	for _, r := range c.broker.routes {
 		response.ApiKeys = append(response.ApiKeys, advertised(r))
 	}
-	features := features
-	if !c.do(func(core *cluster.Cluster, _ millis) {
-		version := core.Settings().Transactions.Version
-		features = slices.Clone(features)
-		features[slices.IndexFunc(features, func(f feature) bool { return f.name == "transaction.version" })].used = version
-	}) {
-		return nil
-	}
-	for _, f := range features {
+	for _, f := range c.broker.features {
 		if f.least > 0 || c.version >= 4 {
 			response.SupportedFeatures = append(response.SupportedFeatures, kmsg.ApiVersionsResponseSupportedFeature{Name: f.name, MinVersion: f.least, MaxVersion: f.most})
 		}
@@ -57,7 +33,9 @@ func serveAPIVersions(c *call, request *kmsg.ApiVersionsRequest) wire.Body {
 			response.FinalizedFeatures = append(response.FinalizedFeatures, kmsg.ApiVersionsResponseFinalizedFeature{Name: f.name, MinVersionLevel: f.used, MaxVersionLevel: f.used})
 		}
 	}
-	response.FinalizedFeaturesEpoch = 1
+	if len(c.broker.features) > 0 {
+		response.FinalizedFeaturesEpoch = 1
+	}
 	return response
 }
 
@@ -72,9 +50,9 @@ func advertised(r *route) kmsg.ApiVersionsResponseApiKey {
 
 // unsupportedAPIVersions answers a version of ApiVersions that is not served: in the form of version 0, with the versions
 // that are (KIP-511).
-func unsupportedAPIVersions() wire.Body {
+func unsupportedAPIVersions(r *route) wire.Body {
 	response := kmsg.NewPtrApiVersionsResponse()
 	response.ErrorCode = int16(kafka.UnsupportedVersion)
-	response.ApiKeys = []kmsg.ApiVersionsResponseApiKey{advertised(apiVersions)}
+	response.ApiKeys = []kmsg.ApiVersionsResponseApiKey{advertised(r)}
 	return response
 }

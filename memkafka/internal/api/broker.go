@@ -20,11 +20,16 @@ type Directory interface {
 type Door struct {
 	engine    *seam.Engine
 	directory Directory
+	routes    []*route
+	features  []feature
 }
 
-// NewDoor returns the door of a cluster.
-func NewDoor(engine *seam.Engine, directory Directory) *Door {
-	return &Door{engine: engine, directory: directory}
+// NewDoor returns the door of a cluster whose brokers pose as a release of Apache Kafka, the newest for an empty name.
+func NewDoor(engine *seam.Engine, directory Directory, release string) (*Door, error) {
+	d := &Door{engine: engine, directory: directory}
+	var err error
+	d.routes, d.features, err = posing(release)
+	return d, err
 }
 
 // Broker answers as one of the cluster's brokers does, which are numbered from 1.

@@ -19,7 +19,7 @@ func serving[R kmsg.Request](key, least, most int16, handler func(c *call, reque
 	}}
 }
 
-// routes are the keys that are served, in their order. It is made on first use of find, since ApiVersions lists it.
+// routes are the keys that are served, in their order.
 var routes []*route
 
 func init() {
@@ -31,14 +31,4 @@ func init() {
 		describeCluster, describeProducers, describeTransactions, listTransactions, consumerGroupHeartbeat,
 		consumerGroupDescribe, listConfigResources, describeTopicPartitions,
 	}
-}
-
-// find returns the route of a key, nil when it is not served.
-func find(key int16) *route {
-	for _, r := range routes {
-		if r.key == key {
-			return r
-		}
-	}
-	return nil
 }

@@ -52,14 +52,14 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 	if err != nil {
 		return nil, err
 	}
-	r := find(h.Key)
+	r := s.broker.route(h.Key)
 	if r == nil {
 		return nil, fmt.Errorf("%w: api key %d is not served here", ErrRefused, h.Key)
 	}
 	c := &call{ctx: ctx, Session: s, version: h.Version, clientID: h.ClientID}
 	if h.Version < r.min || h.Version > r.max {
 		if h.Key == apiVersions.key {
-			return s.writer.Frame(h.CorrelationID, unsupportedAPIVersions()), nil
+			return s.writer.Frame(h.CorrelationID, unsupportedAPIVersions(r)), nil
 		}
 		return nil, fmt.Errorf("%w: version %d of %s is not served here, which knows %d to %d", ErrRefused, h.Version, kmsg.NameForKey(h.Key), r.min, r.max)
 	}

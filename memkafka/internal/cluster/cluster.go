@@ -40,6 +40,7 @@ type Settings struct {
 	Transactions               txn.Config   // settings of the transaction coordinator
 	TransactionTopicPartitions int32        // transaction.state.log.num.partitions: 50 unless set
 	MaxRequestBytes            int32        // socket.request.max.bytes: 100 MiB unless set
+	AsVersion                  string       // the release of Apache Kafka whose versions of requests brokers have: the newest unless set
 	MaxIdle                    kafka.Millis // connections.max.idle.ms: 10 minutes unless set, negative for ever
 	MarkerDelay                kafka.Millis // how long the markers of an ended transaction take: 0 unless set
 }

@@ -21,6 +21,12 @@ type Config struct {
 	Log *slog.Logger // gets a line when a connection is closed on a client; none unless set
 }
 
+// CheckRelease says what is wrong with the name of a release that brokers shall pose as.
+func CheckRelease(name string) error { return api.CheckRelease(name) }
+
+// PredatesKIP890 reports whether a release knows no transaction.version 2.
+func PredatesKIP890(name string) bool { return api.PredatesKIP890(name) }
+
 // Server is the wire door of one cluster. Its methods may be called from any goroutine.
 type Server struct {
 	log     *slog.Logger
@@ -53,7 +59,10 @@ func New(engine *seam.Engine, cfg Config) (*Server, error) {
 	}
 	s.limit, s.idle = int(settings.MaxRequestBytes), time.Duration(settings.MaxIdle)*time.Millisecond
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	door := api.NewDoor(engine, directory{s})
+	door, err := api.NewDoor(engine, directory{s}, settings.AsVersion)
+	if err != nil {
+		return nil, err
+	}
 	for id := range settings.Brokers {
 		s.brokers = append(s.brokers, door.Broker(id+1))
 	}

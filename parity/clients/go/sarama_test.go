@@ -57,7 +57,7 @@ func TestSaramaProducesAndConsumes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer close(t, producer)
+				defer closing(t, producer)
 				const n = 100
 				for i := range n { // the first one makes the topic
 					m := &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(fmt.Sprint("k", i)), Value: sarama.StringEncoder(fmt.Sprint("v", i))}
@@ -69,12 +69,12 @@ func TestSaramaProducesAndConsumes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer close(t, consumer)
+				defer closing(t, consumer)
 				partition, err := consumer.ConsumePartition(topic, 0, sarama.OffsetOldest)
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer close(t, partition)
+				defer closing(t, partition)
 				patience := time.After(time.Minute)
 				for i := range n {
 					select {
@@ -91,7 +91,7 @@ func TestSaramaProducesAndConsumes(t *testing.T) {
 	}
 }
 
-func close(t *testing.T, c interface{ Close() error }) {
+func closing(t *testing.T, c interface{ Close() error }) {
 	t.Helper()
 	if err := c.Close(); err != nil {
 		t.Error(err)
