@@ -12,11 +12,11 @@ import (
 func (s *store) Iterator() (storage.Iterator, error) { return s.IteratorWithRange(nil, nil) }
 
 func (s *store) IteratorWithRange(start, limit []byte) (storage.Iterator, error) {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer s.release()
 	bounds := &pebble.IterOptions{LowerBound: append([]byte{rowSpace}, start...), UpperBound: []byte{afterRows}}
 	if len(limit) > 0 {
 		bounds.UpperBound = append([]byte{rowSpace}, limit...)

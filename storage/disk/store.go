@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -45,8 +46,8 @@ func (s *store) Open() error { return s.OpenContext(context.Background()) }
 func (s *store) OpenContext(ctx context.Context) error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if _, release, err := s.use(); err == nil {
-		release()
+	if _, err := s.use(); err == nil {
+		s.release()
 		return nil
 	}
 	ctx, stop := s.interruptible(ctx)
@@ -146,15 +147,17 @@ func (s *store) CloseContext(ctx context.Context) error {
 	}
 }
 
-// use returns the engine and holds off closing until release is called.
-func (s *store) use() (_ *engine, release func(), _ error) {
+// use returns the engine and holds off closing until release is called, which each use without an error needs.
+func (s *store) use() (*engine, error) {
 	s.mu.RLock()
 	if s.engine == nil {
 		s.mu.RUnlock()
-		return nil, nil, closedError(s.dir)
+		return nil, closedError(s.dir)
 	}
-	return s.engine, s.mu.RUnlock, nil
+	return s.engine, nil
 }
+
+func (s *store) release() { s.mu.RUnlock() }
 
 // keyBuffer is room for a key with its space.
 type keyBuffer struct{ bytes []byte }
@@ -175,38 +178,41 @@ func (k *keyBuffer) free() {
 }
 
 func (s *store) Has(key string) (bool, error) {
-	found := false
-	err := s.read(key, func([]byte) { found = true })
-	return found, err
+	e, err := s.use()
+	if err != nil {
+		return false, err
+	}
+	defer s.release()
+	_, stored, err := e.read(key)
+	if stored == nil || err != nil {
+		return false, err
+	}
+	return true, e.explain("read", stored.Close())
 }
 
 func (s *store) Get(key string) ([]byte, error) {
-	var value []byte
-	err := s.read(key, func(stored []byte) { value = exact(stored) })
-	return value, err
+	e, err := s.use()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	value, stored, err := e.read(key)
+	if stored == nil || err != nil {
+		return nil, err
+	}
+	value = exact(value)
+	return value, e.explain("read", stored.Close())
 }
 
-// read shows the value of key to found, if there is one.
-func (s *store) read(key string, found func([]byte)) error {
-	e, release, err := s.use()
-	if err != nil {
-		return err
-	}
-	defer release()
+// read returns the value of key, which is valid until stored is closed, and no stored when there is no row.
+func (e *engine) read(key string) (value []byte, stored io.Closer, err error) {
 	k := rowKey(key)
 	defer k.free()
-	stored, closer, err := e.db.Get(k.bytes)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		return nil
-	case err != nil:
-		return e.explain("read", err)
+	value, stored, err = e.db.Get(k.bytes)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil, nil
 	}
-	found(stored)
-	if err := closer.Close(); err != nil {
-		return e.explain("read", err)
-	}
-	return nil
+	return value, stored, e.explain("read", err)
 }
 
 // exact copies value to its exact size, so that appending to what a reader got never reaches what others got.
@@ -220,11 +226,11 @@ func (s *store) Set(key string, value []byte) error {
 	if value == nil {
 		return fmt.Errorf("storage/disk: %s: key %q: %w", s.dir, key, storage.ErrNilValue)
 	}
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer s.release()
 	batch := e.db.NewBatch()
 	if err := put(batch, key, value); err != nil {
 		return errors.Join(err, batch.Close())
@@ -233,11 +239,11 @@ func (s *store) Set(key string, value []byte) error {
 }
 
 func (s *store) Delete(key string) error {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer s.release()
 	batch := e.db.NewBatch()
 	if err := remove(batch, key); err != nil {
 		return errors.Join(err, batch.Close())
@@ -246,11 +252,11 @@ func (s *store) Delete(key string) error {
 }
 
 func (s *store) WriteBatch(rows []storage.Row, offset int64) error {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer s.release()
 	batch := e.db.NewBatch()
 	for _, row := range rows {
 		if row.Value == nil {
@@ -269,11 +275,11 @@ func (s *store) WriteBatch(rows []storage.Row, offset int64) error {
 }
 
 func (s *store) SetOffset(offset int64) error {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer s.release()
 	batch := e.db.NewBatch()
 	if err := putOffset(batch, offset); err != nil {
 		return errors.Join(err, batch.Close())
@@ -305,11 +311,11 @@ func putOffset(batch *pebble.Batch, offset int64) error {
 }
 
 func (s *store) GetOffset(def int64) (int64, error) {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return 0, err
 	}
-	defer release()
+	defer s.release()
 	stored, closer, err := e.db.Get(offsetKey)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
@@ -326,11 +332,11 @@ func (s *store) GetOffset(def int64) (int64, error) {
 
 // MarkRecovered writes out what was loaded and lets the table be compacted, beside what follows.
 func (s *store) MarkRecovered() error {
-	e, release, err := s.use()
+	e, err := s.use()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer s.release()
 	if e.recovered.Swap(true) {
 		return nil
 	}
