@@ -2,6 +2,7 @@ package disk
 
 import (
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -9,6 +10,9 @@ import (
 // bulkFlushes is how many write buffers a bulk load writes out before compactions begin beside it. Up to there
 // merging once, after the load, is less work; beyond it reads would have to look into too many files.
 const bulkFlushes = 64
+
+// retryCompaction is how long compactions rest when one has failed.
+const retryCompaction = time.Second
 
 // compactions lets the compactions of one storage run: none while a bulk load is young, and in all no more at a time
 // than Shared allows. pebble asks TrySchedule, with its own lock held; what was refused then is started later by
@@ -23,6 +27,7 @@ type compactions struct {
 	flushes int // since bulk loading began
 	running int
 	closed  bool
+	rest    *time.Timer // after a compaction failed; nil when compactions may run
 }
 
 var (
@@ -54,6 +59,9 @@ func (c *compactions) Unregister() { c.stop() }
 func (c *compactions) stop() {
 	c.mu.Lock()
 	c.closed = true
+	if c.rest != nil {
+		c.rest.Stop()
+	}
 	c.mu.Unlock()
 	c.shared.forget(c)
 }
@@ -70,7 +78,7 @@ func (c *compactions) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 
 // take counts one more compaction, if it may run.
 func (c *compactions) take() bool {
-	if c.db == nil || c.closed || c.bulk || c.running >= c.db.GetAllowedWithoutPermission() || !c.shared.takeSlot(c) {
+	if c.db == nil || c.closed || c.bulk || c.rest != nil || c.running >= c.db.GetAllowedWithoutPermission() || !c.shared.takeSlot(c) {
 		return false
 	}
 	c.running++
@@ -116,6 +124,22 @@ func (c *compactions) CumulativeStats(pebble.CompactionGrantHandleStats) {}
 func (c *compactions) Done() {
 	c.untake()
 	c.poke()
+}
+
+// failed makes compactions rest before the one that failed is tried again: pebble would do so at once, and for ever
+// while the disk is full.
+func (c *compactions) failed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rest != nil || c.closed {
+		return
+	}
+	c.rest = time.AfterFunc(retryCompaction, func() {
+		c.mu.Lock()
+		c.rest = nil
+		c.mu.Unlock()
+		c.poke()
+	})
 }
 
 // flushed counts a flush of a bulk load.

@@ -173,6 +173,11 @@ func (e *engine) options(fs vfs.FS, blocks *pebble.Cache, files *pebble.FileCach
 		EventListener: &pebble.EventListener{
 			FlushEnd:        e.flushEnded,
 			BackgroundError: e.backgroundFailed,
+			CompactionEnd: func(info pebble.CompactionInfo) {
+				if info.Err != nil {
+					e.compactions.failed()
+				}
+			},
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
 				e.breakDown(errors.Join(pebble.ErrCorruption, fmt.Errorf("%s: %w", info.Path, info.Details)))
 			},
@@ -197,22 +202,22 @@ func (e *engine) flushEnded(info pebble.FlushInfo) {
 	}
 }
 
-// backgroundFailed is told of flushes and compactions that failed and will be tried again. Writers are held
-// responsible for flushes only: a compaction makes no room for rows. A flush of nothing ends with an error, but does
-// not come here.
+// backgroundFailed is told of flushes and compactions that failed and will be tried again. Only flushes keep rows from
+// the disk and hold up writers. A flush of nothing ends with an error too, but does not come here.
 func (e *engine) backgroundFailed(err error) {
 	if e.health.now().closing {
 		return
 	}
+	flush := e.flushFailure != nil && errors.Is(err, e.flushFailure)
 	err = e.explain("write", err)
 	if e.config.logger != nil {
 		e.config.logger.Warn("table is not written out, trying again", "dir", e.dir, "error", err)
 	}
-	if e.flushFailure != nil {
-		e.health.fail(err)
-	}
-	if errors.Is(err, storage.ErrCorrupt) {
+	switch {
+	case errors.Is(err, storage.ErrCorrupt):
 		e.health.breakDown(err)
+	case flush:
+		e.health.fail(err)
 	}
 }
 
@@ -236,7 +241,7 @@ func (e *engine) tend() {
 			due.Reset(e.config.flushInterval)
 		case <-due.C:
 			if _, err := e.beginFlush(); err != nil {
-				e.backgroundFailed(err)
+				e.health.fail(e.explain("write", err))
 			}
 		}
 	}

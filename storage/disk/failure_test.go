@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -94,6 +96,41 @@ func TestFullDiskAtCloseSaysSoAndKeepsWhatWasOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRows(t, st, 30)
+}
+
+func TestCompactionsThatFailRestAndHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &fullDisk{pattern: "*.sst"}
+		disk.room.Store(1 << 40)
+		st := open(t, "/tables/t.0", withFS(failingFS(disk.fail)), WithShared(new(Shared)))
+		for range 8 {
+			if err := errors.Join(write(st, 0, 30), st.engine.flush(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		disk.room.Store(0)
+		if err := st.MarkRecovered(); err != nil { // it has nothing to write out
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second) // virtual
+		synctest.Wait()
+		if n := disk.refusals.Load(); n < 10 || n > 40 {
+			t.Errorf("compactions were tried %d times in 20 seconds, want one a second", n)
+		}
+		if err := write(st, 31, 40); err != nil {
+			t.Errorf("a write while compactions fail: %v", err)
+		}
+		disk.room.Store(1 << 40)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := layers(st.engine.db); n > 4 {
+			t.Errorf("there is room again, and %d layers wait for a compaction", n)
+		}
+		wantRows(t, st, 40)
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestFullDiskUnderTheManifest is the one place where pebble wants the process to end: it cannot tell whether
