@@ -73,8 +73,8 @@ func (c *Cluster) LogTo(log *slog.Logger) {
 // ListenOption is a setting of Listen.
 type ListenOption func(*server.ListenOptions) error
 
-// WithListenerName names the listener, as Kafka's listener.security.protocol.map does: PLAINTEXT unless set. Each listener
-// of a cluster has a name of its own.
+// WithListenerName names the listener, as Kafka's listener.security.protocol.map does: PLAINTEXT, SSL, SASL_PLAINTEXT or
+// SASL_SSL unless set. Each listener of a cluster has a name of its own.
 func WithListenerName(name string) ListenOption {
 	return func(o *server.ListenOptions) error {
 		if name == "" {

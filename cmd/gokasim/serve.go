@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 
@@ -22,6 +25,13 @@ type serveOptions struct {
 	topics    []string
 	settings  []string
 	asVersion string
+	cert      string
+	key       string
+	clientCA  string
+	sasl      []string
+	users     []string
+	acls      bool
+	super     []string
 }
 
 func newServe() *cobra.Command {
@@ -40,7 +50,8 @@ development set-up has it, so that a new consumer group does not wait 3 s for mo
 num.partitions partitions (1); -c auto.create.topics.enable=false turns that off.`,
 		Example: `  gokasim serve
   gokasim serve --listen 127.0.0.1:0 --brokers 3 --topic orders:6 --topic state:6:cleanup.policy=compact
-  gokasim serve -c num.partitions=4 -c log.retention.hours=1`,
+  gokasim serve -c num.partitions=4 -c log.retention.hours=1
+  gokasim serve --sasl SCRAM-SHA-256 --user alice:secret --acls --super-user User:alice`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("serve takes no arguments, and got %q", args[0])
@@ -58,7 +69,71 @@ num.partitions partitions (1); -c auto.create.topics.enable=false turns that off
 	f.StringArrayVar(&o.topics, "topic", nil, "topic to create, `NAME:PARTITIONS[:key=value,...]`; may be given several times")
 	f.StringArrayVarP(&o.settings, "config", "c", nil, "broker setting, `NAME=VALUE` under Kafka's name; may be given several times")
 	f.StringVar(&o.asVersion, "as-version", "", "pose as an older Apache `Kafka`, from 2.1 on: its requests, versions and features (default 4.3)")
+	f.StringVar(&o.cert, "tls-cert", "", "listen with TLS, with the certificate in this `file` (PEM)")
+	f.StringVar(&o.key, "tls-key", "", "`file` with the key of --tls-cert (PEM)")
+	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with certificates (PEM) one of which has to have signed a client's")
+	f.StringSliceVar(&o.sasl, "sasl", nil, "have clients log in by one of these `mechanisms`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
+	f.StringArrayVar(&o.users, "user", nil, "user that can log in with PLAIN and SCRAM, `NAME:PASSWORD`; may be given several times")
+	f.BoolVar(&o.acls, "acls", false, "let ACLs say who may do what")
+	f.StringArrayVar(&o.super, "super-user", nil, "`principal`, as User:admin, that may do everything in spite of --acls; may be given several times")
 	return cmd
+}
+
+// secured is what the options say about who may come in and do what.
+func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.ListenOption, err error) {
+	var wrong []error
+	for _, u := range o.users {
+		name, password, ok := strings.Cut(u, ":")
+		if !ok {
+			wrong = append(wrong, fmt.Errorf("--user %s: it has no password; give NAME:PASSWORD", u))
+			continue
+		}
+		options = append(options, memkafka.WithUser(name, password))
+	}
+	switch {
+	case o.acls:
+		options = append(options, memkafka.WithAuthorizer(o.super...))
+	case len(o.super) > 0:
+		wrong = append(wrong, errors.New("--super-user: it says something only with --acls"))
+	}
+	if len(o.sasl) > 0 {
+		listen = append(listen, memkafka.WithSASL(o.sasl...))
+	} else if len(o.users) > 0 {
+		wrong = append(wrong, errors.New("--user: users log in only with --sasl"))
+	}
+	switch {
+	case o.cert != "" && o.key != "":
+		config, err := o.tls()
+		if err != nil {
+			wrong = append(wrong, err)
+		} else {
+			listen = append(listen, memkafka.WithTLS(config))
+		}
+	case o.cert != "" || o.key != "" || o.clientCA != "":
+		wrong = append(wrong, errors.New("TLS needs both --tls-cert and --tls-key"))
+	}
+	return options, listen, errors.Join(wrong...)
+}
+
+func (o serveOptions) tls() (*tls.Config, error) {
+	certificate, err := tls.LoadX509KeyPair(o.cert, o.key)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert %s: %w", o.cert, err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	if o.clientCA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(o.clientCA)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-client-ca: %w", err)
+	}
+	config.ClientCAs = x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--tls-client-ca %s: it holds no certificate in PEM", o.clientCA)
+	}
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	return config, nil
 }
 
 // serve runs a cluster until ctx ends.
@@ -80,7 +155,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 			wrong = append(wrong, err)
 		}
 	}
-	cluster, err := memkafka.Open(options...)
+	secured, listenOptions, err := o.secured()
+	if err != nil {
+		wrong = append(wrong, err)
+	}
+	cluster, err := memkafka.Open(append(options, secured...)...)
 	if err != nil {
 		wrong = append(wrong, err)
 	}
@@ -95,7 +174,6 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 			return usagef("--topic %s: %w", t.name, err)
 		}
 	}
-	var listenOptions []memkafka.ListenOption
 	if o.advertise != "" {
 		listenOptions = append(listenOptions, memkafka.WithAdvertisedHost(o.advertise))
 	}

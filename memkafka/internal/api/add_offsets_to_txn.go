@@ -5,6 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -14,6 +16,14 @@ var addOffsetsToTxn = serving(25, 0, 4, serveAddOffsetsToTxn)
 
 func serveAddOffsetsToTxn(c *call, request *kmsg.AddOffsetsToTxnRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)
+	denied := kafka.None
+	if !c.do(func(core *cluster.Cluster, _ millis) { denied = c.mayGroup(core, cluster.Read, request.Group) }) {
+		return nil
+	}
+	if denied != kafka.None {
+		response.ErrorCode = int16(denied)
+		return response
+	}
 	answer, code, ok := askTransactions[txn.AddOffsetsResponse](c, "add offsets", request.TransactionalID, func(tag *tag) txn.Command {
 		return txn.AddOffsets{
 			Tag: tag, TransactionalID: request.TransactionalID, GroupID: request.Group,

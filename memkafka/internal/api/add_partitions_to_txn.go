@@ -59,7 +59,9 @@ func (c *call) addPartitions(asked *kmsg.AddPartitionsToTxnRequestTransaction) (
 			topic := kmsg.AddPartitionsToTxnResponseTransactionTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
 				code := kafka.OperationNotAttempted // unless all of them can be added
-				if core.Partition(t.Topic, p) == nil {
+				if denied := c.mayTopic(core, cluster.Write, t.Topic); denied != kafka.None {
+					code, missing = denied, true
+				} else if core.Partition(t.Topic, p) == nil {
 					code, missing = kafka.UnknownTopicOrPartition, true
 				}
 				topic.Partitions = append(topic.Partitions, kmsg.AddPartitionsToTxnResponseTransactionTopicPartition{Partition: p, ErrorCode: int16(code)})

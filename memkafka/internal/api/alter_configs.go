@@ -24,7 +24,10 @@ func serveAlterConfigs(c *call, request *kmsg.AlterConfigsRequest) wire.Body {
 			for _, config := range asked.Configs {
 				values[config.Name] = config.Value
 			}
-			err := replaceConfigs(core, now, asked.ResourceType, asked.ResourceName, values, request.ValidateOnly)
+			err := c.mayConfigure(core, cluster.AlterConfigs, asked.ResourceType, asked.ResourceName).Err()
+			if err == nil {
+				err = replaceConfigs(core, now, asked.ResourceType, asked.ResourceName, values, request.ValidateOnly)
+			}
 			r := kmsg.NewAlterConfigsResponseResource()
 			r.ResourceType, r.ResourceName, r.ErrorCode, r.ErrorMessage = asked.ResourceType, asked.ResourceName, codeOf(err), messageOf(err)
 			response.Resources[i] = r

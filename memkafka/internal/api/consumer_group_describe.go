@@ -22,7 +22,7 @@ func serveConsumerGroupDescribe(c *call, request *kmsg.ConsumerGroupDescribeRequ
 		for i, id := range request.Groups {
 			response.Groups[i] = c.describeConsumerGroup(core, id)
 			if request.IncludeAuthorizedOperations && response.Groups[i].ErrorCode == 0 {
-				response.Groups[i].AuthorizedOperations = groupOperations
+				response.Groups[i].AuthorizedOperations = c.groupOperations(core, id)
 			}
 		}
 	})
@@ -42,6 +42,8 @@ func (c *call) describeConsumerGroup(core *cluster.Cluster, id string) kmsg.Cons
 	switch {
 	case id == "":
 		return refuse(kafka.InvalidGroupID, nil)
+	case c.mayGroup(core, cluster.Describe, id) != kafka.None:
+		return refuse(kafka.GroupAuthorizationFailed, nil)
 	case core.GroupCoordinator(id) != c.broker.id:
 		return refuse(kafka.NotCoordinator, nil)
 	}

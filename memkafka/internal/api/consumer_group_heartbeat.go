@@ -32,7 +32,21 @@ func serveConsumerGroupHeartbeat(c *call, request *kmsg.ConsumerGroupHeartbeatRe
 			return nil
 		}
 	}
-	answer, code, ok := askGroup[group.ConsumerHeartbeatResponse](c, "consumer heartbeat", request.Group, func(tag *tag) group.Command {
+	denied := kafka.None
+	if !c.do(func(core *cluster.Cluster, _ millis) {
+		for _, topic := range request.SubscribedTopicNames {
+			if c.mayTopic(core, cluster.Describe, topic) != kafka.None {
+				denied = kafka.TopicAuthorizationFailed
+			}
+		}
+	}) {
+		return nil
+	}
+	if denied != kafka.None {
+		response.ErrorCode = int16(denied)
+		return response
+	}
+	answer, code, ok := askGroup[group.ConsumerHeartbeatResponse](c, cluster.Read, "consumer heartbeat", request.Group, func(tag *tag) group.Command {
 		beat.Tag = tag
 		return beat
 	})

@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -28,6 +29,8 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 				continue // answered already
 			case n > 1:
 				err, named[asked.Topic] = invalidRequest("duplicate topic name"), 0
+			case c.mayTopic(core, cluster.Alter, asked.Topic) != kafka.None:
+				err = kafka.TopicAuthorizationFailed
 			default:
 				var assignment [][]int32
 				for _, a := range asked.Assignment {

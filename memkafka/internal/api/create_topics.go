@@ -27,6 +27,10 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 				response.Topics = append(response.Topics, topicRefused(asked.Topic, invalidRequest("duplicate topic name")))
 				named[asked.Topic] = 0
 			case n == 1:
+				if !c.mayCluster(core, cluster.Create) && c.mayTopic(core, cluster.Create, asked.Topic) != kafka.None {
+					response.Topics = append(response.Topics, topicRefused(asked.Topic, kafka.TopicAuthorizationFailed))
+					continue
+				}
 				response.Topics = append(response.Topics, createTopic(core, asked, request.ValidateOnly))
 			}
 		}

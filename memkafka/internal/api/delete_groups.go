@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -18,7 +19,7 @@ func serveDeleteGroups(c *call, request *kmsg.DeleteGroupsRequest) wire.Body {
 	for _, id := range request.Groups {
 		r := kmsg.NewDeleteGroupsResponseGroup()
 		r.Group = id
-		answer, code, ok := askGroup[group.DeleteResponse](c, "delete", id, func(tag *tag) group.Command { return group.Delete{Tag: tag} })
+		answer, code, ok := askGroup[group.DeleteResponse](c, cluster.Delete, "delete", id, func(tag *tag) group.Command { return group.Delete{Tag: tag} })
 		if !ok {
 			return nil
 		}

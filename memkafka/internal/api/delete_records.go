@@ -33,7 +33,7 @@ func serveDeleteRecords(c *call, request *kmsg.DeleteRecordsRequest) wire.Body {
 func (c *call) deleteRecords(core *cluster.Cluster, now millis, topic string, asked *kmsg.DeleteRecordsRequestTopicPartition) kmsg.DeleteRecordsResponseTopicPartition {
 	r := kmsg.NewDeleteRecordsResponseTopicPartition()
 	r.Partition, r.LowWatermark = asked.Partition, -1
-	t, code := topicNamed(core, false, topic, [16]byte{})
+	t, code := c.named(core, false, topic, [16]byte{}, cluster.Delete)
 	if t != nil && t.Internal {
 		code = kafka.InvalidTopic
 	} else if t != nil {

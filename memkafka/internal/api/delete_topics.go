@@ -20,7 +20,7 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
 		for i := range asked {
-			response.Topics = append(response.Topics, deleteTopic(core, now, &asked[i]))
+			response.Topics = append(response.Topics, c.deleteTopic(core, now, &asked[i]))
 		}
 	})
 	if !ok {
@@ -29,7 +29,7 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 	return response
 }
 
-func deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.DeleteTopicsRequestTopic) kmsg.DeleteTopicsResponseTopic {
+func (c *call) deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.DeleteTopicsRequestTopic) kmsg.DeleteTopicsResponseTopic {
 	r := kmsg.NewDeleteTopicsResponseTopic()
 	r.Topic, r.TopicID = asked.Topic, asked.TopicID
 	if asked.Topic != nil && asked.TopicID != [16]byte{} {
@@ -44,8 +44,18 @@ func deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.DeleteTopicsRequ
 	} else {
 		t, missing = core.TopicByID(asked.TopicID), kafka.UnknownTopicID
 	}
+	if asked.Topic != nil && c.mayTopic(core, cluster.Describe, *asked.Topic) != kafka.None {
+		t, missing = nil, kafka.TopicAuthorizationFailed
+	}
 	if t == nil {
 		r.ErrorCode = int16(missing)
+		return r
+	}
+	if code := c.mayTopic(core, cluster.Delete, t.Name); code != kafka.None {
+		if asked.Topic == nil && c.mayTopic(core, cluster.Describe, t.Name) != kafka.None {
+			code = kafka.UnknownTopicID // its name is none of the client's business
+		}
+		r.ErrorCode = int16(code)
 		return r
 	}
 	r.Topic, r.TopicID = &t.Name, t.ID

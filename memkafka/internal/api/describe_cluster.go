@@ -29,12 +29,12 @@ func serveDescribeCluster(c *call, request *kmsg.DescribeClusterRequest) wire.Bo
 		return response
 	}
 	response.EndpointType = endpointBrokers
-	if request.IncludeClusterAuthorizedOperations {
-		response.ClusterAuthorizedOperations = clusterOperations
-	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
 		response.ClusterID = core.Settings().ClusterID
 		response.ControllerID = core.Controller()
+		if request.IncludeClusterAuthorizedOperations {
+			response.ClusterAuthorizedOperations = c.clusterOperations(core)
+		}
 		for _, n := range c.broker.directory.Nodes(c.listener) {
 			b := kmsg.NewDescribeClusterResponseBroker()
 			b.NodeID, b.Host, b.Port, b.Rack, b.IsFenced = n.ID, n.Host, n.Port, nullable(n.Rack), !core.Alive(n.ID)

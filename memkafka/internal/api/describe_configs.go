@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -35,12 +36,14 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 	r.Configs = []kmsg.DescribeConfigsResponseResourceConfig{}
 	var entries []cluster.ConfigEntry
 	var err error
-	switch asked.ResourceType {
-	case kmsg.ConfigResourceTypeTopic:
+	switch denied := c.mayConfigure(core, cluster.DescribeConfigs, asked.ResourceType, asked.ResourceName); {
+	case denied != kafka.None:
+		err = denied
+	case asked.ResourceType == kmsg.ConfigResourceTypeTopic:
 		if err = cluster.CheckTopicName(asked.ResourceName); err == nil {
 			entries, err = core.DescribeTopic(asked.ResourceName, asked.ConfigNames)
 		}
-	case kmsg.ConfigResourceTypeBroker:
+	case asked.ResourceType == kmsg.ConfigResourceTypeBroker:
 		var broker int32
 		if broker, err = brokerNamed(asked.ResourceName); err == nil && broker != 0 && broker != c.broker.id {
 			err = invalidRequest(fmt.Sprintf("unexpected broker id, expected %d or empty string, but received %d", c.broker.id, broker))
@@ -48,9 +51,9 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		if err == nil {
 			entries, err = core.DescribeBroker(broker, asked.ConfigNames)
 		}
-	case kmsg.ConfigResourceTypeGroupConfig:
+	case asked.ResourceType == kmsg.ConfigResourceTypeGroupConfig:
 		entries, err = describeGroupConfig(core, asked.ResourceName, asked.ConfigNames)
-	case kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeClientMetrics: // of which there are none
+	case asked.ResourceType == kmsg.ConfigResourceTypeBrokerLogger, asked.ResourceType == kmsg.ConfigResourceTypeClientMetrics: // of which there are none
 	default:
 		err = invalidRequest(fmt.Sprintf("unsupported resource type: %d", asked.ResourceType))
 	}
@@ -73,6 +76,18 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		r.Configs = append(r.Configs, config)
 	}
 	return r
+}
+
+// mayConfigure tells why the client may not describe or alter the settings of a resource, None if it may.
+func (c *call) mayConfigure(core *cluster.Cluster, op cluster.Operation, kind kmsg.ConfigResourceType, name string) kafka.ErrorCode {
+	switch kind {
+	case kmsg.ConfigResourceTypeTopic:
+		return c.mayTopic(core, op, name)
+	case kmsg.ConfigResourceTypeGroupConfig:
+		return c.mayGroup(core, op, name)
+	default:
+		return unless(c.mayCluster(core, op), kafka.ClusterAuthorizationFailed)
+	}
 }
 
 // brokerNamed is the broker that the name of a resource stands for, 0 for all of them.

@@ -22,7 +22,7 @@ func serveDescribeGroups(c *call, request *kmsg.DescribeGroupsRequest) wire.Body
 		for i, id := range request.Groups {
 			response.Groups[i] = c.describeGroup(core, id)
 			if request.IncludeAuthorizedOperations && response.Groups[i].ErrorCode == 0 {
-				response.Groups[i].AuthorizedOperations = groupOperations
+				response.Groups[i].AuthorizedOperations = c.groupOperations(core, id)
 			}
 		}
 	})
@@ -36,6 +36,9 @@ func (c *call) describeGroup(core *cluster.Cluster, id string) kmsg.DescribeGrou
 	r := kmsg.NewDescribeGroupsResponseGroup()
 	r.Group, r.Members = id, []kmsg.DescribeGroupsResponseGroupMember{}
 	switch g := core.Group(id); {
+	case c.mayGroup(core, cluster.Describe, id) != kafka.None:
+		r.ErrorCode = int16(kafka.GroupAuthorizationFailed)
+		return r
 	case core.GroupCoordinator(id) != c.broker.id:
 		r.ErrorCode = int16(kafka.NotCoordinator)
 		return r

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -26,6 +27,10 @@ func serveDescribeLogDirs(c *call, request *kmsg.DescribeLogDirsRequest) wire.Bo
 		asked[t.Topic] = append(asked[t.Topic], t.Partitions...)
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		if !c.mayCluster(core, cluster.Describe) {
+			response.ErrorCode = int16(kafka.ClusterAuthorizationFailed)
+			return
+		}
 		for _, name := range core.Topics() {
 			partitions, named := asked[name]
 			if request.Topics != nil && !named {
@@ -45,6 +50,10 @@ func serveDescribeLogDirs(c *call, request *kmsg.DescribeLogDirsRequest) wire.Bo
 	})
 	if !ok {
 		return nil
+	}
+	if response.ErrorCode != 0 {
+		response.Dirs = []kmsg.DescribeLogDirsResponseDir{}
+		return response
 	}
 	response.Dirs = []kmsg.DescribeLogDirsResponseDir{dir}
 	return response

@@ -33,7 +33,7 @@ func serveDescribeProducers(c *call, request *kmsg.DescribeProducersRequest) wir
 func (c *call) describeProducers(core *cluster.Cluster, topic string, partition int32) kmsg.DescribeProducersResponseTopicPartition {
 	r := kmsg.NewDescribeProducersResponseTopicPartition()
 	r.Partition, r.ActiveProducers = partition, []kmsg.DescribeProducersResponseTopicPartitionActiveProducer{}
-	t, code := topicNamed(core, false, topic, [16]byte{})
+	t, code := c.named(core, false, topic, [16]byte{}, cluster.Read)
 	if cluster.CheckTopicName(topic) != nil {
 		code = kafka.InvalidTopic
 	}

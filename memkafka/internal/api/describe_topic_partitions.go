@@ -46,11 +46,20 @@ func serveDescribeTopicPartitions(c *call, request *kmsg.DescribeTopicPartitions
 					first = int(cursor.Partition)
 				}
 			}
+			if code := c.mayTopic(core, cluster.Describe, name); code != kafka.None {
+				if len(request.Topics) > 0 {
+					d := kmsg.NewDescribeTopicPartitionsResponseTopic()
+					d.Topic, d.ErrorCode, d.AuthorizedOperations = &name, int16(code), noOperations
+					d.Partitions = []kmsg.DescribeTopicPartitionsResponseTopicPartition{}
+					response.Topics = append(response.Topics, d)
+				}
+				continue
+			}
 			if left <= 0 {
 				response.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: int32(first)}
 				return
 			}
-			described, next := describePage(core, name, first, left)
+			described, next := c.describePage(core, name, first, left)
 			response.Topics = append(response.Topics, described)
 			if next >= 0 {
 				response.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: name, Partition: int32(next)}
@@ -66,9 +75,9 @@ func serveDescribeTopicPartitions(c *call, request *kmsg.DescribeTopicPartitions
 }
 
 // describePage describes a topic from a partition on, at most so many of them. Next is where to go on, -1 if that was all.
-func describePage(core *cluster.Cluster, name string, first, most int) (d kmsg.DescribeTopicPartitionsResponseTopic, next int) {
+func (c *call) describePage(core *cluster.Cluster, name string, first, most int) (d kmsg.DescribeTopicPartitionsResponseTopic, next int) {
 	d = kmsg.NewDescribeTopicPartitionsResponseTopic()
-	d.Topic, d.AuthorizedOperations = &name, topicOperations
+	d.Topic, d.AuthorizedOperations = &name, c.topicOperations(core, name)
 	d.Partitions = []kmsg.DescribeTopicPartitionsResponseTopicPartition{}
 	t := core.Topic(name)
 	if t == nil {

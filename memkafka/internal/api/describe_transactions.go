@@ -29,7 +29,9 @@ func (c *call) describeTransaction(core *cluster.Cluster, id string) kmsg.Descri
 	r := kmsg.NewDescribeTransactionsResponseTransactionState()
 	r.TransactionalID, r.Topics = id, []kmsg.DescribeTransactionsResponseTransactionStateTopic{}
 	d, code := core.Transactions().Describe(id)
-	if id != "" && core.TransactionCoordinator(id) != c.broker.id {
+	if denied := c.mayTransact(core, cluster.Describe, id); denied != kafka.None {
+		code = denied
+	} else if id != "" && core.TransactionCoordinator(id) != c.broker.id {
 		code = kafka.NotCoordinator
 	}
 	if code != kafka.None {
@@ -39,6 +41,9 @@ func (c *call) describeTransaction(core *cluster.Cluster, id string) kmsg.Descri
 	r.State, r.TimeoutMillis, r.StartTimestamp = d.State.String(), int32(d.Timeout), int64(d.Start)
 	r.ProducerID, r.ProducerEpoch = d.Producer.ID, d.Producer.Epoch
 	for _, tp := range d.Partitions {
+		if c.mayTopic(core, cluster.Describe, tp.Topic) != kafka.None {
+			continue
+		}
 		if n := len(r.Topics); n == 0 || r.Topics[n-1].Topic != tp.Topic {
 			r.Topics = append(r.Topics, kmsg.DescribeTransactionsResponseTransactionStateTopic{Topic: tp.Topic})
 		}

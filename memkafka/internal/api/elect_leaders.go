@@ -23,6 +23,10 @@ func serveElectLeaders(c *call, request *kmsg.ElectLeadersRequest) wire.Body {
 		return response
 	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
+		if !c.mayCluster(core, cluster.Alter) {
+			response.ErrorCode = int16(kafka.ClusterAuthorizationFailed)
+			return
+		}
 		topics, everywhere := request.Topics, request.Topics == nil
 		if everywhere {
 			topics = allPartitions(core)

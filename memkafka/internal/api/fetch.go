@@ -85,7 +85,7 @@ func (f *fetching) read(core *cluster.Cluster) {
 	budget := min(int(f.request.MaxBytes), maxFetchBytes)
 	for i := range f.request.Topics {
 		asked := &f.request.Topics[i]
-		t, code := topicNamed(core, f.version >= 13, asked.Topic, asked.TopicID)
+		t, code := f.named(core, f.version >= 13, asked.Topic, asked.TopicID, cluster.Read)
 		for j := range asked.Partitions {
 			part := &f.answer.topics[i].partitions[j]
 			if t == nil {

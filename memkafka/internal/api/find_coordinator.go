@@ -48,11 +48,16 @@ func (c *call) coordinator(core *cluster.Cluster, kind int8, key string) kmsg.Fi
 	var id int32
 	switch kind {
 	case coordinatesGroup:
+		r.ErrorCode = int16(c.mayGroup(core, cluster.Describe, key))
 		id = core.GroupCoordinator(key)
 	case coordinatesTransaction:
+		r.ErrorCode = int16(c.mayTransact(core, cluster.Describe, key))
 		id = core.TransactionCoordinator(key)
 	default:
 		r.ErrorCode = int16(kafka.InvalidRequest)
+		return r
+	}
+	if r.ErrorCode != 0 {
 		return r
 	}
 	for _, n := range c.nodes(core, func(n int32) bool { return n == id }) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -14,7 +15,7 @@ var heartbeat = serving(12, 0, 4, serveHeartbeat)
 
 func serveHeartbeat(c *call, request *kmsg.HeartbeatRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.HeartbeatResponse)
-	answer, code, ok := askGroup[group.HeartbeatResponse](c, "heartbeat", request.Group, func(tag *tag) group.Command {
+	answer, code, ok := askGroup[group.HeartbeatResponse](c, cluster.Read, "heartbeat", request.Group, func(tag *tag) group.Command {
 		return group.Heartbeat{Tag: tag, MemberID: request.MemberID, InstanceID: orEmpty(request.InstanceID), Generation: request.Generation}
 	})
 	if !ok {

@@ -17,7 +17,10 @@ func serveIncrementalAlterConfigs(c *call, request *kmsg.IncrementalAlterConfigs
 	ok := c.do(func(core *cluster.Cluster, now millis) {
 		for i := range request.Resources {
 			asked := &request.Resources[i]
-			err := changeConfigs(core, now, asked, request.ValidateOnly)
+			err := c.mayConfigure(core, cluster.AlterConfigs, asked.ResourceType, asked.ResourceName).Err()
+			if err == nil {
+				err = changeConfigs(core, now, asked, request.ValidateOnly)
+			}
 			r := kmsg.NewIncrementalAlterConfigsResponseResource()
 			r.ResourceType, r.ResourceName, r.ErrorCode, r.ErrorMessage = asked.ResourceType, asked.ResourceName, codeOf(err), messageOf(err)
 			response.Resources[i] = r

@@ -33,6 +33,14 @@ func serveInitProducerID(c *call, request *kmsg.InitProducerIDRequest) wire.Body
 	}
 	// A producer without transactions gets its id from any broker.
 	answer, code, ok := ask[txn.InitProducerIDResponse](c, "init producer id", command.TransactionalID, func(core *cluster.Cluster, now millis, tag *tag) kafka.ErrorCode {
+		switch {
+		case command.Transactional:
+			if code := c.mayTransact(core, cluster.Write, command.TransactionalID); code != kafka.None {
+				return code
+			}
+		case !c.mayCluster(core, cluster.IdempotentWrite) && !core.AuthorizedSomewhere(c.principal, c.address, cluster.Write, cluster.TopicResource):
+			return kafka.ClusterAuthorizationFailed
+		}
 		if command.Transactional && core.TransactionCoordinator(command.TransactionalID) != c.broker.id {
 			return kafka.NotCoordinator
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -29,7 +30,7 @@ func serveJoinGroup(c *call, request *kmsg.JoinGroupRequest) wire.Body {
 	for _, p := range request.Protocols {
 		join.Protocols = append(join.Protocols, group.Protocol{Name: p.Name, Metadata: p.Metadata})
 	}
-	answer, code, ok := askGroup[group.JoinResponse](c, "join", request.Group, func(tag *tag) group.Command { join.Tag = tag; return join })
+	answer, code, ok := askGroup[group.JoinResponse](c, cluster.Read, "join", request.Group, func(tag *tag) group.Command { join.Tag = tag; return join })
 	if !ok {
 		return nil
 	}

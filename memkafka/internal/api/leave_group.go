@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -23,7 +24,7 @@ func serveLeaveGroup(c *call, request *kmsg.LeaveGroupRequest) wire.Body {
 	for _, m := range request.Members {
 		leave.Members = append(leave.Members, group.LeavingMember{MemberID: m.MemberID, InstanceID: orEmpty(m.InstanceID), Reason: orEmpty(m.Reason)})
 	}
-	answer, code, ok := askGroup[group.LeaveResponse](c, "leave", request.Group, func(tag *tag) group.Command { leave.Tag = tag; return leave })
+	answer, code, ok := askGroup[group.LeaveResponse](c, cluster.Read, "leave", request.Group, func(tag *tag) group.Command { leave.Tag = tag; return leave })
 	if !ok {
 		return nil
 	}

@@ -41,6 +41,10 @@ func serveListConfigResources(c *call, request *kmsg.ListConfigResourcesRequest)
 		}
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		if !c.mayCluster(core, cluster.DescribeConfigs) {
+			response.ErrorCode = int16(kafka.ClusterAuthorizationFailed)
+			return
+		}
 		for _, name := range core.Topics() {
 			add(kmsg.ConfigResourceTypeTopic, name)
 		}

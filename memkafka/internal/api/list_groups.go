@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
@@ -25,6 +26,9 @@ func serveListGroups(c *call, request *kmsg.ListGroupsRequest) wire.Body {
 		for _, id := range core.Groups() {
 			g := core.Group(id)
 			if core.GroupCoordinator(id) != c.broker.id || g.State() == group.Dead {
+				continue
+			}
+			if !c.mayCluster(core, cluster.Describe) && c.mayGroup(core, cluster.Describe, id) != kafka.None {
 				continue
 			}
 			d := g.Describe()

@@ -46,7 +46,7 @@ const readCommitted = 1
 func (c *call) listOffset(core *cluster.Cluster, topic string, asked *kmsg.ListOffsetsRequestTopicPartition, committed bool) kmsg.ListOffsetsResponseTopicPartition {
 	r := kmsg.NewListOffsetsResponseTopicPartition()
 	r.Partition, r.Timestamp, r.Offset, r.LeaderEpoch = asked.Partition, -1, -1, -1
-	t, code := topicNamed(core, false, topic, [16]byte{})
+	t, code := c.named(core, false, topic, [16]byte{}, cluster.Describe)
 	var p *cluster.Partition
 	if t != nil {
 		p, code = c.ledPartition(core, t, asked.Partition, asked.CurrentLeaderEpoch)

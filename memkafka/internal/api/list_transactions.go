@@ -28,7 +28,7 @@ func serveListTransactions(c *call, request *kmsg.ListTransactionsRequest) wire.
 		}
 		response.UnknownStateFilters = append(response.UnknownStateFilters, unknown...)
 		for _, d := range list {
-			if core.TransactionCoordinator(d.TransactionalID) == c.broker.id {
+			if core.TransactionCoordinator(d.TransactionalID) == c.broker.id && c.mayTransact(core, cluster.Describe, d.TransactionalID) == kafka.None {
 				response.TransactionStates = append(response.TransactionStates, kmsg.ListTransactionsResponseTransactionState{
 					TransactionalID: d.TransactionalID, ProducerID: d.Producer.ID, TransactionState: d.State.String(),
 				})

@@ -23,11 +23,16 @@ func serveMetadata(c *call, request *kmsg.MetadataRequest) wire.Body {
 			response.Brokers = append(response.Brokers, b)
 		}
 		response.ControllerID = core.Controller()
+		if request.IncludeClusterAuthorizedOperations {
+			response.AuthorizedOperations = c.clusterOperations(core)
+		}
 		id := core.Settings().ClusterID
 		response.ClusterID = &id
 		if request.Topics == nil || c.version == 0 && len(request.Topics) == 0 {
 			for _, name := range core.Topics() {
-				response.Topics = append(response.Topics, c.describeTopic(core, core.Topic(name), request.IncludeTopicAuthorizedOperations))
+				if c.mayTopic(core, cluster.Describe, name) == kafka.None {
+					response.Topics = append(response.Topics, c.describeTopic(core, core.Topic(name), request.IncludeTopicAuthorizedOperations))
+				}
 			}
 			return
 		}
@@ -49,9 +54,6 @@ func serveMetadata(c *call, request *kmsg.MetadataRequest) wire.Body {
 	if !ok {
 		return nil
 	}
-	if request.IncludeClusterAuthorizedOperations {
-		response.AuthorizedOperations = clusterOperations
-	}
 	return response
 }
 
@@ -61,10 +63,14 @@ func (c *call) topicMetadata(core *cluster.Cluster, asked *kmsg.MetadataRequestT
 	refused.Topic, refused.TopicID = asked.Topic, asked.TopicID
 	refused.Partitions = []kmsg.MetadataResponseTopicPartition{}
 	if asked.Topic == nil {
-		if t := core.TopicByID(asked.TopicID); t != nil {
+		if t := core.TopicByID(asked.TopicID); t != nil && c.mayTopic(core, cluster.Describe, t.Name) == kafka.None {
 			return c.describeTopic(core, t, operations)
 		}
 		refused.ErrorCode = int16(kafka.UnknownTopicID)
+		return refused
+	}
+	if code := c.mayTopic(core, cluster.Describe, *asked.Topic); code != kafka.None {
+		refused.TopicID, refused.ErrorCode = [16]byte{}, int16(code)
 		return refused
 	}
 	if t := core.Topic(*asked.Topic); t != nil {
@@ -74,6 +80,8 @@ func (c *call) topicMetadata(core *cluster.Cluster, asked *kmsg.MetadataRequestT
 	refused.ErrorCode = int16(kafka.UnknownTopicOrPartition)
 	if err := cluster.CheckTopicName(*asked.Topic); err != nil {
 		refused.ErrorCode = codeOf(err)
+	} else if create && !c.mayCluster(core, cluster.Create) && c.mayTopic(core, cluster.Create, *asked.Topic) != kafka.None {
+		refused.ErrorCode = int16(kafka.TopicAuthorizationFailed)
 	} else if create {
 		// Whoever makes a topic by asking for it is told that there is none, and finds it when it asks again. A topic that
 		// cannot be made is one that there is not.
@@ -94,7 +102,7 @@ func (c *call) describeTopic(core *cluster.Cluster, t *cluster.Topic, operations
 		d.Partitions[i] = m
 	}
 	if operations {
-		d.AuthorizedOperations = topicOperations
+		d.AuthorizedOperations = c.topicOperations(core, t.Name)
 	}
 	return d
 }

@@ -23,7 +23,7 @@ func serveOffsetCommit(c *call, request *kmsg.OffsetCommitRequest) wire.Body {
 			asked, t := &request.Topics[i], &response.Topics[i]
 			t.Topic, t.TopicID = asked.Topic, asked.TopicID
 			t.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(asked.Partitions))
-			topic, code := topicNamed(core, c.version >= 10, asked.Topic, asked.TopicID)
+			topic, code := c.named(core, c.version >= 10, asked.Topic, asked.TopicID, cluster.Read)
 			for j := range asked.Partitions {
 				p, r := &asked.Partitions[j], &t.Partitions[j]
 				r.Partition, r.ErrorCode = p.Partition, int16(code)
@@ -44,7 +44,7 @@ func serveOffsetCommit(c *call, request *kmsg.OffsetCommitRequest) wire.Body {
 	if len(places) == 0 && len(request.Topics) > 0 {
 		return response
 	}
-	answer, code, ok := askGroup[group.CommitResponse](c, "commit", request.Group, func(tag *tag) group.Command { commit.Tag = tag; return commit })
+	answer, code, ok := askGroup[group.CommitResponse](c, cluster.Read, "commit", request.Group, func(tag *tag) group.Command { commit.Tag = tag; return commit })
 	if !ok {
 		return nil
 	}

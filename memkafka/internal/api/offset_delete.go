@@ -26,6 +26,10 @@ func serveOffsetDelete(c *call, request *kmsg.OffsetDeleteRequest) wire.Body {
 			for j, p := range t.Partitions {
 				r := &topics[i].Partitions[j]
 				r.Partition = p.Partition
+				if code := c.mayTopic(core, cluster.Read, t.Topic); code != kafka.None {
+					r.ErrorCode = int16(code)
+					continue
+				}
 				if core.Partition(t.Topic, p.Partition) == nil {
 					r.ErrorCode = int16(kafka.UnknownTopicOrPartition)
 					continue
@@ -38,7 +42,7 @@ func serveOffsetDelete(c *call, request *kmsg.OffsetDeleteRequest) wire.Body {
 	if !ok {
 		return nil
 	}
-	answer, code, ok := askGroup[group.DeleteOffsetsResponse](c, "delete offsets", request.Group, func(tag *tag) group.Command { command.Tag = tag; return command })
+	answer, code, ok := askGroup[group.DeleteOffsetsResponse](c, cluster.Delete, "delete offsets", request.Group, func(tag *tag) group.Command { command.Tag = tag; return command })
 	if !ok {
 		return nil
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -58,7 +60,13 @@ func (c *call) fetchOffsets(asked *kmsg.OffsetFetchRequestGroup, stable bool) (k
 	fetch := group.FetchOffsets{RequireStable: stable, MemberID: orEmpty(asked.MemberID), MemberEpoch: asked.MemberEpoch}
 	names := make([]string, len(asked.Topics)) // empty for topics that there are not
 	ids := map[string][16]byte{}
+	hidden := map[string]bool{} // topics that the client may not describe
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		if core.Settings().Authorizer {
+			for _, name := range core.Topics() {
+				hidden[name] = c.mayTopic(core, cluster.Describe, name) != kafka.None
+			}
+		}
 		for i := range asked.Topics {
 			names[i] = asked.Topics[i].Topic
 			if byID {
@@ -87,7 +95,7 @@ func (c *call) fetchOffsets(asked *kmsg.OffsetFetchRequestGroup, stable bool) (k
 			}
 		}
 	}
-	answer, code, ok := askGroup[group.FetchOffsetsResponse](c, "fetch offsets", asked.Group, func(tag *tag) group.Command { fetch.Tag = tag; return fetch })
+	answer, code, ok := askGroup[group.FetchOffsetsResponse](c, cluster.Describe, "fetch offsets", asked.Group, func(tag *tag) group.Command { fetch.Tag = tag; return fetch })
 	if !ok {
 		return r, false
 	}
@@ -96,7 +104,7 @@ func (c *call) fetchOffsets(asked *kmsg.OffsetFetchRequestGroup, stable bool) (k
 	}
 	if asked.Topics == nil {
 		r.ErrorCode = int16(code)
-		r.Topics = topicsOf(answer.Offsets, ids, byID)
+		r.Topics = topicsOf(slices.DeleteFunc(answer.Offsets, func(o group.FetchedOffset) bool { return hidden[o.TP.Topic] }), ids, byID)
 		return r, true
 	}
 	if code != kafka.None {
@@ -113,6 +121,9 @@ func (c *call) fetchOffsets(asked *kmsg.OffsetFetchRequestGroup, stable bool) (k
 			switch {
 			case code != kafka.None:
 				topic.Partitions = append(topic.Partitions, noOffset(p, code))
+			case hidden[names[i]]:
+				topic.Partitions = append(topic.Partitions, noOffset(p, kafka.TopicAuthorizationFailed))
+				next++
 			case names[i] == "" && byID:
 				topic.Partitions = append(topic.Partitions, noOffset(p, kafka.UnknownTopicID))
 			default:

@@ -34,7 +34,7 @@ func serveOffsetForLeaderEpoch(c *call, request *kmsg.OffsetForLeaderEpochReques
 func (c *call) offsetForEpoch(core *cluster.Cluster, topic string, asked *kmsg.OffsetForLeaderEpochRequestTopicPartition) kmsg.OffsetForLeaderEpochResponseTopicPartition {
 	r := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 	r.Partition, r.LeaderEpoch, r.EndOffset = asked.Partition, -1, -1
-	t, code := topicNamed(core, false, topic, [16]byte{})
+	t, code := c.named(core, false, topic, [16]byte{}, cluster.Describe)
 	var p *cluster.Partition
 	if t != nil {
 		p, code = c.ledPartition(core, t, asked.Partition, asked.CurrentLeaderEpoch)

@@ -20,6 +20,20 @@ func topicNamed(core *cluster.Cluster, byID bool, name string, id [16]byte) (*cl
 	return nil, kafka.UnknownTopicOrPartition
 }
 
+// named is the topic that a request names, if the client may do op with it. The code tells why there is none.
+func (c *call) named(core *cluster.Cluster, byID bool, name string, id [16]byte, op cluster.Operation) (*cluster.Topic, kafka.ErrorCode) {
+	t, code := topicNamed(core, byID, name, id)
+	if t != nil {
+		name = t.Name
+	}
+	if t != nil || !byID {
+		if denied := c.mayTopic(core, op, name); denied != kafka.None {
+			return nil, denied
+		}
+	}
+	return t, code
+}
+
 // partitionOf is a partition of a topic, nil when there is none with this number.
 func partitionOf(t *cluster.Topic, partition int32) *cluster.Partition {
 	if partition < 0 || int(partition) >= len(t.Partitions) {

@@ -110,9 +110,16 @@ func (c *call) readBatches(request *kmsg.ProduceRequest) []appending {
 // append gives the batches to their logs.
 func (c *call) append(core *cluster.Cluster, now millis, request *kmsg.ProduceRequest, appends []appending) {
 	next := 0
+	refused := kafka.None
+	if request.TransactionID != nil {
+		refused = c.mayTransact(core, cluster.Write, *request.TransactionID)
+	}
 	for i := range request.Topics {
 		asked := &request.Topics[i]
-		t, code := topicNamed(core, c.version >= 13, asked.Topic, asked.TopicID)
+		t, code := c.named(core, c.version >= 13, asked.Topic, asked.TopicID, cluster.Write)
+		if refused != kafka.None {
+			t, code = nil, refused
+		}
 		for range asked.Partitions {
 			a := &appends[next]
 			next++

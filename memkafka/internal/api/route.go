@@ -25,9 +25,9 @@ var routes []*route
 func init() {
 	routes = []*route{
 		produce, fetch, listOffsets, metadata, offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup,
-		syncGroup, describeGroups, listGroups, apiVersions, createTopics, deleteTopics, deleteRecords, initProducerID,
-		offsetForLeaderEpoch, addPartitionsToTxn, addOffsetsToTxn, endTxn, writeTxnMarkers, txnOffsetCommit, describeConfigs,
-		alterConfigs, describeLogDirs, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs, offsetDelete,
+		syncGroup, describeGroups, listGroups, saslHandshake, apiVersions, createTopics, deleteTopics, deleteRecords, initProducerID,
+		offsetForLeaderEpoch, addPartitionsToTxn, addOffsetsToTxn, endTxn, writeTxnMarkers, txnOffsetCommit, describeACLs, createACLs, deleteACLs, describeConfigs,
+		alterConfigs, describeLogDirs, saslAuthenticate, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs, offsetDelete, describeUserScramCredentials, alterUserScramCredentials,
 		describeCluster, describeProducers, describeTransactions, listTransactions, consumerGroupHeartbeat,
 		consumerGroupDescribe, listConfigResources, describeTopicPartitions,
 	}

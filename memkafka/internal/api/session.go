@@ -25,16 +25,31 @@ var ErrRefused = errors.New("request refused")
 // Session is one connection to a broker, as far as answers depend on it. It is not safe for concurrent use: Kafka
 // answers one request of a connection after the other.
 type Session struct {
-	broker   *Broker
-	listener string
-	host     string // of the client, as Kafka shows it: /127.0.0.1
-	client   *seam.Client
-	writer   wire.Writer
+	broker    *Broker
+	listener  string
+	address   string // of the client
+	host      string // the same as Kafka shows it: /127.0.0.1
+	principal string // who the client is
+	login     login
+	client    *seam.Client
+	writer    wire.Writer
 }
 
-// Session begins a session of a client at host, which came in by the named listener. It must be closed.
-func (b *Broker) Session(listener, host string) *Session {
-	return &Session{broker: b, listener: listener, host: "/" + host}
+// Entrance is how a client came in.
+type Entrance struct {
+	Listener   string
+	Address    string   // of the client
+	Mechanisms []string // SASL mechanisms by which it has to log in; none if it need not
+	User       string   // who it is, by its certificate; empty if it did not say
+}
+
+// Session begins a session of a client. It must be closed.
+func (b *Broker) Session(e Entrance) *Session {
+	s := &Session{broker: b, listener: e.Listener, address: e.Address, host: "/" + e.Address, principal: anonymous, login: login{mechanisms: e.Mechanisms}}
+	if e.User != "" {
+		s.principal = "User:" + e.User
+	}
+	return s
 }
 
 // Close ends the session: what waits in it ends.
@@ -46,8 +61,15 @@ func (s *Session) Close() {
 
 // Answer answers one request. It blocks as long as the request waits, at most until ctx ends. What it returns goes back
 // on the wire, part by part, before the next call; there is nothing for a request that wants no answer. On an error the
-// connection is to be closed.
+// connection is to be closed, after parts, if there are any, were written.
 func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err error) {
+	if s.login.bare && s.login.needed() {
+		out, err := s.authenticate(frame)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return s.writer.Opaque(out), nil
+	}
 	h, body, err := wire.ParseHeader(frame)
 	if err != nil {
 		return nil, err
@@ -63,6 +85,9 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 		}
 		return nil, fmt.Errorf("%w: version %d of %s is not served here, which knows %d to %d", ErrRefused, h.Version, kmsg.NameForKey(h.Key), r.min, r.max)
 	}
+	if s.login.needed() && (s.login.exchange != nil || h.Key != apiVersions.key && h.Key != saslHandshake.key) && h.Key != saslAuthenticate.key {
+		return nil, fmt.Errorf("%w: %s before the client has logged in", ErrRefused, kmsg.NameForKey(h.Key))
+	}
 	request := kmsg.RequestForKey(h.Key)
 	request.SetVersion(h.Version)
 	if err := request.ReadFrom(body); err != nil {
@@ -72,7 +97,10 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 	if c.err != nil || answer == nil {
 		return nil, c.err
 	}
-	return s.writer.Frame(h.CorrelationID, answer), nil
+	if c.last {
+		err = fmt.Errorf("%w: the login failed", ErrRefused)
+	}
+	return s.writer.Frame(h.CorrelationID, answer), err
 }
 
 // call is one request on its way.
@@ -82,6 +110,7 @@ type call struct {
 	version  int16
 	clientID string
 	err      error // why the connection has to be closed
+	last     bool  // the connection has to be closed after the answer
 }
 
 // close has the connection closed instead of an answer.
@@ -173,9 +202,12 @@ func ask[Answer any](c *call, kind seam.Kind, about string, command func(core *c
 	return answer.(Answer), kafka.None, true
 }
 
-// askGroup gives a command to the coordinator of a group, if that is this broker.
-func askGroup[Answer any](c *call, kind seam.Kind, id string, command func(tag *tag) group.Command) (Answer, kafka.ErrorCode, bool) {
+// askGroup gives a command to the coordinator of a group, if that is this broker and the client may do op with the group.
+func askGroup[Answer any](c *call, op cluster.Operation, kind seam.Kind, id string, command func(tag *tag) group.Command) (Answer, kafka.ErrorCode, bool) {
 	return ask[Answer](c, kind, id, func(core *cluster.Cluster, now millis, tag *seam.Call) kafka.ErrorCode {
+		if code := c.mayGroup(core, op, id); code != kafka.None {
+			return code
+		}
 		if core.GroupCoordinator(id) != c.broker.id {
 			return kafka.NotCoordinator
 		}
@@ -184,9 +216,13 @@ func askGroup[Answer any](c *call, kind seam.Kind, id string, command func(tag *
 	})
 }
 
-// askTransactions gives a command to the coordinator of a transactional id, if that is this broker.
+// askTransactions gives a command to the coordinator of a transactional id, if that is this broker and the client may write
+// with it.
 func askTransactions[Answer any](c *call, kind seam.Kind, id string, command func(tag *tag) txn.Command) (Answer, kafka.ErrorCode, bool) {
 	return ask[Answer](c, kind, id, func(core *cluster.Cluster, now millis, tag *seam.Call) kafka.ErrorCode {
+		if code := c.mayTransact(core, cluster.Write, id); code != kafka.None {
+			return code
+		}
 		if core.TransactionCoordinator(id) != c.broker.id {
 			return kafka.NotCoordinator
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -26,7 +27,7 @@ func serveSyncGroup(c *call, request *kmsg.SyncGroupRequest) wire.Body {
 	for _, a := range request.GroupAssignment {
 		sync.Assignments = append(sync.Assignments, group.MemberAssignment{MemberID: a.MemberID, Assignment: a.MemberAssignment})
 	}
-	answer, code, ok := askGroup[group.SyncResponse](c, "sync", request.Group, func(tag *tag) group.Command { sync.Tag = tag; return sync })
+	answer, code, ok := askGroup[group.SyncResponse](c, cluster.Read, "sync", request.Group, func(tag *tag) group.Command { sync.Tag = tag; return sync })
 	if !ok {
 		return nil
 	}

@@ -97,6 +97,7 @@ func TestTransactionsOfNewProducers(t *testing.T) {
 		end = say[*kmsg.EndTxnResponse](s, "aborted", 5, ending("new", pid, end.ProducerEpoch, false))
 		s.ended("new")
 		end = say[*kmsg.EndTxnResponse](s, "nothing, aborted", 5, ending("new", pid, end.ProducerEpoch, false))
+		s.ended("new")
 		say[*kmsg.EndTxnResponse](s, "nothing, committed", 5, ending("new", pid, end.ProducerEpoch, true))
 		look := fetchFrom("txn2", topic, 0)
 		look.IsolationLevel = 1

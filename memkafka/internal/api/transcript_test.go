@@ -103,13 +103,13 @@ func (s *script) note(about string, answer kmsg.Response) {
 // until asks again until the answer is as wanted, for what takes Kafka a moment, and writes down nothing.
 func until[R kmsg.Response](s *script, version int16, request func() kmsg.Request, ok func(R) bool) R {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(patience / 2); ; {
 		answer := ask[R](s.client, version, request())
 		if ok(answer) {
 			return answer
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s never answered as it should: %+v", kmsg.NameForKey(answer.Key()), answer)
+			s.t.Fatalf("%s never answered as it should: %+v, after\n%s", kmsg.NameForKey(answer.Key()), answer, s.text)
 		}
 		<-time.After(20 * time.Millisecond)
 	}

@@ -32,6 +32,10 @@ func serveTxnOffsetCommit(c *call, request *kmsg.TxnOffsetCommitRequest) wire.Bo
 			for j := range asked.Partitions {
 				p, r := &asked.Partitions[j], &t.Partitions[j]
 				r.Partition = p.Partition
+				if code := c.mayTopic(core, cluster.Read, asked.Topic); code != kafka.None {
+					r.ErrorCode = int16(code)
+					continue
+				}
 				if core.Partition(asked.Topic, p.Partition) == nil {
 					r.ErrorCode = int16(kafka.UnknownTopicOrPartition)
 					continue
@@ -54,6 +58,12 @@ func serveTxnOffsetCommit(c *call, request *kmsg.TxnOffsetCommitRequest) wire.Bo
 		return response
 	}
 	answer, code, ok := ask[group.CommitResponse](c, "commit in transaction", request.Group, func(core *cluster.Cluster, now millis, tag *tag) kafka.ErrorCode {
+		if code := c.mayTransact(core, cluster.Write, request.TransactionalID); code != kafka.None {
+			return code
+		}
+		if code := c.mayGroup(core, cluster.Read, request.Group); code != kafka.None {
+			return code
+		}
 		if core.GroupCoordinator(request.Group) != c.broker.id {
 			return kafka.NotCoordinator
 		}

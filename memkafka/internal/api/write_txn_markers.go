@@ -38,6 +38,9 @@ func serveWriteTxnMarkers(c *call, request *kmsg.WriteTxnMarkersRequest) wire.Bo
 }
 
 func (c *call) writeMarker(core *cluster.Cluster, now millis, asked *kmsg.WriteTxnMarkersRequestMarker, topic string, partition int32) int16 {
+	if !c.mayCluster(core, cluster.ClusterAction) && !c.mayCluster(core, cluster.Alter) {
+		return int16(kafka.ClusterAuthorizationFailed)
+	}
 	t, code := topicNamed(core, false, topic, [16]byte{})
 	var p *cluster.Partition
 	if t != nil {

@@ -37,12 +37,16 @@ type Settings struct {
 	AutoLeaderRebalance    bool         // auto.leader.rebalance.enable
 	LeaderCheckInterval    kafka.Millis // leader.imbalance.check.interval.seconds, in ms: 5 minutes unless set
 
-	Transactions               txn.Config   // settings of the transaction coordinator
-	TransactionTopicPartitions int32        // transaction.state.log.num.partitions: 50 unless set
-	MaxRequestBytes            int32        // socket.request.max.bytes: 100 MiB unless set
-	AsVersion                  string       // the release of Apache Kafka whose versions of requests brokers have: the newest unless set
-	MaxIdle                    kafka.Millis // connections.max.idle.ms: 10 minutes unless set, negative for ever
-	MarkerDelay                kafka.Millis // how long the markers of an ended transaction take: 0 unless set
+	Transactions               txn.Config        // settings of the transaction coordinator
+	TransactionTopicPartitions int32             // transaction.state.log.num.partitions: 50 unless set
+	MaxRequestBytes            int32             // socket.request.max.bytes: 100 MiB unless set
+	Users                      map[string]string // passwords of users, for PLAIN and SCRAM
+	Authorizer                 bool              // ACLs say who may do what (authorizer.class.name); off, everybody may do everything
+	SuperUsers                 []string          // principals that may do everything (super.users), as User:admin
+	AllowIfNoACL               bool              // what no ACL is about is open to everybody (allow.everyone.if.no.acl.found)
+	AsVersion                  string            // the release of Apache Kafka whose versions of requests brokers have: the newest unless set
+	MaxIdle                    kafka.Millis      // connections.max.idle.ms: 10 minutes unless set, negative for ever
+	MarkerDelay                kafka.Millis      // how long the markers of an ended transaction take: 0 unless set
 }
 
 // DefaultSettings are Apache Kafka 4.3's, for one broker.
@@ -96,6 +100,9 @@ type Cluster struct {
 	journals   map[string]*journal  // by group, unless RetainState
 
 	replies []Reply
+
+	acls  []ACL                                 // in the order of compare
+	scram map[string]map[string]ScramCredential // by user and mechanism
 
 	touched []*Partition // whose readers may find something new
 

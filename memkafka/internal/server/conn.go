@@ -3,7 +3,9 @@ package server
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,22 +18,24 @@ import (
 
 // conn is one client's connection.
 type conn struct {
-	s       *Server
-	net     net.Conn
-	session *api.Session
-	awake   time.Time // when the time to be idle was set last
+	s        *Server
+	net      net.Conn
+	tls      *tls.Conn // net, if the listener wants TLS
+	broker   *api.Broker
+	listener *Listener
+	awake    time.Time // when the time to be idle was set last
 }
 
 // readAhead is the buffer of a connection: a request at rest costs no more, and most requests fit.
 const readAhead = 4 << 10
 
 // serve begins to answer a client, unless the server is closed.
-func (s *Server) serve(n net.Conn, b *api.Broker, listener string) {
-	host, _, err := net.SplitHostPort(n.RemoteAddr().String())
-	if err != nil {
-		host = n.RemoteAddr().String()
+func (s *Server) serve(n net.Conn, b *api.Broker, l *Listener) {
+	c := &conn{s: s, net: n, broker: b, listener: l}
+	if l.tls != nil {
+		c.tls = tls.Server(n, l.tls)
+		c.net = c.tls
 	}
-	c := &conn{s: s, net: n, session: b.Session(listener, host)}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -47,18 +51,29 @@ func (s *Server) serve(n net.Conn, b *api.Broker, listener string) {
 // run answers until one side ends the connection.
 func (c *conn) run() {
 	defer c.s.running.Done()
-	err := c.answer(c.s.ctx)
+	err := c.converse(c.s.ctx)
 	c.stop()
-	c.session.Close()
 	c.s.mu.Lock()
 	delete(c.s.conns, c)
 	c.s.mu.Unlock()
 	if why := worthTelling(err); why != nil && c.s.ctx.Err() == nil {
-		c.s.log.Warn("connection closed", "client", c.net.RemoteAddr().String(), "broker", c.session.BrokerID(), "err", why)
+		c.s.log.Warn("connection closed", "client", c.net.RemoteAddr().String(), "broker", c.broker.ID(), "err", why)
 	}
 }
 
-func (c *conn) answer(ctx context.Context) error {
+func (c *conn) converse(ctx context.Context) error {
+	entrance := api.Entrance{Listener: c.listener.name, Mechanisms: c.listener.mechanisms, Address: c.net.RemoteAddr().String()}
+	if host, _, err := net.SplitHostPort(entrance.Address); err == nil {
+		entrance.Address = host
+	}
+	if c.tls != nil {
+		var err error
+		if entrance.User, err = c.shakeHands(ctx); err != nil {
+			return err
+		}
+	}
+	session := c.broker.Session(entrance)
+	defer session.Close()
 	in := bufio.NewReaderSize(c.net, readAhead)
 	for {
 		if err := c.stayAwake(); err != nil {
@@ -68,18 +83,34 @@ func (c *conn) answer(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		parts, err := c.session.Answer(ctx, frame)
+		parts, err := session.Answer(ctx, frame)
+		if len(parts) > 0 {
+			out := net.Buffers(parts)
+			if _, err := out.WriteTo(c.net); err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if len(parts) == 0 {
-			continue
-		}
-		out := net.Buffers(parts)
-		if _, err := out.WriteTo(c.net); err != nil {
-			return err
-		}
 	}
+}
+
+// handshakePatience is how long a client may take for a TLS handshake.
+const handshakePatience = 10 * time.Second
+
+// shakeHands is the TLS handshake. It returns who the client is by its certificate, as Java writes the subject; empty
+// without one.
+func (c *conn) shakeHands(ctx context.Context) (user string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakePatience)
+	defer cancel()
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		return "", fmt.Errorf("TLS handshake: %w", err)
+	}
+	if certs := c.tls.ConnectionState().PeerCertificates; len(certs) > 0 {
+		return certs[0].Subject.String(), nil
+	}
+	return "", nil
 }
 
 // stayAwake moves the time at which the connection counts as idle, now and then: setting it has a price. What waits for

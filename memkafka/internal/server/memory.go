@@ -41,7 +41,7 @@ func (s *Server) Dial(ctx context.Context, to string) (net.Conn, error) {
 	for i, a := range addrs {
 		if a == to {
 			client, broker := pipe(memoryClient, addr(to))
-			s.serve(broker, s.brokers[i], inMemory)
+			s.serve(broker, s.brokers[i], s.memory)
 			return client, nil
 		}
 	}

@@ -2,17 +2,21 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/api"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/sasl"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
 
@@ -24,6 +28,14 @@ type Config struct {
 // CheckRelease says what is wrong with the name of a release that brokers shall pose as.
 func CheckRelease(name string) error { return api.CheckRelease(name) }
 
+// CheckMechanism says what is wrong with the name of a SASL mechanism.
+func CheckMechanism(name string) error {
+	if !slices.Contains(sasl.Mechanisms(), name) {
+		return fmt.Errorf("SASL mechanism %q is unknown; there are %s", name, strings.Join(sasl.Mechanisms(), ", "))
+	}
+	return nil
+}
+
 // PredatesKIP890 reports whether a release knows no transaction.version 2.
 func PredatesKIP890(name string) bool { return api.PredatesKIP890(name) }
 
@@ -32,6 +44,7 @@ type Server struct {
 	log     *slog.Logger
 	limit   int           // bytes of a request
 	idle    time.Duration // of a connection, negative for ever
+	door    *api.Door
 	brokers []*api.Broker
 	memory  *Listener
 	ctx     context.Context // ends with the server
@@ -63,6 +76,7 @@ func New(engine *seam.Engine, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.door = door
 	for id := range settings.Brokers {
 		s.brokers = append(s.brokers, door.Broker(id+1))
 	}
@@ -103,24 +117,41 @@ func (d directory) Nodes(listener string) []api.Node {
 
 // Listener is a set of sockets, one for each broker. Clients that come in by it are told its addresses (KIP-103).
 type Listener struct {
-	s       *Server
-	name    string
-	nodes   []api.Node
-	sockets []net.Listener
+	s          *Server
+	name       string
+	nodes      []api.Node
+	sockets    []net.Listener
+	tls        *tls.Config
+	mechanisms []string
 }
 
 // ListenOptions are what Listen can be told beyond the address.
 type ListenOptions struct {
-	Name      string // as listener.security.protocol.map names it; PLAINTEXT unless set
-	Advertise string // advertised.listeners: the host that clients are told, the one of the address unless set
+	Name       string      // as listener.security.protocol.map names it; by TLS and Mechanisms unless set
+	Advertise  string      // advertised.listeners: the host that clients are told, the one of the address unless set
+	TLS        *tls.Config // with a certificate; nil for none
+	Mechanisms []string    // SASL mechanisms by which clients have to log in; none if they need not
+}
+
+// name is what Kafka calls a listener that has no other name.
+func (o ListenOptions) name() string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case o.TLS != nil && len(o.Mechanisms) > 0:
+		return "SASL_SSL"
+	case len(o.Mechanisms) > 0:
+		return "SASL_PLAINTEXT"
+	case o.TLS != nil:
+		return "SSL"
+	default:
+		return "PLAINTEXT"
+	}
 }
 
 // Listen listens on TCP: the first broker at addr, the others on the ports that follow, or each on a free one if the
 // port is 0.
 func (s *Server) Listen(ctx context.Context, addr string, o ListenOptions) (*Listener, error) {
-	if o.Name == "" {
-		o.Name = "PLAINTEXT"
-	}
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w; give HOST:PORT", addr, err)
@@ -129,7 +160,12 @@ func (s *Server) Listen(ctx context.Context, addr string, o ListenOptions) (*Lis
 	if err != nil || int(port)+len(s.brokers)-1 > 65535 && port != 0 {
 		return nil, fmt.Errorf("listen on %q: no ports for %d brokers from %q on; give 0 for free ones", addr, len(s.brokers), portText)
 	}
-	l := &Listener{s: s, name: o.Name}
+	l := &Listener{s: s, name: o.name(), tls: o.TLS, mechanisms: o.Mechanisms}
+	if len(o.Mechanisms) > 0 {
+		if err := s.door.PrepareScram(); err != nil {
+			return nil, err
+		}
+	}
 	for i, b := range s.brokers {
 		at := 0
 		if port != 0 {
@@ -178,7 +214,7 @@ func (s *Server) add(l *Listener) error {
 	}
 	s.listeners[l.name] = l
 	for i, socket := range l.sockets {
-		s.running.Go(func() { s.accept(socket, s.brokers[i], l.name) })
+		s.running.Go(func() { s.accept(socket, s.brokers[i], l) })
 	}
 	return nil
 }
@@ -199,17 +235,17 @@ func (l *Listener) stop() {
 }
 
 // accept takes clients until the socket is closed.
-func (s *Server) accept(socket net.Listener, b *api.Broker, listener string) {
+func (s *Server) accept(socket net.Listener, b *api.Broker, l *Listener) {
 	const patience = 10 * time.Millisecond
 	for {
 		c, err := socket.Accept()
 		switch {
 		case err == nil:
-			s.serve(c, b, listener)
+			s.serve(c, b, l)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // no file descriptors left, as it may be: others may leave
-			s.log.Error("accept", "listener", listener, "err", err)
+			s.log.Error("accept", "listener", l.name, "err", err)
 			timer := time.NewTimer(patience)
 			select {
 			case <-timer.C:

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// noAuthorizer is what requests about ACLs are answered while there is no authorizer.
+const noAuthorizer = "no Authorizer is configured"
+
+// checkACL says what is wrong with a rule that somebody wants to add.
+func checkACL(a cluster.ACL) error {
+	invalid := func(detail string) error { return invalidRequest(detail) }
+	switch {
+	case a.Resource <= cluster.AnyResource || a.Resource > cluster.UserResource:
+		return invalid("invalid resource type")
+	case a.Pattern != cluster.Literal && a.Pattern != cluster.Prefixed:
+		return invalid("invalid pattern type")
+	case a.Operation <= cluster.AnyOperation || a.Operation > maxOperation:
+		return invalid("invalid operation")
+	case a.Permission != cluster.Allow && a.Permission != cluster.Deny:
+		return invalid("invalid permission type")
+	case a.Name == "":
+		return invalid("resource name should not be empty")
+	case a.Resource == cluster.ClusterResource && a.Name != cluster.ClusterName:
+		return invalid("the only valid name for the CLUSTER resource is " + cluster.ClusterName)
+	case !isPrincipal(a.Principal):
+		return invalid("could not parse principal from " + a.Principal + ": give TYPE:NAME")
+	default:
+		return nil
+	}
+}
+
+const maxOperation = cluster.Operation(kmsg.ACLOperationDescribeTokens)
+
+func isPrincipal(s string) bool {
+	for i := range s {
+		if s[i] == ':' {
+			return i > 0
+		}
+	}
+	return false
+}
+
+// filterOf checks a filter: what is unknown to this version stands for nothing.
+func filterOf(f cluster.ACLFilter) (cluster.ACLFilter, error) {
+	switch {
+	case f.Resource < cluster.AnyResource || f.Resource > cluster.UserResource,
+		f.Pattern < cluster.AnyPattern || f.Pattern > cluster.Prefixed,
+		f.Operation < cluster.AnyOperation || f.Operation > maxOperation,
+		f.Permission < cluster.AnyPermission || f.Permission > cluster.Allow:
+		return f, &cluster.Error{Code: kafka.InvalidRequest, Detail: "the filter contains UNKNOWN elements"}
+	}
+	return f, nil
+}
+
+// authorizing tells why a request about ACLs cannot be answered, nil if it can.
+func (c *call) authorizing(core *cluster.Cluster, op cluster.Operation) error {
+	switch {
+	case !core.Settings().Authorizer:
+		return &cluster.Error{Code: kafka.SecurityDisabled, Detail: noAuthorizer}
+	case !c.mayCluster(core, op):
+		return kafka.ClusterAuthorizationFailed
+	default:
+		return nil
+	}
+}
