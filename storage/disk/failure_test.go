@@ -255,6 +255,7 @@ func TestDamagedFiles(t *testing.T) {
 		"removed":   nil,
 	}
 	reported := 0
+	models := map[int64]*model{}
 	for _, name := range names {
 		for what, damage := range damages {
 			fs := vfs.NewMem()
@@ -264,7 +265,7 @@ func TestDamagedFiles(t *testing.T) {
 			if !damageFile(t, fs, filepath.Join(dir, name), damage) {
 				continue
 			}
-			err := readDamaged(dir, fs, last)
+			err := readDamaged(dir, fs, last, models)
 			switch {
 			case err == nil: // the file did not matter
 			case errors.Is(err, storage.ErrCorrupt) && strings.Contains(err.Error(), dir) && strings.Contains(err.Error(), "delete the folder"):
@@ -312,7 +313,7 @@ func damageFile(t *testing.T, fs vfs.FS, name string, damage func([]byte) []byte
 }
 
 // readDamaged reads all rows by an iterator and by Get. Rows of an earlier offset are right as well.
-func readDamaged(dir string, fs vfs.FS, last int64) (err error) {
+func readDamaged(dir string, fs vfs.FS, last int64, models map[int64]*model) (err error) {
 	st, err := New(dir, withFS(fs))
 	if err != nil {
 		return err
@@ -332,8 +333,11 @@ func readDamaged(dir string, fs vfs.FS, last int64) (err error) {
 	if offset > last {
 		return fmt.Errorf("the offset is %d, and %d was written last", offset, last)
 	}
-	m := newModel()
-	m.advance(offset)
+	if models[offset] == nil {
+		models[offset] = newModel()
+		models[offset].advance(offset)
+	}
+	m := models[offset]
 	for key, want := range m.rows {
 		if got, err := st.Get(key); err != nil {
 			return err
