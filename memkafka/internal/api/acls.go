@@ -1,9 +1,10 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // noAuthorizer is what requests about ACLs are answered while there is no authorizer.

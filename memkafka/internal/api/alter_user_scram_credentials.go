@@ -3,11 +3,12 @@ package api
 import (
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/sasl"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // alterUserScramCredentials is AlterUserScramCredentials (KIP-554): users get and lose credentials, each at most one in a

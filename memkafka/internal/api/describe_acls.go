@@ -1,9 +1,10 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // describeACLs is DescribeAcls (KIP-140), with prefixes (KIP-290).

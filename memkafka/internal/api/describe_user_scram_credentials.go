@@ -1,11 +1,12 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/sasl"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // describeUserScramCredentials is DescribeUserScramCredentials (KIP-554): who has credentials, and nothing of them.

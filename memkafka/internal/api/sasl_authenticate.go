@@ -1,9 +1,10 @@
 package api
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // saslAuthenticate is SaslAuthenticate (KIP-152): one step of the mechanism. Sessions have no end (KIP-368 is off, as in Kafka

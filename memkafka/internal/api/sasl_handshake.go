@@ -4,11 +4,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/sasl"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // saslHandshake is SaslHandshake (KIP-43): the client chooses a mechanism. After version 0 the tokens follow without headers,

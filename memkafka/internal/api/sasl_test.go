@@ -4,9 +4,10 @@ import (
 	"net"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func TestSaslWhereNobodyLogsIn(t *testing.T) {
