@@ -108,10 +108,11 @@ func (s *scram) first(message string) ([]byte, error) {
 	if authorize := unescape(strings.TrimPrefix(parts[1], "a=")); authorize != "" && authorize != user {
 		return nil, failed("client requested an authorization id that is different from username")
 	}
-	known := false
-	if s.known, known = s.credential(user); !known {
+	credential, known := s.credential(user)
+	if !known {
 		return nil, failed("invalid user credentials")
 	}
+	s.known = credential
 	s.user = user
 	s.nonce = nonce + rand.Text()
 	s.serverFirst = "r=" + s.nonce + ",s=" + base64.StdEncoding.EncodeToString(s.known.Salt) + ",i=" + strconv.Itoa(int(s.known.Iterations))
