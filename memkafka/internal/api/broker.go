@@ -1,6 +1,10 @@
 package api
 
-import "github.com/gokasim/gokasim/memkafka/internal/seam"
+import (
+	"sync"
+
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
+)
 
 // Node is a broker as clients are told to reach it.
 type Node struct {
@@ -22,6 +26,8 @@ type Door struct {
 	directory Directory
 	routes    []*route
 	features  []feature
+
+	readingLarge sync.Mutex // held while a large request is read
 }
 
 // NewDoor returns the door of a cluster whose brokers pose as a release of Apache Kafka, the newest for an empty name.

@@ -88,10 +88,9 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 	if s.login.needed() && (s.login.exchange != nil || h.Key != apiVersions.key && h.Key != saslHandshake.key) && h.Key != saslAuthenticate.key {
 		return nil, fmt.Errorf("%w: %s before the client has logged in", ErrRefused, kmsg.NameForKey(h.Key))
 	}
-	request := kmsg.RequestForKey(h.Key)
-	request.SetVersion(h.Version)
-	if err := request.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("%w: %s version %d: %w", wire.ErrMalformed, kmsg.NameForKey(h.Key), h.Version, err)
+	request, err := s.broker.read(h.Key, h.Version, body)
+	if err != nil {
+		return nil, err
 	}
 	answer := r.serve(c, request)
 	if c.err != nil || answer == nil {

@@ -79,7 +79,7 @@ func (c *conn) converse(ctx context.Context) error {
 		if err := c.stayAwake(); err != nil {
 			return err
 		}
-		frame, err := wire.ReadFrame(in, c.s.limit)
+		frame, err := wire.ReadFrame(in, c.s.limit, c.s.trust)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/sasl"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
+	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
 
 // Config is the settings of a server.
@@ -42,7 +43,8 @@ func PredatesKIP890(name string) bool { return api.PredatesKIP890(name) }
 // Server is the wire door of one cluster. Its methods may be called from any goroutine.
 type Server struct {
 	log     *slog.Logger
-	limit   int           // bytes of a request
+	limit   int // bytes of a request
+	trust   *wire.Trust
 	idle    time.Duration // of a connection, negative for ever
 	door    *api.Door
 	brokers []*api.Broker
@@ -57,12 +59,15 @@ type Server struct {
 	conns     map[*conn]struct{}
 }
 
+// trustedBytes is how much memory large requests get before their bytes arrive, all together.
+const trustedBytes = 128 << 20
+
 // ErrClosed reports a call on a server that was closed.
 var ErrClosed = errors.New("memkafka: the cluster's listeners are closed")
 
 // New returns a server without listeners.
 func New(engine *seam.Engine, cfg Config) (*Server, error) {
-	s := &Server{log: cfg.Log, listeners: map[string]*Listener{}, conns: map[*conn]struct{}{}}
+	s := &Server{log: cfg.Log, trust: wire.NewTrust(trustedBytes), listeners: map[string]*Listener{}, conns: map[*conn]struct{}{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

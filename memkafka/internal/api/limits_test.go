@@ -1,0 +1,165 @@
+package api_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// framed puts a length before a frame.
+func framed(frame []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)
+}
+
+// TestHostileClients has clients say what no client should: their connection is closed, and the others are served.
+func TestHostileClients(t *testing.T) {
+	cluster := newCluster(t, memkafka.WithSetting("socket.request.max.bytes", "10000000"))
+	if err := cluster.CreateTopic("t", 1); err != nil {
+		t.Fatal(err)
+	}
+	l, err := cluster.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bystander := dial(t, cluster, 1)
+	header := func(key, version int16) []byte {
+		h := binary.BigEndian.AppendUint16(nil, uint16(key))
+		h = binary.BigEndian.AppendUint16(h, uint16(version))
+		return append(h, 0, 0, 0, 9, 0xff, 0xff) // correlation id 9, no client id
+	}
+	many := produceTo("t", [16]byte{}, 0, records("a", "1").Bytes())
+	for range 100_000 {
+		many.Topics[0].Partitions = append(many.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: 7, Records: []byte{1}})
+	}
+	many.SetVersion(9)
+	for _, tc := range []struct {
+		name string
+		says []byte
+	}{
+		{"a frame above the limit", []byte{0x7f, 0xff, 0xff, 0xff}},
+		{"a frame just above the limit", binary.BigEndian.AppendUint32(nil, 10_000_001)},
+		{"a negative length", []byte{0xff, 0xff, 0xff, 0xff}},
+		{"an empty frame", framed(nil)},
+		{"half a header", framed([]byte{0, 3, 0})},
+		{"a client id that is longer than the frame", framed([]byte{0, 3, 0, 0, 0, 0, 0, 1, 0x7f, 0xff})},
+		{"no key", framed(header(999, 0))},
+		{"a negative key", framed(header(-1, 0))},
+		{"a version that is gone", framed(header(0, 2))},
+		{"a version that is to come", framed(header(3, 99))},
+		{"a negative version", framed(header(3, -1))},
+		{"a key for brokers alone", framed(header(4, 7))},
+		{"no body", framed(header(1, 4))},
+		{"an array that is longer than the frame", framed(append(header(3, 1), 0x7f, 0xff, 0xff, 0xff))},
+		{"tags without an end", framed(append(header(3, 9), 0xff, 0xff, 0xff, 0xff, 0x0f))},
+		{"a produce with lying lengths", framed(append(header(0, 3), 0xff, 0xff, 0, 1, 0, 0, 0, 1, 0, 0x98, 0x96, 0x80))},
+		{"a produce with too many partitions", frameOf(many, 9)},
+		{"a request without records that is too long", framed(append(header(3, 1), make([]byte, 5<<20)...))},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", l.Addrs()[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := newClient(t, conn)
+			go func() { _, _ = conn.Write(tc.says) }() // the broker may close before it has read it all
+			c.closed()
+			bystander.t = t
+			ask[*kmsg.MetadataResponse](bystander, 12, metadataOf(false, "t"))
+		})
+	}
+}
+
+// TestClientsThatGoInTheMiddle leave a frame unfinished.
+func TestClientsThatGoInTheMiddle(t *testing.T) {
+	cluster := newCluster(t)
+	frame := frameOf(metadataOf(false), 1)
+	for n := range frame {
+		c := dial(t, cluster, 1)
+		if _, err := c.conn.Write(frame[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask[*kmsg.MetadataResponse](dial(t, cluster, 1), 12, metadataOf(false))
+}
+
+// TestPipelining sends requests ahead, and has them answered in order.
+func TestPipelining(t *testing.T) {
+	cluster := newCluster(t)
+	if err := cluster.CreateTopic("t", 1); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, cluster, 1)
+	var sent []kmsg.Request
+	var ids []int32
+	for i := range 100 {
+		var r kmsg.Request = produceTo("t", [16]byte{}, 0, records("a", "1").Bytes())
+		if i%3 == 0 {
+			r = fetchFrom("t", [16]byte{}, int64(i-i/3)) // the end: it waits
+		}
+		r.SetVersion(9)
+		sent, ids = append(sent, r), append(ids, c.send(r))
+	}
+	for i, r := range sent {
+		c.receive(r, ids[i])
+	}
+}
+
+// TestSlowReader has a client ask for much and read nothing: the broker holds what the connection takes and no more.
+func TestSlowReader(t *testing.T) {
+	cluster := newCluster(t)
+	if err := cluster.CreateTopic("t", 1); err != nil {
+		t.Fatal(err)
+	}
+	value := make([]byte, 1<<20-1000)
+	for range 20 {
+		if _, err := cluster.Produce("t", 0, memkafka.Record{Timestamp: memkafka.NoTimestamp, Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := dial(t, cluster, 1)
+	fetch := fetchFrom("t", [16]byte{}, 0)
+	fetch.MaxBytes, fetch.Topics[0].Partitions[0].PartitionMaxBytes = 50<<20, 50<<20
+	fetch.SetVersion(12)
+	var ids []int32
+	for range 5 {
+		ids = append(ids, slow.send(fetch))
+	}
+	ask[*kmsg.MetadataResponse](dial(t, cluster, 1), 12, metadataOf(false, "t"))
+	for _, id := range ids { // when it reads at last, it is all there
+		if n := len(slow.receive(fetch, id).(*kmsg.FetchResponse).Topics[0].Partitions[0].RecordBatches); n < 19<<20 {
+			t.Fatalf("%d bytes", n)
+		}
+	}
+}
+
+// TestManyConnections keeps ten thousand connections that say nothing.
+func TestManyConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens ten thousand connections")
+	}
+	cluster := newCluster(t)
+	conns := make([]net.Conn, 10_000)
+	for i := range conns {
+		conn, err := cluster.Dial("tcp", cluster.Addrs()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns[i] = conn
+	}
+	ask[*kmsg.MetadataResponse](dial(t, cluster, 1), 12, metadataOf(false))
+	cluster.Close()
+	for i, conn := range conns {
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+			t.Fatalf("connection %d after the end: %v", i, err)
+		}
+	}
+}
