@@ -4,32 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
-	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
 
-// clusterAdmin is a sarama.ClusterAdmin on a cluster. The methods of admin_rest.go are not offered.
+// clusterAdmin is a sarama.ClusterAdmin on a cluster. What goka and most tests use goes to the cluster without a detour; the
+// methods of admin_wire.go ask sarama's own admin, over the wire door in memory.
 type clusterAdmin struct {
 	sarama.ClusterAdmin
-	config *sarama.Config
+	client *client
 	seam   *seam.Client
 }
 
 // NewClusterAdmin mirrors sarama.NewClusterAdmin. A nil config is sarama's default.
 func NewClusterAdmin(c *memkafka.Cluster, config *sarama.Config) (sarama.ClusterAdmin, error) {
-	s, config, err := open(c, config, "admin")
+	client, err := newClient(c, config, "admin")
 	if err != nil {
 		return nil, err
 	}
-	return &clusterAdmin{config: config, seam: s}, nil
+	return &clusterAdmin{client: client, seam: client.seam}, nil
+}
+
+// NewClusterAdminFromClient mirrors sarama.NewClusterAdminFromClient: closing the admin closes the client. A client of
+// another make gets sarama's own admin.
+func NewClusterAdminFromClient(c sarama.Client) (sarama.ClusterAdmin, error) {
+	own, ok := c.(*client)
+	switch {
+	case !ok:
+		return sarama.NewClusterAdminFromClient(c)
+	case own.Closed():
+		return nil, sarama.ErrClosedClient
+	}
+	return &clusterAdmin{client: own, seam: own.seam}, nil
 }
 
 func (a *clusterAdmin) ask(kind seam.Kind, about string, f func(core *cluster.Cluster) (any, error)) (any, error) {
@@ -43,13 +54,13 @@ func (a *clusterAdmin) CreateTopic(topic string, detail *sarama.TopicDetail, val
 		return sarama.ErrInvalidTopic
 	}
 	if detail == nil {
-		return fmt.Errorf("create topic %q: no topic detail given", topic)
+		return errors.New("you must specify topic details")
+	}
+	if len(detail.ReplicaAssignment) > 0 {
+		return a.overWire(func(w sarama.ClusterAdmin) error { return w.CreateTopic(topic, detail, validateOnly) })
 	}
 	spec := cluster.TopicSpec{
 		Name: topic, Partitions: detail.NumPartitions, Replication: detail.ReplicationFactor, ValidateOnly: validateOnly,
-	}
-	if len(detail.ReplicaAssignment) > 0 {
-		return notOffered("TopicDetail.ReplicaAssignment")
 	}
 	for name, value := range detail.ConfigEntries {
 		if value == nil {
@@ -81,31 +92,6 @@ func topicError(err error) error {
 		return &sarama.TopicError{Err: sarama.KError(e.Code), ErrMsg: &detail}
 	}
 	return saramaError(err)
-}
-
-func (a *clusterAdmin) ListTopics() (map[string]sarama.TopicDetail, error) {
-	v, err := a.ask("list topics", "", func(core *cluster.Cluster) (any, error) {
-		details := map[string]sarama.TopicDetail{}
-		for _, name := range core.Topics() {
-			t := core.Topic(name)
-			d := sarama.TopicDetail{
-				NumPartitions: int32(len(t.Partitions)), ReplicationFactor: t.Replication,
-				ReplicaAssignment: map[int32][]int32{}, ConfigEntries: map[string]*string{},
-			}
-			for i, p := range t.Partitions {
-				d.ReplicaAssignment[int32(i)] = core.Replicas(t, p)
-			}
-			for k, v := range t.Configs {
-				d.ConfigEntries[k] = &v
-			}
-			details[name] = d
-		}
-		return details, nil
-	})
-	if err != nil {
-		return nil, saramaError(err)
-	}
-	return v.(map[string]sarama.TopicDetail), nil
 }
 
 func (a *clusterAdmin) DescribeTopics(topics []string) ([]*sarama.TopicMetadata, error) {
@@ -150,158 +136,45 @@ func (a *clusterAdmin) CreatePartitions(topic string, count int32, assignment []
 	if topic == "" {
 		return sarama.ErrInvalidTopic
 	}
-	if len(assignment) > 0 {
-		return notOffered("CreatePartitions with an assignment")
+	if assignment != nil {
+		return a.overWire(func(w sarama.ClusterAdmin) error { return w.CreatePartitions(topic, count, assignment, validateOnly) })
 	}
 	_, err := a.ask("create partitions", topic, func(core *cluster.Cluster) (any, error) {
 		return nil, core.CreatePartitions(topic, count, validateOnly)
 	})
-	return saramaError(err)
-}
-
-func (a *clusterAdmin) DeleteRecords(topic string, offsets map[int32]int64) error {
-	_, err := a.seam.Ask(context.Background(), "delete records", topic, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
-		for _, n := range slices.Sorted(maps.Keys(offsets)) {
-			if _, err := core.DeleteRecords(now, topic, n, kafka.Offset(offsets[n])); err != nil {
-				call.Resolve(nil, fmt.Errorf("%s/%d: %w", topic, n, err))
-				return
-			}
-		}
-		call.Resolve(nil, nil)
-	})
+	var e *cluster.Error
+	if errors.As(err, &e) {
+		return &sarama.TopicPartitionError{Err: sarama.KError(e.Code), ErrMsg: &e.Detail}
+	}
 	return saramaError(err)
 }
 
 func (a *clusterAdmin) DescribeConfig(resource sarama.ConfigResource) ([]sarama.ConfigEntry, error) {
-	results, err := a.DescribeConfigs([]*sarama.ConfigResource{&resource}, sarama.DescribeConfigsOptions{})
-	if err != nil {
-		return nil, err
+	if resource.Type != sarama.TopicResource || !a.client.config.Version.IsAtLeast(sarama.V2_8_0_0) {
+		return askWire(a, func(w sarama.ClusterAdmin) ([]sarama.ConfigEntry, error) { return w.DescribeConfig(resource) }) //nolint:staticcheck // it is what was asked for
 	}
-	if code := results[0].ErrorCode; code != sarama.ErrNoError {
-		return nil, code
-	}
-	return results[0].Configs, nil
-}
-
-// DescribeConfigs describes topics; other resources are not offered. A topic that does not exist has an error code in its
-// result. Synonyms and documentation are left out.
-func (a *clusterAdmin) DescribeConfigs(resources []*sarama.ConfigResource, _ sarama.DescribeConfigsOptions) ([]*sarama.ConfigResourceResult, error) {
-	var names []string
-	for _, r := range resources {
-		if r.Type != sarama.TopicResource {
-			return nil, notOffered(fmt.Sprintf("ClusterAdmin.DescribeConfigs of resource type %d", r.Type))
+	v, err := a.ask("describe configs", resource.Name, func(core *cluster.Cluster) (any, error) {
+		if err := cluster.CheckTopicName(resource.Name); err != nil {
+			return nil, err
 		}
-		names = append(names, r.Name)
-	}
-	v, err := a.ask("describe configs", fmt.Sprint(names), func(core *cluster.Cluster) (any, error) {
-		results := make([]*sarama.ConfigResourceResult, len(resources))
-		for i, r := range resources {
-			results[i] = describeTopicConfigs(core, r)
-		}
-		return results, nil
+		return core.DescribeTopic(resource.Name, resource.ConfigNames)
 	})
-	if err != nil {
+	var e *cluster.Error
+	switch {
+	case errors.As(err, &e):
+		return nil, &sarama.DescribeConfigError{Err: sarama.KError(e.Code), ErrMsg: e.Detail}
+	case err != nil:
 		return nil, saramaError(err)
 	}
-	return v.([]*sarama.ConfigResourceResult), nil
+	described := v.([]cluster.ConfigEntry)
+	entries := make([]sarama.ConfigEntry, len(described))
+	for i, c := range described {
+		entries[i] = sarama.ConfigEntry{
+			Name: c.Name, Value: c.Value, ReadOnly: c.ReadOnly, Default: c.Source == cluster.FromDefault,
+			Source: sarama.ConfigSource(c.Source), Type: sarama.ConfigType(c.Type),
+		}
+	}
+	return entries, nil
 }
 
-func describeTopicConfigs(core *cluster.Cluster, r *sarama.ConfigResource) *sarama.ConfigResourceResult {
-	result := &sarama.ConfigResourceResult{Type: r.Type, Name: r.Name}
-	t := core.Topic(r.Name)
-	if t == nil {
-		result.ErrorCode = sarama.ErrUnknownTopicOrPartition
-		return result
-	}
-	for _, c := range core.TopicConfigs(t) {
-		if len(r.ConfigNames) > 0 && !slices.Contains(r.ConfigNames, c.Name) {
-			continue
-		}
-		e := sarama.ConfigEntry{Name: c.Name, Value: c.Value, Default: c.Default, Source: sarama.SourceTopic}
-		if c.Default {
-			e.Source = sarama.SourceDefault
-		}
-		result.Configs = append(result.Configs, e)
-	}
-	return result
-}
-
-func (a *clusterAdmin) ListConsumerGroups() (map[string]string, error) {
-	v, err := a.ask("list groups", "", func(core *cluster.Cluster) (any, error) {
-		groups := map[string]string{}
-		for _, id := range core.Groups() {
-			groups[id] = "consumer"
-		}
-		return groups, nil
-	})
-	if err != nil {
-		return nil, saramaError(err)
-	}
-	return v.(map[string]string), nil
-}
-
-func (a *clusterAdmin) DescribeConsumerGroups(groups []string) ([]*sarama.GroupDescription, error) {
-	v, err := a.ask("describe groups", fmt.Sprint(groups), func(core *cluster.Cluster) (any, error) {
-		ds := make([]*sarama.GroupDescription, 0, len(groups))
-		for _, id := range groups {
-			d := &sarama.GroupDescription{GroupId: id, State: "Dead", Members: map[string]*sarama.GroupMemberDescription{}}
-			ds = append(ds, d)
-			g := core.Group(id)
-			if g == nil {
-				continue
-			}
-			d.State, d.ProtocolType, d.Protocol = string(g.State()), "consumer", g.Protocol()
-			for _, m := range g.Members() {
-				d.Members[m.MemberID] = &sarama.GroupMemberDescription{
-					MemberId: m.MemberID, ClientId: m.ClientID, ClientHost: m.ClientHost,
-					MemberMetadata: m.Metadata, MemberAssignment: m.Assignment,
-				}
-			}
-		}
-		return ds, nil
-	})
-	if err != nil {
-		return nil, saramaError(err)
-	}
-	return v.([]*sarama.GroupDescription), nil
-}
-
-func (a *clusterAdmin) ListConsumerGroupOffsets(id string, partitions map[string][]int32) (*sarama.OffsetFetchResponse, error) {
-	var tps []kafka.TopicPartition
-	for topic, numbers := range partitions {
-		for _, n := range numbers {
-			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: n})
-		}
-	}
-	slices.SortFunc(tps, kafka.TopicPartition.Compare)
-	v, err := a.seam.Ask(context.Background(), "fetch offsets", id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
-		if core.Group(id) == nil {
-			r := group.FetchOffsetsResponse{}
-			for _, tp := range tps {
-				r.Offsets = append(r.Offsets, group.FetchedOffset{TP: tp, Offset: kafka.NoOffset})
-			}
-			call.Resolve(r, nil)
-			return
-		}
-		core.GroupStep(now, id, group.FetchOffsets{Tag: call, Partitions: tps})
-	})
-	if err != nil {
-		return nil, saramaError(err)
-	}
-	r := v.(group.FetchOffsetsResponse)
-	resp := &sarama.OffsetFetchResponse{Err: sarama.KError(r.Err), Blocks: map[string]map[int32]*sarama.OffsetFetchResponseBlock{}}
-	for _, o := range r.Offsets {
-		resp.AddBlock(o.TP.Topic, o.TP.Partition, &sarama.OffsetFetchResponseBlock{
-			Offset: int64(o.Offset), LeaderEpoch: int32(o.LeaderEpoch), Metadata: o.Metadata, Err: sarama.KError(o.Err),
-		})
-	}
-	return resp, nil
-}
-
-func (a *clusterAdmin) Close() error {
-	if a.seam.Closed() {
-		return sarama.ErrClosedClient
-	}
-	a.seam.Close()
-	return nil
-}
+func (a *clusterAdmin) Close() error { return a.client.Close() }

@@ -15,22 +15,51 @@ import (
 // sarama add.
 type client struct {
 	sarama.Client
-	config *sarama.Config
-	seam   *seam.Client
+	cluster *memkafka.Cluster
+	config  *sarama.Config
+	seam    *seam.Client
+	wire    *wire
 }
 
-// NewClient mirrors sarama.NewClient. A nil config is sarama's default.
+// NewClient mirrors sarama.NewClient. A nil config is sarama's default. Methods that return a *sarama.Broker return one that
+// reaches the cluster's wire door in memory.
 func NewClient(c *memkafka.Cluster, config *sarama.Config) (sarama.Client, error) {
-	s, config, err := open(c, config, "client")
+	return newClient(c, config, "client")
+}
+
+func newClient(c *memkafka.Cluster, config *sarama.Config, kind string) (*client, error) {
+	s, config, err := open(c, config, kind)
 	if err != nil {
 		return nil, err
 	}
-	return &client{config: config, seam: s}, nil
+	return &client{cluster: c, config: config, seam: s, wire: newWire(c, config, s.Done())}, nil
+}
+
+// share registers another client of the given kind on the cluster of c, with c's configuration: what is made from a client
+// lives on its own, so that the order in which the two are closed does not matter.
+func (c *client) share(kind string) (*seam.Client, error) {
+	if c.Closed() {
+		return nil, sarama.ErrClosedClient
+	}
+	s, _, err := open(c.cluster, c.config, kind)
+	return s, err
 }
 
 // metadata is what a client knows of a topic.
 type metadata struct {
 	partitions []int32
+	leaders    []int32 // by partition, cluster.NoLeader for none
+}
+
+// writable are the partitions that have a leader.
+func (m metadata) writable() []int32 {
+	ps := make([]int32, 0, len(m.partitions))
+	for i, p := range m.partitions {
+		if m.leaders[i] != cluster.NoLeader {
+			ps = append(ps, p)
+		}
+	}
+	return ps
 }
 
 // topicMetadata asks for a topic, which auto.create.topics.enable creates as it does for any client that asks.
@@ -48,9 +77,9 @@ func topicMetadata(s *seam.Client, topic string, autoCreate bool) (metadata, err
 			call.Resolve(nil, kafka.UnknownTopicOrPartition)
 			return
 		}
-		m := metadata{}
-		for i := range t.Partitions {
-			m.partitions = append(m.partitions, int32(i))
+		m := metadata{partitions: make([]int32, len(t.Partitions)), leaders: make([]int32, len(t.Partitions))}
+		for i, p := range t.Partitions {
+			m.partitions[i], m.leaders[i] = int32(i), p.Leader
 		}
 		call.Resolve(m, nil)
 	})
@@ -92,11 +121,20 @@ func (c *client) Partitions(topic string) ([]int32, error) {
 	return m.partitions, err
 }
 
-// WritablePartitions are all partitions, since each always has a leader.
-func (c *client) WritablePartitions(topic string) ([]int32, error) { return c.Partitions(topic) }
+// WritablePartitions are those that have a leader.
+func (c *client) WritablePartitions(topic string) ([]int32, error) {
+	m, err := topicMetadata(c.seam, topic, c.config.Metadata.AllowAutoTopicCreation)
+	if err != nil {
+		return nil, err
+	}
+	return m.writable(), nil
+}
 
 func (c *client) RefreshMetadata(topics ...string) error {
 	for _, t := range topics {
+		if t == "" {
+			return sarama.ErrInvalidTopic
+		}
 		if _, err := topicMetadata(c.seam, t, c.config.Metadata.AllowAutoTopicCreation); err != nil {
 			return err
 		}
@@ -153,54 +191,8 @@ func (c *client) Close() error {
 		return sarama.ErrClosedClient
 	}
 	c.seam.Close()
+	c.wire.close()
 	return nil
 }
 
 func (c *client) Closed() bool { return c.seam.Closed() }
-
-func (c *client) RefreshBrokers([]string) error { return nil }
-
-func (c *client) RefreshCoordinator(string) error { return c.alive() }
-
-func (c *client) RefreshTransactionCoordinator(string) error { return c.alive() }
-
-func (c *client) alive() error {
-	if c.Closed() {
-		return sarama.ErrClosedClient
-	}
-	return nil
-}
-
-// What hands out a live *sarama.Broker needs a connection, which clients of this package have not.
-
-func (c *client) Brokers() []*sarama.Broker { return nil }
-
-func (c *client) Controller() (*sarama.Broker, error) { return nil, notOffered("Client.Controller") }
-
-func (c *client) RefreshController() (*sarama.Broker, error) {
-	return nil, notOffered("Client.RefreshController")
-}
-
-func (c *client) Broker(int32) (*sarama.Broker, error) { return nil, notOffered("Client.Broker") }
-
-func (c *client) Leader(string, int32) (*sarama.Broker, error) {
-	return nil, notOffered("Client.Leader")
-}
-
-func (c *client) LeaderAndEpoch(string, int32) (*sarama.Broker, int32, error) {
-	return nil, -1, notOffered("Client.LeaderAndEpoch")
-}
-
-func (c *client) Coordinator(string) (*sarama.Broker, error) {
-	return nil, notOffered("Client.Coordinator")
-}
-
-func (c *client) TransactionCoordinator(string) (*sarama.Broker, error) {
-	return nil, notOffered("Client.TransactionCoordinator")
-}
-
-func (c *client) InitProducerID() (*sarama.InitProducerIDResponse, error) {
-	return nil, notOffered("Client.InitProducerID")
-}
-
-func (c *client) LeastLoadedBroker() *sarama.Broker { return nil }

@@ -35,6 +35,20 @@ func NewConsumer(c *memkafka.Cluster, config *sarama.Config) (sarama.Consumer, e
 	return newConsumer(s, config), nil
 }
 
+// NewConsumerFromClient mirrors sarama.NewConsumerFromClient: closing the consumer does not close the client. A client of
+// another make gets sarama's own consumer.
+func NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
+	own, ok := c.(*client)
+	if !ok {
+		return sarama.NewConsumerFromClient(c)
+	}
+	s, err := own.share("consumer")
+	if err != nil {
+		return nil, err
+	}
+	return newConsumer(s, own.config), nil
+}
+
 // SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand) send a nil message after the last
 // record that there is: when the receiver takes it, it has handled all before. goka's tables know such messages. It
 // has no effect on other consumers.

@@ -9,8 +9,9 @@
 // mem://name for a cluster of this process: see memkafka.Named and memkafka.SetNamed.
 //
 // Channels and timers are those of the standard library and no lock is held while something waits, so everything here
-// works in a testing/synctest bubble. What is not offered is refused by the constructors and methods themselves, by
-// ErrNotOffered: transactions, cooperative rebalancing, and what hands out a live *sarama.Broker.
+// works in a testing/synctest bubble. What hands out a live *sarama.Broker hands out one that reaches the cluster's wire door
+// in memory, which works there too as long as nobody lets a broker wait, as a fetch does that finds nothing. What is not
+// offered is refused by the constructors themselves, by ErrNotOffered: transactions and cooperative rebalancing.
 package saramaclient
 
 import (
