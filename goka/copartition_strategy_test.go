@@ -1,6 +1,7 @@
 package goka_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -62,4 +63,27 @@ func TestH2_MembersThatAskForDifferentTopics(t *testing.T) {
 	refused(t, err, "not all members request the same list of topics", "a group name that two applications use")
 	_, err = goka.CopartitioningStrategy.Plan(members, map[string][]int32{"a": {0, 1}, "b": {0}})
 	refused(t, err, "not all topics are copartitioned", `"a"`, `"b"`)
+}
+
+func TestD49_PlansLeaveTheCallersSlicesAlone(t *testing.T) {
+	members := map[string]sarama.ConsumerGroupMemberMetadata{
+		"a": {Topics: []string{"y", "x"}}, "b": {Topics: []string{"x", "y"}}, "idle": {},
+	}
+	topics := map[string][]int32{"x": {3, 1, 0, 2}, "y": {2, 3, 0, 1}}
+	for _, strategy := range []sarama.BalanceStrategy{goka.CopartitioningStrategy, goka.StrictCopartitioningStrategy} {
+		plan, err := strategy.Plan(members, topics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sarama.BalanceStrategyPlan{
+			"a": {"x": {0, 1}, "y": {0, 1}},
+			"b": {"x": {2, 3}, "y": {2, 3}},
+		}
+		if diff := cmp.Diff(want, plan); diff != "" {
+			t.Errorf("the one that asks for nothing gets nothing, and leaves nothing unread (-want +got):\n%s", diff)
+		}
+	}
+	if fmt.Sprint(topics["x"], topics["y"], members["a"].Topics) != "[3 1 0 2] [2 3 0 1] [y x]" {
+		t.Errorf("the caller's slices are %v, %v", topics, members["a"].Topics)
+	}
 }

@@ -125,7 +125,7 @@ func (f *failing) Err() error {
 	return nil
 }
 
-func TestMultiIteratorShowsWhatComesBeforeAFailure(t *testing.T) {
+func TestD45_AMultiIteratorShowsWhatComesBeforeAFailure(t *testing.T) {
 	it := storage.NewMultiIterator([]storage.Iterator{
 		partition(t, "a=1", "c=1", "e=1"),
 		&failing{Iterator: partition(t, "b=2", "d=2")},

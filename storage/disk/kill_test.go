@@ -18,10 +18,10 @@ import (
 // victimDir, when set, makes the test process a victim: it writes batches to the table in that folder until it is killed.
 const victimDir = "GOKASIM_DISK_VICTIM"
 
-// TestKilledProcessLosesNoOffset kills a process that writes, writes out, compacts, closes and opens a table, at any
+// TestS2_KilledProcessLosesNoOffset kills a process that writes, writes out, compacts, closes and opens a table, at any
 // moment, and opens what it leaves: the rows must be those of the offset found, and no offset may be behind one that
 // was found or was told to be on disk before. It is done 20 times, or as often as GOKASIM_DISK_KILLS says.
-func TestKilledProcessLosesNoOffset(t *testing.T) {
+func TestS2_KilledProcessLosesNoOffset(t *testing.T) {
 	kills := 20
 	if n, err := strconv.Atoi(os.Getenv("GOKASIM_DISK_KILLS")); err == nil {
 		kills = n
@@ -96,7 +96,7 @@ func runVictim(t *testing.T, dir string, after time.Duration) (told int64) {
 	return told
 }
 
-// TestVictim is the process that TestKilledProcessLosesNoOffset kills.
+// TestVictim is the process that TestS2_KilledProcessLosesNoOffset kills.
 func TestVictim(t *testing.T) {
 	dir := os.Getenv(victimDir)
 	if dir == "" {

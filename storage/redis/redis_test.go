@@ -88,7 +88,7 @@ func TestMissingSettingsAreNamed(t *testing.T) {
 	}
 }
 
-func TestIteratorReadsManyPages(t *testing.T) {
+func TestD44_IteratorReadsManyPagesInOrder(t *testing.T) {
 	st := open(t, client(t, miniredis.RunT(t).Addr()), "many")
 	const rows = 3*mostRows + 7
 	var batch []storage.Row
