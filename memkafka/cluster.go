@@ -51,6 +51,10 @@ const NoTimestamp = kafka.NoTimestamp
 // ErrClosed reports a call on a cluster, or one of its clients, that was closed.
 var ErrClosed = seam.ErrClosed
 
+// ErrNoAnswer is what a client of saramaclient hears of a request whose answer a fault keeps back: a net.Error that is a
+// time-out. A connection that a fault closes is io.EOF.
+var ErrNoAnswer = seam.ErrNoAnswer
+
 // ErrStuck reports that Settle waited in vain for a record to be handled. The text names who has not finished what.
 var ErrStuck = seam.ErrStuck
 

@@ -33,10 +33,10 @@ var arrows = []row{
 	{name: "internal/script", ours: "internal/kafka internal/sim"},
 	{name: "internal/sim", ours: "internal/kafka"},
 
-	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
+	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "memkafka/internal/assign", ours: "internal/kafka"},
 	{name: "memkafka/internal/batch", ours: "internal/kafka", others: "github.com/klauspost/compress github.com/pierrec/lz4", tests: "github.com/twmb/franz-go/pkg/kmsg"},
-	{name: "memkafka/internal/api", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/group memkafka/internal/plog memkafka/internal/sasl memkafka/internal/seam memkafka/internal/txn memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg", tests: "memkafka"},
+	{name: "memkafka/internal/api", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/sasl memkafka/internal/seam memkafka/internal/txn memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg", tests: "memkafka"},
 	{name: "memkafka/internal/check", ours: "internal/kafka memkafka/internal/..."},
 	{name: "memkafka/internal/cluster", ours: "internal/kafka memkafka/internal/batch memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/txn"},
 	{name: "memkafka/internal/fault", ours: "internal/kafka internal/script internal/sim"},

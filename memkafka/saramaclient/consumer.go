@@ -95,6 +95,7 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 	options := seam.SubscribeOptions{
 		Claim:         c.claims,
 		ReadCommitted: c.config.Consumer.IsolationLevel == sarama.ReadCommitted,
+		Backoff:       c.config.Consumer.Retry.Backoff,
 	}
 	s, err := c.seam.Subscribe(ctx, tp, kafka.Offset(offset), child, options)
 	if errors.Is(err, kafka.UnknownTopicOrPartition) && c.config.Metadata.AllowAutoTopicCreation {

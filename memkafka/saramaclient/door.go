@@ -111,6 +111,7 @@ func open(cluster *memkafka.Cluster, config *sarama.Config, kind string) (*seam.
 	if err != nil {
 		return nil, nil, saramaError(err)
 	}
+	c.SetPatience(config.Net.ReadTimeout)
 	return c, config, nil
 }
 

@@ -50,8 +50,8 @@ type producerTopic struct {
 }
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default. Records are sent at once:
-// Producer.Flush delays nothing, and there is nothing to retry, so that Producer.Idempotent holds by itself: no record is
-// written twice, and none carries a producer id.
+// Producer.Flush delays nothing. What faults of the cluster take from a batch, its way there or its answer, is retried as
+// Producer.Retry says, and written twice then unless Producer.Idempotent is set. No record carries a producer id.
 func NewAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.AsyncProducer, error) {
 	return newAsyncProducer(c, config)
 }
@@ -78,9 +78,26 @@ func newAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (*asyncProduce
 		p.input = make(chan *sarama.ProducerMessage, config.ChannelBufferSize)
 	}
 	p.doneOne = func(e *seam.Emit) { p.done(e) }
+	s.SetSending(sending(config))
 	go p.send()
 	go p.report()
 	return p, nil
+}
+
+// sending is how a producer with a configuration goes on when a batch fails.
+func sending(config *sarama.Config) seam.Sending {
+	retry := config.Producer.Retry
+	s := seam.Sending{
+		Retries:    retry.Max,
+		Backoff:    func(int) time.Duration { return retry.Backoff },
+		Idempotent: config.Producer.Idempotent,
+		Unheard:    config.Producer.RequiredAcks == sarama.NoResponse,
+		Timeout:    config.Producer.Timeout,
+	}
+	if retry.BackoffFunc != nil {
+		s.Backoff = func(tries int) time.Duration { return retry.BackoffFunc(tries, retry.Max) }
+	}
+	return s
 }
 
 func (p *asyncProducer) Input() chan<- *sarama.ProducerMessage { return p.input }

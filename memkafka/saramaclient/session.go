@@ -168,7 +168,11 @@ func (s *session) commit() (clean bool) {
 		return true
 	}
 	slices.SortFunc(commits, func(a, b group.OffsetCommit) int { return a.TP.Compare(b.TP) })
-	v, err := s.group.seam.Ask(context.Background(), "commit", s.about(commits), func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	op := seam.Op{Name: "offset-commit", Groups: []string{s.group.id}}
+	for _, c := range commits {
+		op.Partitions = append(op.Partitions, c.TP)
+	}
+	v, err := s.group.seam.AskOf(context.Background(), "commit", s.about(commits), op, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		core.GroupStep(now, s.group.id, group.Commit{
 			Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation, Offsets: commits,
 		})
@@ -289,6 +293,7 @@ func (s *session) heartbeats() {
 	defer s.cancel()
 	timer := time.NewTimer(s.group.config.Consumer.Group.Heartbeat.Interval)
 	defer timer.Stop()
+	retries := s.group.config.Metadata.Retry.Max
 	for {
 		select {
 		case <-s.ending:
@@ -303,11 +308,21 @@ func (s *session) heartbeats() {
 		v, err := s.group.ask(context.Background(), "heartbeat", func(call *seam.Call) group.Command {
 			return group.Heartbeat{Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation}
 		})
+		if unanswered(err) {
+			if retries <= 0 {
+				s.group.handleError(err, "", -1)
+				return
+			}
+			retries--
+			timer.Reset(s.group.config.Metadata.Retry.Backoff)
+			continue
+		}
 		if err != nil {
 			return
 		}
 		switch code := v.(group.HeartbeatResponse).Err; code {
 		case kafka.None:
+			retries = s.group.config.Metadata.Retry.Max
 		case kafka.RebalanceInProgress:
 			s.cancel()
 		case kafka.UnknownMemberID, kafka.IllegalGeneration:
@@ -318,6 +333,11 @@ func (s *session) heartbeats() {
 		}
 		timer.Reset(s.group.config.Consumer.Group.Heartbeat.Interval)
 	}
+}
+
+// unanswered reports whether a request was lost, or its connection.
+func unanswered(err error) bool {
+	return errors.Is(err, seam.ErrDisconnected) || errors.Is(err, seam.ErrNoAnswer)
 }
 
 func (s *session) autoCommit() {

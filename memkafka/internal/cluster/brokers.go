@@ -154,7 +154,14 @@ func (c *Cluster) HoldReplication(now kafka.Millis, tp kafka.TopicPartition, on 
 	if p == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "partition %s does not exist", tp)
 	}
-	p.Held = on
+	if p.Held != on {
+		p.Held = on
+		if on {
+			c.holding++
+		} else {
+			c.holding--
+		}
+	}
 	if !on && p.lagTimer {
 		p.lagTimer = false
 		c.timers.stop(timerID{replication, tp.String()})
@@ -162,6 +169,9 @@ func (c *Cluster) HoldReplication(now kafka.Millis, tp kafka.TopicPartition, on 
 	c.follow(now, p)
 	return nil
 }
+
+// Held reports whether the replication of any partition is held.
+func (c *Cluster) Held() bool { return c.holding > 0 }
 
 // watchBalance sets the time of the next look for partitions that are not led by their preferred replica.
 func (c *Cluster) watchBalance(now kafka.Millis) {

@@ -113,6 +113,13 @@ type Cluster struct {
 	owed           []owedMarker                // whose partitions have no leader
 	nextProducerID int64
 
+	seats map[kafka.TopicPartition]seat // of coordinators that were moved while their topic does not exist
+
+	skew     map[int32]kafka.Millis // by broker: how far its clock is ahead
+	holding  int                    // partitions whose replication is held
+	txnSkew  kafka.Millis           // of the transaction coordinator
+	refusing *refusal               // nil unless coordinators refuse what they are asked for
+
 	ids, names           *rand.Rand // topic ids and member ids
 	idSource, nameSource *rand.PCG  // what they draw from
 }
@@ -230,8 +237,11 @@ func (c *Cluster) Fire(now kafka.Millis) {
 
 // GroupStep applies one command to a group, which is made when it does not exist yet. The answer comes by Take.
 func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
+	if c.refuse(now, id, cmd) {
+		return
+	}
 	if len(c.down) > 0 && c.GroupCoordinator(id) == NoLeader {
-		if r, asks := refuseGroup(cmd); asks {
+		if r, asks := refuseGroup(cmd, kafka.NotCoordinator); asks {
 			c.replies = append(c.replies, r)
 		}
 		return
@@ -280,7 +290,7 @@ func (c *Cluster) Groups() []string {
 }
 
 func (c *Cluster) step(now kafka.Millis, id string, g *group.Group, cmd group.Command) {
-	effects, err := g.Step(now, cmd)
+	effects, err := g.Step(c.groupClock(now, id), cmd)
 	if err != nil {
 		panic(fmt.Sprintf("memkafka: group %q refused %T: %v", id, cmd, err)) // the shell made a command that cannot be
 	}
@@ -296,7 +306,7 @@ func (c *Cluster) carryOut(now kafka.Millis, id string, effects []group.Effect) 
 				c.waiting[id] = slices.DeleteFunc(w, func(w waiting) bool { return w.tag == e.Tag })
 			}
 		case group.SetTimer:
-			c.timers.set(timerID{id, e.Key}, e.At)
+			c.timers.set(timerID{id, e.Key}, e.At-(c.groupClock(now, id)-now))
 		case group.StopTimer:
 			c.timers.stop(timerID{id, e.Key})
 		case group.AppendState:

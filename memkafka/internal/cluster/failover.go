@@ -55,7 +55,7 @@ func (c *Cluster) unloadGroup(id string) {
 }
 
 func (c *Cluster) loadGroup(now kafka.Millis, id string, entries []group.Entry) error {
-	g, effects, err := group.Replay(id, c.settings.Group, c.memberID, now, entries)
+	g, effects, err := group.Replay(id, c.settings.Group, c.memberID, c.groupClock(now, id), entries)
 	if err != nil {
 		return fmt.Errorf("the records of group %q cannot be replayed: %w", id, err)
 	}
@@ -183,75 +183,11 @@ func (c *Cluster) txnRecords() []kafka.Record {
 
 func (c *Cluster) loadTxns(now kafka.Millis, records []kafka.Record) error {
 	c.txnEpoch++
-	txns, effects, err := txn.Replay(c.settings.Transactions, c.txnEpoch, c.newProducerID, 0, now, records)
+	txns, effects, err := txn.Replay(c.settings.Transactions, c.txnEpoch, c.newProducerID, 0, now+c.txnSkew, records)
 	if err != nil {
 		return fmt.Errorf("the records of %s cannot be replayed: %w", TransactionStateTopic, err)
 	}
 	c.txns = txns
 	c.carryOutTxn(now, effects)
 	return nil
-}
-
-// refuseGroup is the answer to a request that comes to a group's coordinator while there is none.
-func refuseGroup(cmd group.Command) (Reply, bool) {
-	const code = kafka.NotCoordinator
-	failed := func(tps []kafka.TopicPartition) []group.CommitResult {
-		results := make([]group.CommitResult, len(tps))
-		for i, tp := range tps {
-			results[i] = group.CommitResult{TP: tp, Err: code}
-		}
-		return results
-	}
-	switch cmd := cmd.(type) {
-	case group.Join:
-		return Reply{cmd.Tag, group.JoinResponse{Err: code, Generation: -1, MemberID: cmd.MemberID}}, true
-	case group.Sync:
-		return Reply{cmd.Tag, group.SyncResponse{Err: code}}, true
-	case group.Heartbeat:
-		return Reply{cmd.Tag, group.HeartbeatResponse{Err: code}}, true
-	case group.Leave:
-		return Reply{cmd.Tag, group.LeaveResponse{Err: code}}, true
-	case group.ConsumerHeartbeat:
-		return Reply{cmd.Tag, group.ConsumerHeartbeatResponse{Err: code, Message: "this is not the correct coordinator"}}, true
-	case group.Commit:
-		return Reply{cmd.Tag, group.CommitResponse{Err: code, Partitions: failed(partitionsOf(cmd.Offsets))}}, true
-	case group.TxnCommit:
-		return Reply{cmd.Tag, group.CommitResponse{Err: code, Partitions: failed(partitionsOf(cmd.Offsets))}}, true
-	case group.FetchOffsets:
-		return Reply{cmd.Tag, group.FetchOffsetsResponse{Err: code}}, true
-	case group.DeleteOffsets:
-		return Reply{cmd.Tag, group.DeleteOffsetsResponse{Err: code}}, true
-	case group.Delete:
-		return Reply{cmd.Tag, group.DeleteResponse{Err: code}}, true
-	}
-	return Reply{}, false
-}
-
-func partitionsOf(offsets []group.OffsetCommit) []kafka.TopicPartition {
-	tps := make([]kafka.TopicPartition, len(offsets))
-	for i, o := range offsets {
-		tps[i] = o.TP
-	}
-	return tps
-}
-
-// refuseTxn is the answer to a request that comes to the coordinator of a transactional id while there is none.
-func (c *Cluster) refuseTxn(cmd txn.Command) (txn.Reply, bool) {
-	const code = kafka.NotCoordinator
-	absent := func(id string) bool { return c.TransactionCoordinator(id) == NoLeader }
-	switch cmd := cmd.(type) {
-	case txn.InitProducerID:
-		return txn.Reply{Tag: cmd.Tag, Response: txn.InitProducerIDResponse{Err: code, Producer: txn.NoProducer}}, cmd.Transactional && absent(cmd.TransactionalID)
-	case txn.AddPartitions:
-		r := txn.AddPartitionsResponse{}
-		for _, tp := range cmd.Partitions {
-			r.Partitions = append(r.Partitions, txn.PartitionResult{TP: tp, Err: code})
-		}
-		return txn.Reply{Tag: cmd.Tag, Response: r}, absent(cmd.TransactionalID)
-	case txn.AddOffsets:
-		return txn.Reply{Tag: cmd.Tag, Response: txn.AddOffsetsResponse{Err: code}}, absent(cmd.TransactionalID)
-	case txn.EndTxn:
-		return txn.Reply{Tag: cmd.Tag, Response: txn.EndTxnResponse{Err: code, Producer: txn.NoProducer}}, absent(cmd.TransactionalID)
-	}
-	return txn.Reply{}, false
 }

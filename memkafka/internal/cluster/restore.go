@@ -149,6 +149,9 @@ func (c *Cluster) restoreTopic(s topicSnapshot) error {
 			TP: kafka.TopicPartition{Topic: s.Name, Partition: int32(i)}, Leader: ps.Leader, LeaderEpoch: ps.LeaderEpoch,
 			Replicas: slices.Clone(ps.Replicas), ISR: slices.Clone(ps.ISR), Held: ps.Held,
 		}
+		if p.Held {
+			c.holding++
+		}
 		if p.Log, err = restoreLog(config, ps.Log); err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)
 		}

@@ -38,6 +38,13 @@ func (q *timers) set(id timerID, at kafka.Millis) {
 	heap.Push(&q.heap, t)
 }
 
+// move puts a timer, if it is set, off by so much, or forward.
+func (q *timers) move(id timerID, by kafka.Millis) {
+	if t := q.byID[id]; t != nil {
+		q.set(id, t.at+by)
+	}
+}
+
 func (q *timers) stop(id timerID) {
 	if t := q.byID[id]; t != nil {
 		delete(q.byID, id)

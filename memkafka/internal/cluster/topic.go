@@ -252,6 +252,11 @@ func (c *Cluster) DeleteTopic(now kafka.Millis, name string) error {
 	c.topicsVersion++
 	delete(c.topicsByID, t.ID)
 	c.touched = append(c.touched, t.Partitions...)
+	for _, p := range t.Partitions {
+		if p.Held {
+			c.holding--
+		}
+	}
 	for _, id := range c.Groups() {
 		c.step(now, id, c.groups[id], group.TopicDeleted{Topic: name})
 	}
@@ -263,7 +268,7 @@ func (c *Cluster) Produce(now kafka.Millis, p *Partition, b *batch.Batch) (plog.
 	if p.Leader == NoLeader {
 		return plog.Appended{}, c.CheckProduce(p, 0)
 	}
-	a, err := p.Log.Append(now, b)
+	a, err := p.Log.Append(c.clock(now, p.Leader), b)
 	if err == nil {
 		c.touch(now, p)
 		if b.HasProducer() {

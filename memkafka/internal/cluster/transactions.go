@@ -24,13 +24,19 @@ func (c *Cluster) Transactions() *txn.Coordinator { return c.txns }
 
 // TxnStep applies one command to the transaction coordinator. The answer comes by Take.
 func (c *Cluster) TxnStep(now kafka.Millis, cmd txn.Command) {
-	if len(c.down) > 0 {
-		if r, refused := c.refuseTxn(cmd); refused {
+	if c.refusing != nil {
+		if r, _, asks := refuseTxn(cmd, c.refusing.code); asks {
 			c.carryOutTxn(now, []txn.Effect{r})
 			return
 		}
 	}
-	effects, err := c.txns.Step(now, cmd)
+	if len(c.down) > 0 {
+		if r, id, asks := refuseTxn(cmd, kafka.NotCoordinator); asks && c.absent(cmd, id) {
+			c.carryOutTxn(now, []txn.Effect{r})
+			return
+		}
+	}
+	effects, err := c.txns.Step(now+c.txnSkew, cmd)
 	if err != nil {
 		panic(fmt.Sprintf("memkafka: the transaction coordinator refused %T: %v", cmd, err)) // the shell made a command that cannot be
 	}
@@ -47,7 +53,7 @@ func (c *Cluster) carryOutTxn(now kafka.Millis, effects []txn.Effect) {
 			}
 			c.replies = append(c.replies, Reply{e.Tag, e.Response})
 		case txn.SetTimer:
-			c.timers.set(timerID{transactions, e.Key}, e.At)
+			c.timers.set(timerID{transactions, e.Key}, e.At-c.txnSkew)
 		case txn.StopTimer:
 			c.timers.stop(timerID{transactions, e.Key})
 		case txn.AppendState:

@@ -53,7 +53,7 @@ func (c *Cluster) watchProducers(now kafka.Millis, p *Partition) {
 		return
 	}
 	for _, known := range p.Log.Producers() {
-		wait := max(known.LastTimestamp+c.settings.ProducerIDExpiration-now, 1)
+		wait := max(known.LastTimestamp+c.settings.ProducerIDExpiration-c.clock(now, p.Leader), 1)
 		if at := now + (wait+producerCheckInterval-1)/producerCheckInterval*producerCheckInterval; !c.expiring || at < c.expireAt {
 			c.expiring, c.expireAt = true, at
 		}
@@ -90,7 +90,7 @@ func (c *Cluster) upkeep(now kafka.Millis, job string) {
 		c.balance(now)
 	case jobProducers:
 		c.expiring = false
-		c.eachPartition(func(p *Partition) { p.Log.ExpireProducers(now) })
+		c.eachPartition(func(p *Partition) { p.Log.ExpireProducers(c.clock(now, p.Leader)) })
 		c.eachPartition(func(p *Partition) { c.watchProducers(now, p) })
 	}
 }
@@ -98,7 +98,7 @@ func (c *Cluster) upkeep(now kafka.Millis, job string) {
 // retain deletes what topics may forget, and reports whether any could have more to forget later.
 func (c *Cluster) retain(now kafka.Millis) (more bool) {
 	c.eachPartition(func(p *Partition) {
-		p.Log.Retain(now) // also below the log start, where DeleteRecords has been
+		p.Log.Retain(c.clock(now, p.Leader)) // also below the log start, where DeleteRecords has been
 		if p.forgets && p.Log.LogEnd() > p.Log.LogStart() {
 			more = true
 		}
@@ -116,7 +116,7 @@ func (c *Cluster) clean(now kafka.Millis) (more bool) {
 			if !p.compacts {
 				return
 			}
-			d := p.Log.Dirtiness(now)
+			d := p.Log.Dirtiness(c.clock(now, p.Leader))
 			if d.Eligible && (dirtiest == nil || d.Ratio > ratio) {
 				dirtiest, ratio = p, d.Ratio
 			}
@@ -124,7 +124,7 @@ func (c *Cluster) clean(now kafka.Millis) (more bool) {
 		if dirtiest == nil {
 			break
 		}
-		if done := dirtiest.Log.Clean(now); done.To <= done.From {
+		if done := dirtiest.Log.Clean(c.clock(now, dirtiest.Leader)); done.To <= done.From {
 			break // nothing moved, so the next look would find the same
 		}
 	}
@@ -133,7 +133,7 @@ func (c *Cluster) clean(now kafka.Millis) (more bool) {
 			return
 		}
 		segments := p.Log.Segments()
-		if n := len(segments); n > 1 && segments[n-2].Base >= p.Log.Dirtiness(now).FirstDirty {
+		if n := len(segments); n > 1 && segments[n-2].Base >= p.Log.Dirtiness(c.clock(now, p.Leader)).FirstDirty {
 			more = true // a closed segment that only has to grow old enough
 		}
 	})

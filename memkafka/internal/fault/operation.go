@@ -152,3 +152,14 @@ func aboutOf(name string) (about nouns, ok bool) {
 	}
 	return about, true
 }
+
+// Subjects is what requests of an operation are about.
+type Subjects struct{ Topics, Partitions, Groups, Transactions bool }
+
+// About tells what an operation is about: nothing for one that does not exist.
+func About(operation string) Subjects {
+	about, _ := aboutOf(operation)
+	return Subjects{
+		Topics: about&topics != 0, Partitions: about&partitions != 0, Groups: about&groups != 0, Transactions: about&transactions != 0,
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/fault"
 )
 
 // Client is one party at the seam: a producer, a consumer, a member of a group.
@@ -29,6 +30,12 @@ type Client struct {
 	seq      uint64                           // calls made
 	buckets  map[kafka.TopicPartition]*bucket // of Produce
 	filled   []*bucket
+
+	patience time.Duration // how long it waits for an answer that a fault keeps back
+	sends    Sending
+	beyond   bool // faults find its requests elsewhere
+	held     []*held
+	routes   map[kafka.TopicPartition]*route // batches that could not be sent at once
 
 	// owned by the driver
 	requests []*Call                        // asked and not yet served, in order
@@ -92,7 +99,8 @@ func end(clients []*Client) {
 		pending, subs := c.pending, slices.Clone(c.subs)
 		c.pending = nil
 		close(c.done)
-		c.e.mu.Unlock()
+		c.e.abandon(c)
+		c.e.unlock()
 		for _, call := range pending {
 			call.resolve(nil, ErrClosed)
 		}
@@ -122,6 +130,10 @@ type Call struct {
 	at     time.Time
 	apply  Request
 
+	subject Op             // what it is about, if it said so, or once faults were asked about it
+	verdict *fault.Verdict // nil unless faults were asked about it
+	heard   bool           // the broker has answered; guarded by the engine's mu
+
 	answered atomic.Bool
 	reply    chan answer
 }
@@ -131,8 +143,20 @@ type answer struct {
 	err   error
 }
 
-// Resolve answers the call. Only the first answer counts.
-func (call *Call) Resolve(value any, err error) { call.resolve(value, err) }
+// Resolve answers the call, with the engine's lock held. Only the first answer counts.
+func (call *Call) Resolve(value any, err error) {
+	if call.answered.Load() {
+		return
+	}
+	if call.verdict != nil {
+		call.client.e.respond(call, value, err)
+		return
+	}
+	if len(call.client.held) > 0 {
+		call.client.answered()
+	}
+	call.resolve(value, err)
+}
 
 func (call *Call) resolve(value any, err error) {
 	if call.answered.CompareAndSwap(false, true) {
@@ -143,13 +167,19 @@ func (call *Call) resolve(value any, err error) {
 // Ask makes a request and waits for its answer, for the end of ctx, or for the end of the client. About names the
 // object of the request, as a topic or a group, for traces.
 func (c *Client) Ask(ctx context.Context, kind Kind, about string, apply Request) (any, error) {
-	call := &Call{client: c, kind: kind, name: about, apply: apply, reply: make(chan answer, 1)}
+	return c.AskOf(ctx, kind, about, Op{}, apply)
+}
+
+// AskOf is Ask for requests of which kind and about do not tell enough for faults: op names the operation and what it is
+// about. Its client and its broker are filled in.
+func (c *Client) AskOf(ctx context.Context, kind Kind, about string, op Op, apply Request) (any, error) {
+	call := &Call{client: c, kind: kind, name: about, apply: apply, subject: op, reply: make(chan answer, 1)}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	c.e.mu.Lock()
 	if c.closed {
-		c.e.mu.Unlock()
+		c.e.unlock()
 		return nil, ErrClosed
 	}
 	c.seq++
@@ -158,10 +188,9 @@ func (c *Client) Ask(ctx context.Context, kind Kind, about string, apply Request
 	if c.e.mode == Driven {
 		c.e.driver.post(call)
 	} else {
-		apply(c.e.core, nowMillis(), call)
-		c.e.afterStep()
+		c.e.deliver(call)
 	}
-	c.e.mu.Unlock()
+	c.e.unlock()
 
 	var a answer
 	select {
@@ -177,6 +206,33 @@ func (c *Client) Ask(ctx context.Context, kind Kind, about string, apply Request
 	}
 	c.e.mu.Unlock()
 	return a.value, a.err
+}
+
+// deliver gives a call to the cluster. Called with mu held.
+func (e *Engine) deliver(call *Call) {
+	if e.faults != nil && !call.client.beyond {
+		e.judgeCall(call)
+	} else {
+		call.apply(e.core, nowMillis(), call)
+	}
+	e.afterStep()
+}
+
+// SetPatience says how long the client waits for answers that faults keep back: 30 s unless set, or for 0.
+func (c *Client) SetPatience(d time.Duration) {
+	if d <= 0 {
+		d = patience
+	}
+	c.e.mu.Lock()
+	c.patience = d
+	c.e.unlock()
+}
+
+// FaultsElsewhere says that whoever asks for the client asks about faults too: see Judge.
+func (c *Client) FaultsElsewhere() {
+	c.e.mu.Lock()
+	c.beyond = true
+	c.e.unlock()
 }
 
 func hashName(name string) uint64 {

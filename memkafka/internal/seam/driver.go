@@ -65,7 +65,17 @@ type lane struct {
 	appendHash uint64
 	ackHash    uint64
 	queue      []*Emit
+	shipment   *shipment // the one on its way, if there is one
 	unacked    []*Emit
+}
+
+// onTheirWay counts the emits without an acknowledgement.
+func (l *lane) onTheirWay() int {
+	n := len(l.queue) + len(l.unacked)
+	if l.shipment != nil {
+		n += len(l.shipment.emits)
+	}
+	return n
 }
 
 // Feed is input from outside: each event of it appends one record.
@@ -157,8 +167,7 @@ func (d *Driver) Settle() {
 	for {
 		d.wait()
 		d.e.mu.Lock()
-		d.e.core.Fire(nowMillis())
-		d.e.afterStep()
+		d.e.due(nowMillis())
 		calls, emits, gone := d.calls, d.emits, d.gone
 		d.calls, d.emits, d.gone = nil, nil, nil
 		d.e.mu.Unlock()
@@ -191,6 +200,10 @@ func (d *Driver) takeGone(gone []*Client) {
 				return false
 			}
 			lost = append(lost, l.unacked...)
+			if l.shipment != nil {
+				l.shipment.over = true
+				lost = append(lost, l.shipment.emits...)
+			}
 			lost = append(lost, l.queue...)
 			return true
 		})
@@ -292,7 +305,7 @@ func (d *Driver) choose() (choice, bool) {
 		}
 	}
 	for _, l := range d.lanes {
-		if len(l.queue) > 0 {
+		if len(l.queue) > 0 && l.shipment == nil {
 			offer(l.appendHash, choice{lane: l})
 		}
 		if len(l.unacked) > 0 {
@@ -391,7 +404,7 @@ func (d *Driver) idle() {
 // pass lets time pass, but no further than to the next call and the next timer of the cluster.
 func (d *Driver) pass(span time.Duration) {
 	d.e.mu.Lock()
-	if at, ok := d.e.core.NextTimer(); ok {
+	if at, ok := d.e.next(); ok {
 		span = min(span, max(time.Until(time.UnixMilli(int64(at))), 0))
 	}
 	d.e.mu.Unlock()
@@ -420,6 +433,9 @@ func (d *Driver) deliver(s *Subscription) bool {
 		s.endSink()
 		return true
 	}
+	if s.waiting {
+		return true
+	}
 	if len(s.ahead) == 0 {
 		s.end = min(s.end, s.pos)
 		s.handled = max(s.handled, s.pos)
@@ -442,15 +458,10 @@ func (d *Driver) deliver(s *Subscription) bool {
 func (d *Driver) append(l *lane) {
 	m := l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
+	l.shipment = &shipment{c: l.client, emits: []*Emit{m}, lane: l}
 	d.e.mu.Lock()
-	d.e.appendEmits(nowMillis(), []*Emit{m})
-	d.e.mu.Unlock()
-	l.unacked = append(l.unacked, m)
-	if m.Err != nil {
-		d.line(l.client.name, "append fails", l.tp.String()+" "+m.Err.Error())
-		return
-	}
-	d.record(l.client.name, "appends", l.tp, m.Offset, &m.Record)
+	d.e.ship(l.shipment)
+	d.e.unlock()
 }
 
 func (d *Driver) ack(l *lane) {
@@ -469,8 +480,7 @@ func (d *Driver) serve(c *Client) {
 	d.line(c.name, "is served "+string(call.kind), call.name)
 	d.e.mu.Lock()
 	if !call.answered.Load() {
-		call.apply(d.e.core, nowMillis(), call)
-		d.e.afterStep()
+		d.e.deliver(call)
 	}
 	d.e.mu.Unlock()
 }
@@ -502,7 +512,7 @@ func (d *Driver) Quiet() bool {
 		}
 	}
 	for _, l := range d.lanes {
-		if len(l.queue)+len(l.unacked) > 0 {
+		if l.onTheirWay() > 0 {
 			return false
 		}
 	}
@@ -626,7 +636,7 @@ func (d *Driver) Pending() string {
 		}
 	}
 	for _, l := range d.lanes {
-		if n := len(l.queue) + len(l.unacked); n > 0 {
+		if n := l.onTheirWay(); n > 0 {
 			b = append(b, "  "+l.name+" has "+strconv.Itoa(n)+" records on their way\n"...)
 		}
 	}

@@ -53,6 +53,12 @@ type Engine struct {
 	closed  bool
 	scratch []kafka.Record // used again for each batch, which copies what it keeps
 
+	faults    *faults   // nil while nothing goes wrong
+	delayed   []delayed // by time
+	copying   []*copying
+	finished  []*Emit // whose Done is to be called without the lock
+	shipments int     // on their way
+
 	hand   hand
 	driver *Driver
 }
@@ -79,7 +85,7 @@ func Over(core *cluster.Cluster, mode Mode) *Engine {
 // f must not block and must not call the engine.
 func (e *Engine) Do(f func(core *cluster.Cluster, now kafka.Millis)) error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if e.closed {
 		return ErrClosed
 	}
@@ -115,7 +121,7 @@ func (e *Engine) Client(id, kind string) (*Client, error) {
 	}
 	name := id + "/" + kind
 	e.number++
-	c := &Client{e: e, id: id, name: name, number: e.number, hash: hashName(name), done: make(chan struct{})}
+	c := &Client{e: e, id: id, name: name, number: e.number, hash: hashName(name), patience: patience, done: make(chan struct{})}
 	e.clients[c] = struct{}{}
 	return c, nil
 }
@@ -123,7 +129,7 @@ func (e *Engine) Client(id, kind string) (*Client, error) {
 // Append writes records to a partition as one batch, outside of any client: at once, in every mode.
 func (e *Engine) Append(tp kafka.TopicPartition, records ...kafka.Record) (plog.Appended, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if e.closed {
 		return plog.Appended{}, ErrClosed
 	}
@@ -133,7 +139,7 @@ func (e *Engine) Append(tp kafka.TopicPartition, records ...kafka.Record) (plog.
 // AppendOne is Append for one record.
 func (e *Engine) AppendOne(tp kafka.TopicPartition, r kafka.Record) (plog.Appended, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if e.closed {
 		return plog.Appended{}, ErrClosed
 	}
@@ -164,8 +170,13 @@ func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batc
 
 // afterStep hands out the replies of the core, and sees to its timers. Called with mu held.
 func (e *Engine) afterStep() {
-	for _, r := range e.core.Take() {
-		r.Tag.(*Call).resolve(r.Response, nil)
+	for replies := e.core.Take(); len(replies) > 0; replies = e.core.Take() {
+		if e.faults != nil { // an answer may let a fault happen, and that answer others
+			replies = slices.Clone(replies)
+		}
+		for _, r := range replies {
+			r.Tag.(*Call).Resolve(r.Response, nil)
+		}
 	}
 	e.tell()
 	e.arm()
@@ -176,7 +187,7 @@ func (e *Engine) arm() {
 	if e.mode == Driven {
 		return // the driver looks at the core's timers itself
 	}
-	at, ok := e.core.NextTimer()
+	at, ok := e.next()
 	if !ok {
 		return
 	}
@@ -194,13 +205,22 @@ func (e *Engine) arm() {
 
 func (e *Engine) fire() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if e.closed {
 		return
 	}
 	e.timerAt = 0
-	e.core.Fire(nowMillis())
-	e.afterStep()
+	e.due(nowMillis())
+}
+
+// unlock lets go of mu, and then tells producers of what came to an end meanwhile.
+func (e *Engine) unlock() {
+	finished := e.finished
+	e.finished = nil
+	e.mu.Unlock()
+	for _, m := range finished {
+		m.Done(m)
+	}
 }
 
 // sortedClients lists the clients by name and, within one name, by age. Called with mu held.

@@ -105,19 +105,21 @@ func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
 			return ErrClosed
 		}
 		ready, unhandled := e.hand.look()
-		if unhandled == nil && ready == nil {
+		waits := unhandled != nil || ready == nil && (e.shipments > 0 || e.hand.waits())
+		if !waits && ready == nil {
 			return nil
 		}
-		if unhandled == nil {
+		if !waits {
 			if !e.handOut(ready, bound) {
 				return e.hand.stuck(bound)
 			}
 			continue
 		}
-		e.mu.Unlock()
+		e.unlock()
 		err := e.hand.await(ctx, bound)
 		e.mu.Lock()
 		switch {
+		case errors.Is(err, ErrStuck) && len(e.delayed) > 0: // what faults put off comes in its time
 		case errors.Is(err, ErrStuck):
 			return e.hand.stuck(bound)
 		case err != nil:
@@ -163,6 +165,11 @@ func (h *hand) look() (ready, unhandled *Subscription) {
 	return ready, nil
 }
 
+// waits reports whether a subscription waits for the answer to a fetch that a fault keeps back.
+func (h *hand) waits() bool {
+	return slices.ContainsFunc(h.subs, func(s *Subscription) bool { return s.waiting && s.more() })
+}
+
 // watchdog is a timer that is made when first needed and used again.
 type watchdog struct{ timer *time.Timer }
 
@@ -185,6 +192,9 @@ func (w *watchdog) stop() {
 // bound. Called with mu held, which it lets go of meanwhile.
 func (e *Engine) handOut(s *Subscription, bound time.Duration) bool {
 	err := s.fill(64)
+	if s.waiting {
+		return true
+	}
 	if err == nil && len(s.ahead) == 0 {
 		s.handled = max(s.handled, s.pos) // holes need no handling
 		s.end = min(s.end, s.pos)

@@ -1,10 +1,12 @@
 package seam
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
+	"github.com/gokasim/gokasim/memkafka/internal/plog"
 )
 
 // Emit is one record on its way from a producer into a partition.
@@ -13,9 +15,9 @@ type Emit struct {
 	Record kafka.Record
 	Source kafka.Source // who sent it, for the order of simultaneous emits
 	Tag    any          // the producer's own
-	All    bool         // acks=all: refused while fewer replicas are in sync than min.insync.replicas asks for
+	All    bool         // acks=all: refused while fewer replicas are in sync than min.insync.replicas asks for, acknowledged when all have it
 
-	// Done is called once the result is known, in a driven cluster only. It must not block.
+	// Done is called once the result is known, unless Produce returned true. It must not block.
 	Done func(m *Emit)
 
 	// The result: the offset that the record got, and the timestamp if the broker gave it one (LogAppendTime), or the error.
@@ -33,12 +35,13 @@ func (m *Emit) fail(err error) {
 }
 
 // Produce sends records. Free and by hand they are appended before it returns true, those of one partition as one batch,
-// and have their results. Driven, it returns false: a driver appends and acknowledges them one by one, later, and calls
-// Done. A client must not call it from two goroutines at once.
+// and have their results, unless something is in the way: a fault, replicas that lag, a batch before them. Then it returns
+// false, as it does driven, and Done is called for each, later. Driven, they are appended and acknowledged one by one. A
+// client must not call it from two goroutines at once.
 func (c *Client) Produce(emits []*Emit) (done bool) {
 	e := c.e
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if c.closed {
 		for _, m := range emits {
 			m.fail(ErrClosed)
@@ -54,14 +57,22 @@ func (c *Client) Produce(emits []*Emit) (done bool) {
 		return false
 	}
 	now := nowMillis()
+	if e.faults != nil || len(c.routes) > 0 || e.core.Held() {
+		for _, b := range c.sort(emits) {
+			c.line(&shipment{c: c, emits: slices.Clone(b.emits)})
+			clear(b.emits)
+			b.emits = b.emits[:0]
+		}
+		return false
+	}
 	if len(emits) == 1 {
 		e.appendEmits(now, emits)
-		return true
-	}
-	for _, b := range c.sort(emits) {
-		e.appendEmits(now, b.emits)
-		clear(b.emits)
-		b.emits = b.emits[:0]
+	} else {
+		for _, b := range c.sort(emits) {
+			e.appendEmits(now, b.emits)
+			clear(b.emits)
+			b.emits = b.emits[:0]
+		}
 	}
 	return true
 }
@@ -91,14 +102,31 @@ func (c *Client) sort(emits []*Emit) []*bucket {
 	return c.filled
 }
 
-// appendEmits appends emits of one partition as one batch. Called with mu held.
+// appendEmits appends emits of one partition as one batch, and tells them what came of it. Called with mu held.
 func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
-	if p := e.core.Partition(emits[0].TP.Topic, emits[0].TP.Partition); p != nil && emits[0].All {
-		if err := e.core.CheckProduce(p, -1); err != nil {
-			for _, m := range emits {
-				m.fail(err)
+	a, err := e.appendBatch(now, emits)
+	settle(emits, a, err)
+}
+
+// settle notes the result of a batch.
+func settle(emits []*Emit, a plog.Appended, err error) {
+	for i, m := range emits {
+		if err != nil {
+			m.fail(err)
+			continue
+		}
+		m.Offset, m.Timestamp, m.Err = a.Base+kafka.Offset(i), a.LogAppendTime, nil
+	}
+}
+
+// appendBatch appends emits of one partition as one batch. Called with mu held.
+func (e *Engine) appendBatch(now kafka.Millis, emits []*Emit) (plog.Appended, error) {
+	tp := emits[0].TP
+	if emits[0].All {
+		if p := e.core.Partition(tp.Topic, tp.Partition); p != nil {
+			if err := e.core.CheckProduce(p, -1); err != nil {
+				return plog.Appended{}, err
 			}
-			return
 		}
 	}
 	records := e.scratch[:0]
@@ -109,13 +137,6 @@ func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
 		}
 		records = append(records, r)
 	}
-	a, err := e.append(now, emits[0].TP, batch.FromRecords(records))
-	e.release(records)
-	for i, m := range emits {
-		if err != nil {
-			m.fail(err)
-			continue
-		}
-		m.Offset, m.Timestamp = a.Base+kafka.Offset(i), a.LogAppendTime
-	}
+	defer e.release(records)
+	return e.append(now, tp, batch.FromRecords(records))
 }

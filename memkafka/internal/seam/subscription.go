@@ -41,6 +41,7 @@ type Subscription struct {
 
 	// guarded by the engine's mu
 	log     *plog.Log
+	part    *cluster.Partition
 	pos     kafka.Offset // of the next record to hand out
 	end     kafka.Offset // where the readable records end
 	handled kafka.Offset // all below was handled
@@ -50,6 +51,11 @@ type Subscription struct {
 	ended   bool
 	sending bool // by hand: a Send is under way
 	waiters []reachedWaiter
+	waiting bool   // for the answer to a fetch, or for the time of the next one
+	fetched bool   // a fetch was answered whose records were not read yet
+	try     uint64 // number of the fetch
+	broken  error  // why no more can be fetched
+	backoff time.Duration
 
 	// owned by who delivers
 	ahead []kafka.Record // read and not handed out yet
@@ -67,10 +73,12 @@ type SubscribeOptions struct {
 	Claim         bool // a group's member marks what it handled: see Handled
 	ReadCommitted bool // stop at the last stable offset, leave out what was aborted
 	Paused        bool
+	Backoff       time.Duration // after a fetch that failed: 2 s for 0
 }
 
 // Subscribe starts handing out the records of a partition from an offset on, which may be OffsetEarliest or
-// OffsetLatest. It fails with kafka.OffsetOutOfRange when the offset lies outside of the log.
+// OffsetLatest. It fails with kafka.OffsetOutOfRange when the offset lies outside of the log, and with
+// kafka.LeaderNotAvailable while the partition has no leader. One that loses its leader later waits for the next.
 func (c *Client) Subscribe(ctx context.Context, tp kafka.TopicPartition, from kafka.Offset, sink Sink, o SubscribeOptions) (*Subscription, error) {
 	s := &Subscription{
 		c: c, tp: tp, sink: sink, claim: o.Claim, committed: o.ReadCommitted, paused: o.Paused,
@@ -79,6 +87,7 @@ func (c *Client) Subscribe(ctx context.Context, tp kafka.TopicPartition, from ka
 		stop:     make(chan struct{}),
 		finished: make(chan struct{}),
 		wake:     make(chan struct{}, 1),
+		backoff:  cmp.Or(o.Backoff, retryFetch),
 	}
 	_, err := c.Ask(ctx, "subscribe", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *Call) {
 		call.resolve(nil, c.e.subscribe(core, s, from))
@@ -105,7 +114,10 @@ func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Of
 	if s.c.closed {
 		return ErrClosed
 	}
-	s.log = p.Log
+	if p.Leader == cluster.NoLeader {
+		return &cluster.Error{Code: kafka.LeaderNotAvailable, Detail: s.tp.String() + " has no leader"}
+	}
+	s.log, s.part = p.Log, p
 	s.end = s.readable(p.Log)
 	switch {
 	case from == kafka.OffsetEarliest:
@@ -165,7 +177,15 @@ func (s *Subscription) available(l *plog.Log, gone bool) {
 }
 
 // deliverable reports, with mu held, whether there is something to tell the receiver: a record, or the end.
-func (s *Subscription) deliverable() bool { return s.gone || !s.paused && s.pos < s.end }
+func (s *Subscription) deliverable() bool {
+	return s.gone || s.broken != nil || s.more() && !s.waiting
+}
+
+// more reports, with mu held, whether there is something to read, now or after a wait: records, or that a new leader has
+// lost what was read.
+func (s *Subscription) more() bool {
+	return !s.paused && (s.pos < s.end || s.pos > s.log.LogEnd()) && (len(s.ahead) > 0 || s.part.Leader != cluster.NoLeader)
+}
 
 func (s *Subscription) signal() {
 	select {
@@ -294,12 +314,17 @@ func (s *Subscription) endSink() {
 
 // fill reads ahead when nothing is left to hand out. Called with mu held.
 func (s *Subscription) fill(maxRecords int) error {
-	if s.gone {
+	switch {
+	case s.gone:
 		return kafka.UnknownTopicOrPartition
-	}
-	if len(s.ahead) > 0 {
+	case s.broken != nil:
+		return s.broken
+	case len(s.ahead) > 0:
 		return nil
+	case !s.fetches():
+		return s.broken
 	}
+	s.fetched = false
 	var err error
 	s.ahead, s.next, err = s.log.ReadInto(s.ahead[:0], s.pos, maxRecords, s.committed)
 	if err != nil {
@@ -385,13 +410,17 @@ func (s *Subscription) pump() {
 	for {
 		var err error
 		e.mu.Lock()
-		closed, paused, pos := s.closed, s.paused, s.pos
+		closed, pos := s.closed, s.pos
 		buf = buf[:0]
 		next := pos
 		switch {
 		case s.gone:
 			err = kafka.UnknownTopicOrPartition
-		case !paused && !closed:
+		case s.broken != nil:
+			err = s.broken
+		case closed, !s.more(), !s.fetches():
+		default:
+			s.fetched = false
 			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
 			giveAway(buf)
 		}
@@ -402,7 +431,7 @@ func (s *Subscription) pump() {
 			e.hand.signal()
 		}
 		barrier := e.mode == ByHand && s.c.barriers && s.handled < pos
-		e.mu.Unlock()
+		e.unlock()
 
 		switch {
 		case closed:

@@ -51,12 +51,19 @@ func (w *Watch) Stop() {
 
 // tell lets those know who wait for records of partitions that changed. Called with mu held.
 func (e *Engine) tell() {
-	for _, p := range e.core.TakeTouched() {
+	touched := e.core.TakeTouched()
+	if len(e.copying) > 0 { // their answers may let others be sent
+		touched = slices.Clone(touched)
+	}
+	for _, p := range touched {
 		gone := e.core.Partition(p.TP.Topic, p.TP.Partition) != p
 		for _, s := range e.subs[p.TP] {
 			if s.log == p.Log { // and not of another life of the topic
 				s.available(p.Log, gone)
 			}
+		}
+		if len(e.copying) > 0 {
+			e.lookAtCopies(p, gone)
 		}
 		for _, w := range e.watches[p] {
 			select {
