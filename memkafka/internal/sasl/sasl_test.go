@@ -42,7 +42,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// TestScramOfTheStandard is the example of RFC 7677, but for the nonce that the broker chooses.
+// TestScramOfTheStandard is the example of RFC 7677, but for the nonce that the broker chooses. A client may put its own
+// nonce before that once more, as librdkafka did before 2.6.1.
 func TestScramOfTheStandard(t *testing.T) {
 	salt, err := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==")
 	if err != nil {
@@ -53,7 +54,7 @@ func TestScramOfTheStandard(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := sasl.NewCredential(sasl.ScramSHA256, salt, salted, 4096)
-	login := func(password string) (string, error) {
+	login := func(password, once string) (string, error) {
 		e := sasl.NewScram(sasl.ScramSHA256, func(user string) (sasl.Credential, bool) { return known, user == "user" })
 		const bare = "n=user,r=rOprNGfwEbeRWgbNEkqO"
 		first, _, err := e.Step([]byte("n,," + bare))
@@ -70,7 +71,7 @@ func TestScramOfTheStandard(t *testing.T) {
 			m.Write([]byte(text))
 			return m.Sum(nil)
 		}
-		final := "c=biws,r=" + nonce
+		final := "c=biws,r=" + once + nonce
 		clientKey := mac(salted, "Client Key")
 		stored := sha256.Sum256(clientKey)
 		proof := mac(stored[:], bare+","+string(first)+","+final)
@@ -87,10 +88,13 @@ func TestScramOfTheStandard(t *testing.T) {
 		}
 		return string(out), err
 	}
-	if _, err := login("pencil"); err != nil {
+	if _, err := login("pencil", ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := login("pen"); !errors.Is(err, sasl.ErrAuthentication) {
+	if _, err := login("pencil", "rOprNGfwEbeRWgbNEkqO"); err != nil {
+		t.Errorf("with the client's nonce twice: %v", err)
+	}
+	if _, err := login("pen", ""); !errors.Is(err, sasl.ErrAuthentication) {
 		t.Errorf("a wrong password: %v", err)
 	}
 }

@@ -119,7 +119,8 @@ func (s *scram) first(message string) ([]byte, error) {
 	return []byte(s.serverFirst), nil
 }
 
-// final takes the client's final message: c=channel,r=nonce,p=proof.
+// final takes the client's final message: c=channel,r=nonce,p=proof. The nonce has to end with what the broker sent, as in
+// Kafka 3.8.1 and 3.9: librdkafka before 2.6.1 puts its own before it once more, which Kafka 4 refuses.
 func (s *scram) final(message string) ([]byte, error) {
 	at := strings.LastIndex(message, ",p=")
 	if at < 0 {
@@ -129,7 +130,7 @@ func (s *scram) final(message string) ([]byte, error) {
 	if err != nil || len(proof) != s.hash().Size() {
 		return nil, failed("invalid SCRAM client final message: its proof is none")
 	}
-	if fieldsOf(message[:at])["r"] != s.nonce {
+	if !strings.HasSuffix(fieldsOf(message[:at])["r"], s.nonce) {
 		return nil, failed("invalid client nonce in the final client message")
 	}
 	auth := s.firstBare + "," + s.serverFirst + "," + message[:at]

@@ -1,4 +1,4 @@
-module github.com/gokasim/gokasim/parity/clients/go
+module github.com/gokasim/gokasim/parity/clients
 
 go 1.26.0
 
@@ -27,4 +27,4 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 )
 
-replace github.com/gokasim/gokasim => ../../..
+replace github.com/gokasim/gokasim => ../..
