@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -148,12 +149,21 @@ func TestManyConnections(t *testing.T) {
 	}
 	cluster := newCluster(t)
 	conns := make([]net.Conn, 10_000)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
 	for i := range conns {
 		conn, err := cluster.Dial("tcp", cluster.Addrs()[0])
 		if err != nil {
 			t.Fatal(err)
 		}
 		conns[i] = conn
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	const most = 32 << 10 // both ends and their buffers
+	if each := int64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse) / int64(len(conns)); each > most {
+		t.Errorf("a connection that says nothing takes %d bytes, want at most %d", each, most)
 	}
 	ask[*kmsg.MetadataResponse](dial(t, cluster, 1), 12, metadataOf(false))
 	cluster.Close()

@@ -94,8 +94,9 @@ func mustWrite(w io.WriteCloser, src []byte) {
 	}
 }
 
-// decompress appends src, decompressed, to dst.
-func (c Codec) decompress(dst, src []byte) ([]byte, error) {
+// decompress appends src, decompressed, to dst, which is empty. What would be longer than limit, give or take a little, is
+// errTooMuch.
+func (c Codec) decompress(dst, src []byte, limit int) ([]byte, error) {
 	switch c {
 	case None:
 		return append(dst, src...), nil
@@ -104,36 +105,64 @@ func (c Codec) decompress(dst, src []byte) ([]byte, error) {
 		if err := r.Reset(bytes.NewReader(src)); err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		return readAll("gzip", dst, r, len(src))
+		return readAll("gzip", dst, r, len(src), limit)
 	case Snappy:
 		return appendUnsnapped(dst, src)
 	case LZ4:
 		r := lz4Readers.Get().(*lz4.Reader)
 		defer lz4Readers.Put(r)
 		r.Reset(bytes.NewReader(src))
-		return readAll("lz4", dst, r, len(src))
+		return readAll("lz4", dst, r, len(src), limit)
 	case Zstd:
-		out, err := zstdDecoder.DecodeAll(src, dst)
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+		decoder := zstdDecoder
+		if limit <= wholeBytes {
+			decoder = zstdSmallDecoder
+		}
+		out, err := decoder.DecodeAll(src, dst)
+		switch {
+		case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+			return dst, errTooMuch
+		case err != nil:
+			return dst, fmt.Errorf("zstd: %w", err)
 		}
 		return out, nil
 	}
 	return nil, errors.New(c.String() + " is unknown")
 }
 
-func readAll(codec string, dst []byte, r io.Reader, compressed int) ([]byte, error) {
+func readAll(codec string, dst []byte, r io.Reader, compressed, limit int) ([]byte, error) {
 	out := bytes.NewBuffer(dst)
 	out.Grow(min(4*compressed, 1<<20))
-	n, err := out.ReadFrom(io.LimitReader(r, maxPlainBytes+1))
+	n, err := out.ReadFrom(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", codec, err)
+		return out.Bytes(), fmt.Errorf("%s: %w", codec, err)
 	}
-	if n > maxPlainBytes {
-		return nil, errTooMuch
+	if n > int64(limit) {
+		return out.Bytes(), errTooMuch
 	}
 	return out.Bytes(), nil
 }
+
+// stream reads src, decompressed, bit by bit. Snappy, which gains little on any input, is not read like that.
+func (c Codec) stream(src []byte) (io.ReadCloser, error) {
+	switch c {
+	case Gzip:
+		return gzip.NewReader(bytes.NewReader(src))
+	case LZ4:
+		return io.NopCloser(lz4.NewReader(bytes.NewReader(src))), nil
+	case Zstd:
+		d, err := zstd.NewReader(bytes.NewReader(src), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	case None, Snappy:
+	}
+	return nil, errTooMuch
+}
+
+// maxZstdWindow is how much of what it wrote a decoder of zstd remembers: what the highest ordinary level (19) needs, four times.
+const maxZstdWindow = 32 << 20
 
 var (
 	gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
@@ -147,10 +176,11 @@ var (
 		return w
 	}}
 
-	// These two are made, and used for the first time, when the program starts: they own channels, and a channel
+	// These are made, and used for the first time, when the program starts: they own channels, and a channel
 	// that was made inside a testing/synctest bubble is of no use outside of it.
-	zstdEncoder = newZstdEncoder()
-	zstdDecoder = newZstdDecoder()
+	zstdEncoder      = newZstdEncoder()
+	zstdDecoder      = newZstdDecoder(maxPlainBytes)
+	zstdSmallDecoder = newZstdDecoder(wholeBytes)
 )
 
 func newZstdEncoder() *zstd.Encoder {
@@ -162,8 +192,8 @@ func newZstdEncoder() *zstd.Encoder {
 	return e
 }
 
-func newZstdDecoder() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxPlainBytes))
+func newZstdDecoder(most uint64) *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(most))
 	if err != nil {
 		panic("batch: zstd options: " + err.Error())
 	}
@@ -215,13 +245,16 @@ func appendUnsnapped(dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// maxSnappyBytes is maxPlainBytes for snappy, whose records are decompressed at once: a batch of 3 MB at the least.
+const maxSnappyBytes = 64 << 20
+
 func appendUnsnappedBlock(dst, block []byte) ([]byte, error) {
 	n, err := snappy.DecodedLen(block)
 	if err != nil {
 		return nil, err
 	}
 	// A block of snappy shrinks to no less than 3 bytes for each 64: a length beyond that is a lie.
-	if n > 64*len(block) || len(dst)+n > maxPlainBytes {
+	if n > 64*len(block) || len(dst)+n > maxSnappyBytes {
 		return nil, errTooMuch
 	}
 	start := len(dst)

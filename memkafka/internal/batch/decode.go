@@ -109,7 +109,7 @@ func (b *Batch) plainRecords() []byte {
 	if p := b.plain.Load(); p != nil {
 		return *p
 	}
-	plain, err := codec.decompress(nil, b.wire[HeaderBytes:])
+	plain, err := codec.decompress(nil, b.wire[HeaderBytes:], maxPlainBytes)
 	if err != nil {
 		panic("batch: records that were checked do not decompress: " + err.Error())
 	}

@@ -2,8 +2,10 @@ package batch
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 )
@@ -46,14 +48,7 @@ func FromBytes(wire []byte) (*Batch, error) {
 	if !codec.known() {
 		return nil, &Error{Code: kafka.UnsupportedCompressionType, Detail: codec.String() + " is unknown; use none, gzip, snappy, lz4 or zstd"}
 	}
-	plain := b.wire[HeaderBytes:]
-	if codec != None && b.count > 0 {
-		var err error
-		if plain, err = codec.decompress(nil, plain); err != nil {
-			return nil, corrupt("records of a batch do not decompress: %v", err)
-		}
-	}
-	largest, err := b.check(plain)
+	largest, err := b.checkRecords(codec)
 	if err != nil {
 		return nil, err
 	}
@@ -87,30 +82,74 @@ func checkFrame(wire []byte) error {
 	return nil
 }
 
-// check walks over all records, so that reading them later needs no checks, and gathers what a log asks about them.
-func (b *Batch) check(plain []byte) (largest kafka.Millis, err error) {
-	base := int64(b.BaseTimestamp())
-	largest = kafka.NoTimestamp
-	lastDelta := int64(-1)
+// checkRecords walks over all records, so that reading them later needs no checks, and gathers what a log asks about them.
+// Of records that decompress to more than wholeBytes it holds a small part at a time.
+func (b *Batch) checkRecords(codec Codec) (largest kafka.Millis, err error) {
+	compressed := b.wire[HeaderBytes:]
+	if codec == None || b.count == 0 {
+		return b.checkPlain(compressed)
+	}
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	plain, err := codec.decompress((*scratch)[:0], compressed, wholeBytes)
+	if cap(plain) <= 2*wholeBytes {
+		*scratch = plain
+	}
+	switch {
+	case err == nil:
+		return b.checkPlain(plain)
+	case !errors.Is(err, errTooMuch):
+		return 0, corrupt("records of a batch do not decompress: %v", err)
+	}
+	stream, err := codec.stream(compressed)
+	if err != nil {
+		return 0, corrupt("records of a batch do not decompress: %v", err)
+	}
+	defer stream.Close()
+	return b.checkStream(stream)
+}
+
+// wholeBytes is how much a batch may decompress to so that it is decompressed at once.
+const wholeBytes = 4 << 20
+
+// scratches are buffers for records that are looked at once.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
+	c := checks{b: b, largest: kafka.NoTimestamp, lastDelta: -1}
 	at := 0
 	for i := range b.count {
 		r, next, ok := scan(plain, at)
 		if !ok {
 			return 0, invalid("record %d of %d is malformed", i, b.count)
 		}
-		if r.offsetDelta <= lastDelta || r.offsetDelta > int64(b.lastDelta) {
-			return 0, invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, lastDelta, b.lastDelta)
+		if err := c.take(i, &r); err != nil {
+			return 0, err
 		}
-		lastDelta = r.offsetDelta
-		largest = max(largest, kafka.Millis(base+r.timeDelta))
-		b.nullKeys = b.nullKeys || r.nullKey
-		b.headers += r.headers
 		at = next
 	}
 	if at != len(plain) {
 		return 0, invalid("%d bytes follow the last of %d records", len(plain)-at, b.count)
 	}
-	return largest, nil
+	return c.largest, nil
+}
+
+// checks is what has been seen of a batch's records.
+type checks struct {
+	b         *Batch
+	largest   kafka.Millis
+	lastDelta int64
+}
+
+func (c *checks) take(i int32, r *outline) error {
+	if r.offsetDelta <= c.lastDelta || r.offsetDelta > int64(c.b.lastDelta) {
+		return invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, c.lastDelta, c.b.lastDelta)
+	}
+	c.lastDelta = r.offsetDelta
+	c.largest = max(c.largest, c.b.BaseTimestamp()+kafka.Millis(r.timeDelta))
+	c.b.nullKeys = c.b.nullKeys || r.nullKey
+	c.b.headers += r.headers
+	return nil
 }
 
 // outline is what scan finds in a record.

@@ -6,6 +6,7 @@ package cluster
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -46,6 +47,8 @@ type Settings struct {
 	AllowIfNoACL               bool              // what no ACL is about is open to everybody (allow.everyone.if.no.acl.found)
 	AsVersion                  string            // the release of Apache Kafka whose versions of requests brokers have: the newest unless set
 	MaxIdle                    kafka.Millis      // connections.max.idle.ms: 10 minutes unless set, negative for ever
+	MaxConnections             int32             // max.connections of a broker: as many as there can be unless set
+	MaxConnectionsPerIP        int32             // max.connections.per.ip, of a broker: as many as there can be unless set
 	MarkerDelay                kafka.Millis      // how long the markers of an ended transaction take: 0 unless set
 }
 
@@ -69,6 +72,8 @@ func DefaultSettings() Settings {
 		TransactionTopicPartitions: 50,
 		MaxRequestBytes:            100 << 20,
 		MaxIdle:                    600_000,
+		MaxConnections:             math.MaxInt32,
+		MaxConnectionsPerIP:        math.MaxInt32,
 	}
 }
 

@@ -101,6 +101,8 @@ func whileRunning(s setting) setting {
 var settings = []setting{
 	flag("auto.create.topics.enable", func(s *Settings) *bool { return &s.AutoCreateTopics }),
 	flag("auto.leader.rebalance.enable", func(s *Settings) *bool { return &s.AutoLeaderRebalance }),
+	count("max.connections", 0, math.MaxInt32, false, func(s *Settings) *int32 { return &s.MaxConnections }),
+	count("max.connections.per.ip", 0, math.MaxInt32, false, func(s *Settings) *int32 { return &s.MaxConnectionsPerIP }),
 	millis("connections.max.idle.ms", ConfigLong, 1, -1, func(s *Settings) *kafka.Millis { return &s.MaxIdle }),
 	count("default.replication.factor", 1, math.MaxInt16, false, func(s *Settings) *int16 { return &s.DefaultReplication }),
 	{

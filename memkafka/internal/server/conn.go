@@ -22,30 +22,42 @@ type conn struct {
 	net      net.Conn
 	tls      *tls.Conn // net, if the listener wants TLS
 	broker   *api.Broker
+	room     *room
 	listener *Listener
+	ip       string    // where the client is
 	awake    time.Time // when the time to be idle was set last
 }
 
 // readAhead is the buffer of a connection: a request at rest costs no more, and most requests fit.
 const readAhead = 4 << 10
 
-// serve begins to answer a client, unless the server is closed.
-func (s *Server) serve(n net.Conn, b *api.Broker, l *Listener) {
-	c := &conn{s: s, net: n, broker: b, listener: l}
+// serve begins to answer a client that has a place at a broker, and reports whether it does: not when the server is closed.
+func (s *Server) serve(n net.Conn, broker int, l *Listener) bool {
+	c := &conn{s: s, net: n, broker: s.brokers[broker], room: s.rooms[broker], listener: l, ip: n.RemoteAddr().String()}
+	if host, _, err := net.SplitHostPort(c.ip); err == nil {
+		c.ip = host
+	}
 	if l.tls != nil {
 		c.tls = tls.Server(n, l.tls)
 		c.net = c.tls
 	}
+	if err := c.room.enter(c.ip); err != nil {
+		_ = n.Close() // it was not used
+		s.log.Warn("connection refused", "client", n.RemoteAddr().String(), "broker", c.broker.ID(), "err", err)
+		return true // the client sees it
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
+		c.room.leave(c.ip)
 		_ = n.Close() // it was not used
-		return
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
 	s.mu.Unlock()
 	go c.run()
+	return true
 }
 
 // run answers until one side ends the connection.
@@ -53,6 +65,7 @@ func (c *conn) run() {
 	defer c.s.running.Done()
 	err := c.converse(c.s.ctx)
 	c.stop()
+	c.room.leave(c.ip)
 	c.s.mu.Lock()
 	delete(c.s.conns, c)
 	c.s.mu.Unlock()
@@ -62,10 +75,7 @@ func (c *conn) run() {
 }
 
 func (c *conn) converse(ctx context.Context) error {
-	entrance := api.Entrance{Listener: c.listener.name, Mechanisms: c.listener.mechanisms, Address: c.net.RemoteAddr().String()}
-	if host, _, err := net.SplitHostPort(entrance.Address); err == nil {
-		entrance.Address = host
-	}
+	entrance := api.Entrance{Listener: c.listener.name, Mechanisms: c.listener.mechanisms, Address: c.ip}
 	if c.tls != nil {
 		var err error
 		if entrance.User, err = c.shakeHands(ctx); err != nil {
@@ -85,12 +95,25 @@ func (c *conn) converse(ctx context.Context) error {
 		}
 		parts, err := session.Answer(ctx, frame)
 		if len(parts) > 0 {
-			out := net.Buffers(parts)
-			if _, err := out.WriteTo(c.net); err != nil {
+			if err := c.write(parts); err != nil {
 				return err
 			}
 		}
 		if err != nil {
+			return err
+		}
+	}
+}
+
+// write writes an answer, as long as the client takes some of it now and then.
+func (c *conn) write(parts [][]byte) error {
+	out := net.Buffers(parts)
+	for {
+		if err := c.stayAwake(); err != nil {
+			return err
+		}
+		n, err := out.WriteTo(c.net)
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 	}
@@ -125,7 +148,7 @@ func (c *conn) stayAwake() error {
 		return nil
 	}
 	c.awake = now
-	return c.net.SetReadDeadline(now.Add(idle + idle/8))
+	return c.net.SetDeadline(now.Add(idle + idle/8))
 }
 
 func (c *conn) stop() {

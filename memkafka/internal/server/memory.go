@@ -40,10 +40,23 @@ func (s *Server) Dial(ctx context.Context, to string) (net.Conn, error) {
 	addrs := s.Memory()
 	for i, a := range addrs {
 		if a == to {
+			if err := s.placeFor(ctx, i); err != nil {
+				return nil, fmt.Errorf("dial %q: no room within max.connections: %w", to, err)
+			}
 			client, broker := pipe(memoryClient, addr(to))
-			s.serve(broker, s.brokers[i], s.memory)
+			if !s.serve(broker, i, s.memory) {
+				return nil, fmt.Errorf("dial %q: %w", to, ErrClosed)
+			}
 			return client, nil
 		}
 	}
 	return nil, fmt.Errorf("dial %q: no broker of this cluster has that address in memory; they have %v", to, addrs)
+}
+
+// placeFor waits for a place at a broker until ctx or the server ends.
+func (s *Server) placeFor(ctx context.Context, broker int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
+	return s.rooms[broker].await(ctx)
 }

@@ -78,6 +78,9 @@ func signal(c chan struct{}) {
 func (h *half) read(p []byte) (int, error) {
 	for {
 		expired := h.reading.expired()
+		if isClosed(expired) {
+			return 0, os.ErrDeadlineExceeded
+		}
 		h.mu.Lock()
 		switch {
 		case h.abandoned:
@@ -97,9 +100,6 @@ func (h *half) read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		h.mu.Unlock()
-		if isClosed(expired) {
-			return 0, os.ErrDeadlineExceeded
-		}
 		select {
 		case <-h.readable:
 		case <-expired:
@@ -110,6 +110,9 @@ func (h *half) read(p []byte) (int, error) {
 func (h *half) write(p []byte) (written int, err error) {
 	for {
 		expired := h.writing.expired()
+		if isClosed(expired) {
+			return written, os.ErrDeadlineExceeded
+		}
 		h.mu.Lock()
 		if h.ended || h.abandoned {
 			h.mu.Unlock()
@@ -124,9 +127,6 @@ func (h *half) write(p []byte) (written int, err error) {
 		}
 		if len(p) == 0 {
 			return written, nil
-		}
-		if isClosed(expired) {
-			return written, os.ErrDeadlineExceeded
 		}
 		select {
 		case <-h.writable:
@@ -186,8 +186,13 @@ func (d *deadline) set(t time.Time) {
 	}
 	before := d.over
 	d.over = make(chan struct{})
-	if over := d.over; !t.IsZero() {
-		d.timer = time.AfterFunc(time.Until(t), func() { closeOnce(&d.mu, over) })
+	over := d.over
+	switch wait := time.Until(t); {
+	case t.IsZero():
+	case wait <= 0:
+		close(over)
+	default:
+		d.timer = time.AfterFunc(wait, func() { closeOnce(&d.mu, over) })
 	}
 	if before != nil && !isClosed(before) {
 		close(before) // whoever waits looks again, at the new one

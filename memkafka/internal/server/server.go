@@ -48,6 +48,7 @@ type Server struct {
 	idle    time.Duration // of a connection, negative for ever
 	door    *api.Door
 	brokers []*api.Broker
+	rooms   []*room // of brokers
 	memory  *Listener
 	ctx     context.Context // ends with the server
 	cancel  context.CancelFunc
@@ -84,6 +85,7 @@ func New(engine *seam.Engine, cfg Config) (*Server, error) {
 	s.door = door
 	for id := range settings.Brokers {
 		s.brokers = append(s.brokers, door.Broker(id+1))
+		s.rooms = append(s.rooms, newRoom(settings.MaxConnections, settings.MaxConnectionsPerIP))
 	}
 	s.memory = s.memoryListener()
 	return s, s.add(s.memory)
@@ -219,7 +221,7 @@ func (s *Server) add(l *Listener) error {
 	}
 	s.listeners[l.name] = l
 	for i, socket := range l.sockets {
-		s.running.Go(func() { s.accept(socket, s.brokers[i], l) })
+		s.running.Go(func() { s.accept(socket, i, l) })
 	}
 	return nil
 }
@@ -239,14 +241,19 @@ func (l *Listener) stop() {
 	}
 }
 
-// accept takes clients until the socket is closed.
-func (s *Server) accept(socket net.Listener, b *api.Broker, l *Listener) {
+// accept takes clients of a broker until the socket is closed. When there is no room for a client, it and all that come
+// after it wait.
+func (s *Server) accept(socket net.Listener, broker int, l *Listener) {
 	const patience = 10 * time.Millisecond
 	for {
 		c, err := socket.Accept()
 		switch {
 		case err == nil:
-			s.serve(c, b, l)
+			if s.rooms[broker].await(s.ctx) != nil {
+				_ = c.Close() // it was not used
+				return
+			}
+			s.serve(c, broker, l)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // no file descriptors left, as it may be: others may leave

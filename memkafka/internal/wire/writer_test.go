@@ -78,3 +78,36 @@ func TestOpaqueFrame(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestAnswersOfEveryKey writes what kmsg reads, of every key in every version.
+func TestAnswersOfEveryKey(t *testing.T) {
+	var w wire.Writer
+	for key := range int16(kmsg.MaxKey) + 1 {
+		r := kmsg.ResponseForKey(key)
+		if r == nil {
+			continue
+		}
+		for v := range r.MaxVersion() + 1 {
+			r.SetVersion(v)
+			frame := bytes.Join(w.Frame(-7, r), nil)
+			if n := binary.BigEndian.Uint32(frame); int(n) != len(frame)-4 {
+				t.Errorf("%s version %d: a frame of %d bytes says %d", kmsg.NameForKey(key), v, len(frame)-4, n)
+			}
+			if id := int32(binary.BigEndian.Uint32(frame[4:])); id != -7 {
+				t.Errorf("%s version %d: correlation id %d", kmsg.NameForKey(key), v, id)
+			}
+			body := frame[8:]
+			if wire.Flexible(key, v) && key != 18 {
+				body = body[1:]
+			}
+			again := kmsg.ResponseForKey(key)
+			again.SetVersion(v)
+			if err := again.ReadFrom(body); err != nil {
+				t.Errorf("%s version %d: %v", kmsg.NameForKey(key), v, err)
+			}
+			if !bytes.Equal(again.AppendTo(nil), body) {
+				t.Errorf("%s version %d does not come back as it was", kmsg.NameForKey(key), v)
+			}
+		}
+	}
+}
