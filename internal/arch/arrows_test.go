@@ -44,7 +44,7 @@ var arrows = []row{
 	{name: "memkafka/internal/plog", ours: "internal/kafka memkafka/internal/batch"},
 	{name: "memkafka/internal/seam", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/txn"},
 	{name: "memkafka/internal/sasl"},
-	{name: "memkafka/internal/server", ours: "internal/kafka memkafka/internal/api memkafka/internal/cluster memkafka/internal/sasl memkafka/internal/seam memkafka/internal/wire"},
+	{name: "memkafka/internal/server", ours: "internal/kafka memkafka/internal/api memkafka/internal/cluster memkafka/internal/sasl memkafka/internal/seam memkafka/internal/wire", tests: "github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/nettest"},
 	{name: "memkafka/internal/txn", ours: "internal/kafka"},
 	{name: "memkafka/internal/wire", ours: "internal/kafka", others: "github.com/twmb/franz-go/pkg/kmsg"},
 	{name: "memkafka/saramaclient", ours: "internal/door internal/kafka memkafka memkafka/internal/cluster memkafka/internal/group memkafka/internal/seam memkafka/internal/txn", others: "github.com/IBM/sarama github.com/rcrowley/go-metrics"},
