@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -178,7 +179,10 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		listenOptions = append(listenOptions, memkafka.WithAdvertisedHost(o.advertise))
 	}
 	l, err := cluster.Listen(o.listen, listenOptions...)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; give another --listen, or port 0 for a free one", err)
+	case err != nil:
 		return err
 	}
 	if _, err := fmt.Fprintln(stdout, l.Bootstrap()); err != nil {
