@@ -101,6 +101,10 @@ func (f *fetching) read(core *cluster.Cluster) {
 }
 
 func (f *fetching) readPartition(core *cluster.Cluster, t *cluster.Topic, asked *kmsg.FetchRequestTopicPartition, part *fetchedPartition, budget int) {
+	if code := f.faultOf(t.Name, asked.Partition); code != kafka.None {
+		part.fail(code)
+		return
+	}
 	p, code := f.ledPartition(core, t, asked.Partition, asked.CurrentLeaderEpoch)
 	if code != kafka.None {
 		part.fail(code)

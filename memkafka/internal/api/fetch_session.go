@@ -93,6 +93,27 @@ func (s *fetchSessions) begin(request *kmsg.FetchRequest, now millis) (session *
 	return session, true, kafka.None
 }
 
+// each visits what a request is about to fetch, before it begins: what it asks for, and what its session remembers.
+func (s *fetchSessions) each(request *kmsg.FetchRequest, visit func(topic string, id [16]byte, partition int32)) {
+	seen := map[sessionKey]bool{}
+	for i := range request.Topics {
+		t := &request.Topics[i]
+		for _, p := range t.Partitions {
+			seen[sessionKey{t.Topic, t.TopicID, p.Partition}] = true
+			visit(t.Topic, t.TopicID, p.Partition)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if session := s.byID[request.SessionID]; session != nil && request.SessionEpoch > 0 {
+		for _, p := range session.order {
+			if !seen[p.key] && !p.gone {
+				visit(p.key.name, p.key.id, p.key.partition)
+			}
+		}
+	}
+}
+
 // open makes a session, if there is room for one.
 func (s *fetchSessions) open(now millis) *fetchSession {
 	if s.byID == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/fault"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
@@ -33,6 +34,7 @@ type Session struct {
 	login     login
 	client    *seam.Client
 	writer    wire.Writer
+	trouble   trouble
 }
 
 // Entrance is how a client came in.
@@ -92,14 +94,7 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 	if err != nil {
 		return nil, err
 	}
-	answer := r.serve(c, request)
-	if c.err != nil || answer == nil {
-		return nil, c.err
-	}
-	if c.last {
-		err = fmt.Errorf("%w: the login failed", ErrRefused)
-	}
-	return s.writer.Frame(h.CorrelationID, answer), err
+	return s.serve(c, r, h.CorrelationID, request)
 }
 
 // call is one request on its way.
@@ -110,6 +105,8 @@ type call struct {
 	clientID string
 	err      error // why the connection has to be closed
 	last     bool  // the connection has to be closed after the answer
+
+	failing []fault.Failure // of the partitions of a fetch
 }
 
 // close has the connection closed instead of an answer.
@@ -181,6 +178,7 @@ func ask[Answer any](c *call, kind seam.Kind, about string, command func(core *c
 		if c.client, c.err = c.broker.engine.Client(c.clientID, "wire"); c.err != nil {
 			return none, kafka.None, false
 		}
+		c.client.FaultsElsewhere()
 	}
 	answer, err := c.client.Ask(c.ctx, kind, about, func(core *cluster.Cluster, now millis, tag *tag) {
 		if !core.Alive(c.broker.id) {
