@@ -127,7 +127,7 @@ func Open(options ...Option) (*Cluster, error) { return open(seam.Free, options)
 // NewByHand returns a cluster that hands records to members of groups only while Settle runs: one at a time, each
 // handled before the next. It panics when an option is wrong.
 func NewByHand(options ...Option) *Cluster {
-	c, err := open(seam.ByHand, options)
+	c, err := OpenByHand(options...)
 	if err != nil {
 		panic("memkafka: " + err.Error())
 	}

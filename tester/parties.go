@@ -12,17 +12,17 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/memkafka"
-	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
 
 // party is a registered processor or view: what it must read before messages are consumed.
 type party struct {
-	id     string // its client id
-	what   string
-	graph  *goka.GroupGraph // nil for a view
-	inputs []string         // claimed together with the group's other processors
-	joins  []string         // read together with the group's other processors
-	views  []string         // read completely by each
+	id      string // its client id
+	what    string
+	graph   *goka.GroupGraph // nil for a view
+	inputs  []string         // claimed together with the group's other processors
+	joins   []string         // read together with the group's other processors
+	views   []string         // read completely by each
+	outputs []string         // written
 
 	began bool // it opened a client
 	open  int  // clients that are open
@@ -36,6 +36,16 @@ type parties struct {
 	gen  uint64 // counts changes
 	ok   uint64 // the gen for which everything was found to have started
 	done bool   // ok is set
+
+	visits int // members that joined for a rebalance alone
+}
+
+// visit counts one more of them.
+func (ps *parties) visit() int {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.visits++
+	return ps.visits
 }
 
 func (ps *parties) add(p *party) string {
@@ -129,7 +139,7 @@ func countPartitions(subs []memkafka.Subscription, topic string, claim bool, cli
 
 // started reports whether nothing changed since every processor and view was found to have started.
 func (tt *Tester) started() bool {
-	version := tt.cluster.SubscriptionsVersion()
+	version := tt.ground.version()
 	tt.parties.mu.Lock()
 	defer tt.parties.mu.Unlock()
 	return tt.parties.done && tt.parties.ok == tt.parties.gen+version
@@ -140,69 +150,68 @@ func (tt *Tester) awaitStart() error {
 	if tt.started() {
 		return nil
 	}
-	changes := tt.cluster.Changes()
-	defer changes.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), tt.timeout)
-	defer cancel()
-	for {
-		version := tt.cluster.SubscriptionsVersion()
+	missing, err := tt.ground.await(func() string {
+		version := tt.ground.version()
 		tt.parties.mu.Lock()
 		gen := tt.parties.gen
 		tt.parties.mu.Unlock()
-		missing := tt.parties.missing(tt.cluster.Subscriptions(), tt.partitions)
+		missing := tt.parties.missing(tt.ground.reading(), tt.settings.partitions)
 		if missing == "" {
 			tt.parties.mu.Lock()
 			tt.parties.done, tt.parties.ok = true, gen+version
 			tt.parties.mu.Unlock()
-			return nil
 		}
-		if err := changes.Wait(ctx); err != nil {
-			return fmt.Errorf("waited %v: %s", tt.timeout, missing)
-		}
+		return missing
+	})
+	switch {
+	case err != nil && missing != "":
+		return fmt.Errorf("%s: %w", missing, err)
+	case err != nil:
+		return err
+	case missing != "":
+		return fmt.Errorf("waited %v: %s", tt.settings.timeout, missing)
 	}
-}
-
-// config is the configuration of clients on the tester's cluster.
-func config(clientID string) *sarama.Config {
-	c := goka.DefaultConfig()
-	c.ClientID = clientID
-	c.Consumer.Offsets.Initial = sarama.OffsetOldest
-	return c
+	return nil
 }
 
 // ConsumerGroupBuilder builds members of groups on the tester's cluster. goka calls it.
 func (tt *Tester) ConsumerGroupBuilder() goka.ConsumerGroupBuilder {
 	return func(_ []string, group, clientID string) (sarama.ConsumerGroup, error) {
-		cg, err := saramaclient.NewConsumerGroup(tt.cluster, group, config(clientID))
+		cg, err := tt.ground.group(group, tt.ground.config(clientID))
 		if err != nil {
 			return nil, err
 		}
-		return &watchedGroup{ConsumerGroup: cg, closed: tt.parties.opened(clientID), tester: tt}, nil
+		return &watchedGroup{ConsumerGroup: cg, client: clientID, closed: tt.parties.opened(clientID), tester: tt}, nil
 	}
 }
 
 // watchedGroup tells the tester when a processor ends.
 type watchedGroup struct {
 	sarama.ConsumerGroup
+	client string
 	closed func()
 	tester *Tester
+}
+
+// Consume lets the tester see the session.
+func (g *watchedGroup) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
+	return g.ConsumerGroup.Consume(ctx, topics, &watchedHandler{handler, g})
 }
 
 func (g *watchedGroup) Close() error {
 	err := g.ConsumerGroup.Close()
 	g.closed()
-	g.tester.cluster.Wake()
+	g.tester.ground.wake()
 	return err
 }
 
 // ConsumerBuilder builds consumers of tables on the tester's cluster. goka calls it.
 func (tt *Tester) ConsumerBuilder() goka.SaramaConsumerBuilder {
 	return func(_ []string, clientID string) (sarama.Consumer, error) {
-		c, err := saramaclient.NewConsumer(tt.cluster, config(clientID))
+		c, err := tt.ground.consumer(tt.ground.config(clientID))
 		if err != nil {
 			return nil, err
 		}
-		saramaclient.SendBarriers(c)
 		return &watchedConsumer{Consumer: c, closed: tt.parties.opened(clientID), tester: tt}, nil
 	}
 }
@@ -217,6 +226,6 @@ type watchedConsumer struct {
 func (c *watchedConsumer) Close() error {
 	err := c.Consumer.Close()
 	c.closed()
-	c.tester.cluster.Wake()
+	c.tester.ground.wake()
 	return err
 }

@@ -1,7 +1,6 @@
 package tester
 
 import (
-	"context"
 	"fmt"
 	"hash"
 	"sync/atomic"
@@ -12,43 +11,82 @@ import (
 	"github.com/gokasim/gokasim/memkafka"
 )
 
-// producer writes to the tester's cluster, and has the result at once.
+// producer writes to the tester's cluster.
 type producer struct {
 	tester  *Tester
 	hasher  func() hash.Hash32
-	emitter bool // wait for what the record causes
+	emitter bool                  // wait for what the record causes
+	inner   goka.EmissionProducer // nil where records are appended at once
 	closed  atomic.Bool
 }
 
 // ProducerBuilder builds the producers of processors. goka calls it.
-func (tt *Tester) ProducerBuilder() goka.ProducerBuilder {
-	return func(_ []string, _ string, hasher func() hash.Hash32) (goka.Producer, error) {
-		return &producer{tester: tt, hasher: hasher}, nil
-	}
-}
+func (tt *Tester) ProducerBuilder() goka.ProducerBuilder { return tt.producers(false) }
 
 // EmitterProducerBuilder builds the producers of emitters: a message is emitted when all that it caused has finished, as
 // with Consume. An emit from inside a callback does not wait, since the message at hand would wait for itself; the
 // Consume under way does. goka calls it.
-func (tt *Tester) EmitterProducerBuilder() goka.ProducerBuilder {
-	return func(_ []string, _ string, hasher func() hash.Hash32) (goka.Producer, error) {
-		return &producer{tester: tt, hasher: hasher, emitter: true}, nil
+func (tt *Tester) EmitterProducerBuilder() goka.ProducerBuilder { return tt.producers(true) }
+
+func (tt *Tester) producers(emitter bool) goka.ProducerBuilder {
+	return func(brokers []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
+		p := &producer{tester: tt, hasher: hasher, emitter: emitter}
+		if build := tt.ground.producer(); build != nil {
+			inner, err := build(brokers, clientID, hasher)
+			if err != nil {
+				return nil, err
+			}
+			var ok bool
+			if p.inner, ok = inner.(goka.EmissionProducer); !ok {
+				return nil, fmt.Errorf("producer %T takes no emissions", inner)
+			}
+		}
+		return p, nil
 	}
 }
 
 // Produce implements goka.EmissionProducer.
 func (p *producer) Produce(e *goka.Emission) {
+	tt := p.tester
 	if p.closed.Load() {
 		e.Done(e, goka.ErrEmitterAlreadyClosed)
 		return
 	}
-	free := p.emitter && !p.tester.cluster.Settling() // not in a callback that somebody waits for
+	free := p.emitter && !tt.ground.busy() // not in a callback that somebody waits for
 	if free {
-		if err := p.tester.awaitStart(); err != nil {
+		if err := tt.awaitStart(); err != nil {
 			e.Done(e, fmt.Errorf("tester: emit key %q to topic %s: %w", e.Key, e.Topic, err))
 			return
 		}
 	}
+	topic, key := e.Topic, e.Key // e may be used again once it is done
+	err := tt.emits.failure(topic, key, e.Value)
+	switch {
+	case err != nil:
+		e.Done(e, err)
+	case p.inner == nil:
+		err = p.append(e)
+	case free:
+		err = p.send(e)
+	default:
+		p.inner.Produce(e)
+		return
+	}
+	if err != nil || !p.emitter {
+		return
+	}
+	if free {
+		err = tt.settled(true)
+	} else {
+		err = tt.ground.settle(true)
+	}
+	if err != nil { // Fatalf would end a goroutine that is not the test's own, which others may wait for
+		tt.errorf("emit key %q to topic %s: %v", key, topic, err)
+	}
+}
+
+// append writes a record and has the result at once.
+func (p *producer) append(e *goka.Emission) error {
 	partition := e.Partition
 	if partition == goka.AnyPartition {
 		partition = p.tester.partitionOf(string(e.Key), p.hasher)
@@ -60,18 +98,19 @@ func (p *producer) Produce(e *goka.Emission) {
 	var err error
 	e.Partition, e.Offset, err = p.tester.append(e.Topic, partition, r)
 	e.Done(e, err)
-	if err != nil || !p.emitter {
-		return
+	return err
+}
+
+// send writes a record and waits for its result.
+func (p *producer) send(e *goka.Emission) error {
+	result := make(chan error, 1)
+	done := e.Done
+	e.Done = func(e *goka.Emission, err error) {
+		done(e, err)
+		result <- err
 	}
-	if free {
-		err = p.tester.settled(p.tester.cluster.TrySettle)
-	} else {
-		err = p.tester.cluster.TrySettle(context.Background(), p.tester.timeout)
-	}
-	if err != nil { // Fatalf would end a goroutine that is not the test's own, which others may wait for
-		p.tester.mark.Helper()
-		p.tester.t.Errorf("tester: emit key %q to topic %s: %v", e.Key, e.Topic, err)
-	}
+	p.inner.Produce(e)
+	return <-result
 }
 
 func (p *producer) Emit(topic string, key string, value []byte) *goka.Promise {
@@ -94,5 +133,8 @@ func (p *producer) EmitWithHeaders(topic string, key string, value []byte, heade
 
 func (p *producer) Close() error {
 	p.closed.Store(true)
+	if p.inner != nil {
+		return p.inner.Close()
+	}
 	return nil
 }

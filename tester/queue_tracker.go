@@ -13,7 +13,7 @@ type Offset = int64
 type QueueTracker struct {
 	tester *Tester
 	topic  string
-	read   []memkafka.Record // all messages so far, in the order of reading
+	read   []placed          // all messages so far, in the order of reading
 	ends   []memkafka.Offset // by partition: how far read goes
 	next   int64
 }
@@ -27,42 +27,32 @@ func (tt *Tester) NewQueueTracker(topic string) *QueueTracker {
 
 // fill reads what came since.
 func (q *QueueTracker) fill() {
-	if err := q.tester.ensureTopic(q.topic); err != nil {
+	records, err := q.tester.rawRecords(q.topic, q.ends)
+	if err != nil {
 		q.tester.mark.Helper()
 		q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
 		return
 	}
-	for len(q.ends) < int(q.tester.cluster.Partitions(q.topic)) {
-		q.ends = append(q.ends, 0)
-	}
-	for p := range q.ends {
-		for {
-			records, err := q.tester.cluster.Fetch(q.topic, int32(p), q.ends[p], 1000)
-			if err != nil {
-				q.tester.mark.Helper()
-				q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
-				return
-			}
-			if len(records) == 0 {
-				break
-			}
-			q.read = append(q.read, records...)
-			q.ends[p] = records[len(records)-1].Offset + 1
+	for _, r := range records {
+		for len(q.ends) <= int(r.partition) {
+			q.ends = append(q.ends, 0)
 		}
+		q.read = append(q.read, r)
+		q.ends[r.partition] = r.Offset + 1
 	}
 }
 
-func (q *QueueTracker) take() (memkafka.Record, bool) {
+func (q *QueueTracker) take() (placed, bool) {
 	if q.next < 0 {
 		q.tester.mark.Helper()
 		q.tester.t.Fatalf("tester: track topic %s: there is no message at offset %d; Seek takes 0 or more", q.topic, q.next)
-		return memkafka.Record{}, false
+		return placed{}, false
 	}
 	if q.next >= int64(len(q.read)) {
 		q.fill()
 	}
 	if q.next >= int64(len(q.read)) {
-		return memkafka.Record{}, false
+		return placed{}, false
 	}
 	r := q.read[q.next]
 	q.next++

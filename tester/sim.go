@@ -21,7 +21,6 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/memkafka"
 	_ "github.com/gokasim/gokasim/memkafka/saramaclient" // brokers written as mem://name
-	"github.com/gokasim/gokasim/storage"
 )
 
 // Bounds of a simulated run. A run that exceeds one fails instead of going on for ever.
@@ -35,30 +34,53 @@ const (
 var ErrNoProgress = errors.New("no progress")
 
 // Sim is one simulated run: a cluster in virtual time, and instances of processors and views on it, of which a seed
-// decides who does what next. Its methods are called by the function given to Simulate, in its own goroutine.
+// decides who does what next. Its methods are called by the function given to Simulate, in its own goroutine, and by
+// functions given to At.
 type Sim struct {
-	t       *testing.T
-	seed    uint64
-	cluster *memkafka.Cluster
-	driver  *memkafka.Driver
-	broker  string
-	text    bytes.Buffer
+	t        *testing.T
+	seed     uint64
+	settings *settings
+	cluster  *memkafka.Cluster
+	driver   *memkafka.Driver
+	broker   string
+	text     bytes.Buffer
+	began    time.Time
+	tester   *Tester
 
-	requests  chan simRequest
-	driving   chan struct{} // closed when the driver's goroutine has ended
-	instances []*Instance
-	groups    map[string]*goka.GroupGraph
-	failed    error
-	away      string // why the script was abandoned
-	progress  *atomic.Uint64
+	requests chan *simRequest
+	waiting  atomic.Int64  // requests that have no reply yet
+	driving  chan struct{} // closed when the driver's goroutine has ended
+	progress *atomic.Uint64
+
+	// owned by the driver's goroutine, and by others while it waits for them
+	planned    []planned
+	invariants []invariant
+	checking   bool
+	ats        int // functions of At that run
+	groups     map[string]*goka.GroupGraph
+	failed     error
+	away       string // why the script was abandoned
 }
 
 // simRequest asks the driver to go on until a condition holds.
 type simRequest struct {
 	what  string
 	cond  func() bool
+	limit time.Time // time moves no further than here at once; zero for no limit
 	reply chan error
 	last  bool // the driver shall end
+}
+
+// planned is a function of At.
+type planned struct {
+	at time.Time
+	f  func()
+}
+
+// invariant is what has to hold after each step.
+type invariant struct {
+	what string
+	test func() error
 }
 
 // Simulate runs f once for each seed, in a testing/synctest bubble: time is virtual, Kafka's own waits cost nothing, and
@@ -68,14 +90,27 @@ type simRequest struct {
 // Without options or flags it runs seed 1. -gokasim.seed=N (GOKASIM_SEED) runs that one, -gokasim.seeds=N
 // (GOKASIM_SEEDS) as many from 1 on, -gokasim.check-determinism (GOKASIM_CHECK_DETERMINISM=1) each one twice, under
 // GOMAXPROCS 1 and 8, and compares. A failing run says its seed and how to run it again, and leaves its trace in a file.
-func Simulate(t *testing.T, f func(s *Sim), options ...SimOption) {
+func Simulate(t *testing.T, f func(s *Sim), options ...Option) {
 	t.Helper()
-	o, err := newSimOptions(options)
-	if err != nil {
-		t.Fatal(err)
+	o, err := newSettings(options)
+	if err == nil {
+		err = o.refuse(replayed, "tester.Simulate", "use tester.Replay")
 	}
-	for _, seed := range o.seeds {
-		if len(o.seeds) == 1 {
+	if err == nil {
+		err = o.fromCommandLine()
+	}
+	if err != nil {
+		t.Fatalf("simulate: %v", err)
+	}
+	simulate(t, f, o)
+}
+
+// simulate runs all seeds.
+func simulate(t *testing.T, f func(s *Sim), o *settings) {
+	t.Helper()
+	seeds := o.seedsOf(t)
+	for _, seed := range seeds {
+		if len(seeds) == 1 {
 			simulateSeed(t, seed, f, o)
 			continue
 		}
@@ -84,7 +119,7 @@ func Simulate(t *testing.T, f func(s *Sim), options ...SimOption) {
 }
 
 // simulateSeed runs one seed as often as asked for, and compares the traces.
-func simulateSeed(t *testing.T, seed uint64, f func(s *Sim), o simOptions) {
+func simulateSeed(t *testing.T, seed uint64, f func(s *Sim), o *settings) {
 	t.Helper()
 	first := simRun{}
 	for run := range o.runs {
@@ -96,6 +131,7 @@ func simulateSeed(t *testing.T, seed uint64, f func(s *Sim), o simOptions) {
 		r := simulateOnce(t, seed, f, o)
 		restore()
 		if t.Failed() {
+			keepSeed(t, seed)
 			return
 		}
 		if run == 0 {
@@ -106,7 +142,8 @@ func simulateSeed(t *testing.T, seed uint64, f func(s *Sim), o simOptions) {
 			continue
 		}
 		if r.digest != first.digest {
-			t.Fatalf("seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d:\n%s", seed, run+1,
+			keepSeed(t, seed)
+			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d:\n%s", seed, run+1,
 				o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text, r.text))
 		}
 	}
@@ -119,7 +156,7 @@ type simRun struct {
 
 var simNumber atomic.Uint64 // makes names of clusters unique; it reaches no trace
 
-func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o simOptions) (r simRun) {
+func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o *settings) (r simRun) {
 	t.Helper()
 	progress := new(atomic.Uint64)
 	stop := watch(progress)
@@ -131,34 +168,39 @@ func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o simOptions) (r si
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		s = newSim(t, seed, o)
-		s.progress = progress
-		go s.drive()
-		defer func() {
+		s = newSim(t, seed, o, progress)
+		t.Cleanup(func() { // the last one: cleanups of the script still have the simulation
 			s.finish()
 			r = simRun{s.driver.Trace().Digest(), s.text.Bytes()}
 			if t.Failed() {
 				s.report()
 			}
-		}()
+		})
+		go s.drive()
 		f(s)
 	})
 	return r
 }
 
-func newSim(t *testing.T, seed uint64, o simOptions) *Sim {
-	time.Sleep(time.Until(o.start))
-	cluster, driver, err := memkafka.NewDriven(seed, synctest.Wait, o.cluster...)
+func newSim(t *testing.T, seed uint64, o *settings, progress *atomic.Uint64) *Sim {
+	if !o.start.IsZero() {
+		time.Sleep(time.Until(o.start))
+	}
+	cluster, driver, err := memkafka.NewDriven(seed, synctest.Wait, append([]memkafka.Option{memkafka.WithDefaultPartitions(int32(o.partitions))}, o.cluster...)...)
 	if err != nil {
 		t.Fatalf("simulate: %v", err)
 	}
 	s := &Sim{
-		t: t, seed: seed, cluster: cluster, driver: driver,
-		requests: make(chan simRequest, 1),
+		t: t, seed: seed, settings: o, cluster: cluster, driver: driver, began: time.Now(), progress: progress,
+		requests: make(chan *simRequest, 16),
 		driving:  make(chan struct{}),
 		groups:   map[string]*goka.GroupGraph{},
 	}
+	s.tester = newTester(t, o)
+	s.tester.cluster = cluster
+	s.tester.ground = &inSimulation{byHand{cluster: cluster}, s}
 	driver.Trace().Text = &s.text
+	driver.Check = s.check
 	name := fmt.Sprintf("simulation-%d", simNumber.Add(1))
 	s.broker = "mem://" + name
 	release, err := memkafka.SetNamed(name, cluster)
@@ -169,56 +211,121 @@ func newSim(t *testing.T, seed uint64, o simOptions) *Sim {
 	return s
 }
 
-// drive is the driver's goroutine: it lets events happen while the script waits for something.
+// drive is the driver's goroutine: it lets events happen while somebody waits for something.
 func (s *Sim) drive() {
 	defer close(s.driving)
-	var req *simRequest
+	var waiting []*simRequest
 	idleSince, awaySince := time.Now(), time.Now()
 	for {
 		s.driver.Settle()
 		s.progress.Add(1)
-		if req == nil {
+		for more := true; more; {
 			select {
 			case r := <-s.requests:
-				req = &r
-				idleSince = time.Now()
+				if len(waiting) == 0 {
+					idleSince = time.Now()
+				}
+				waiting = append(waiting, r)
 			default:
+				more = false
 			}
 		}
-		if req != nil && req.cond() {
-			if req.last {
+		if done := slices.IndexFunc(waiting, func(r *simRequest) bool { return r.cond() }); done >= 0 {
+			r := waiting[done]
+			waiting = slices.Delete(waiting, done, done+1)
+			if r.last {
 				return
 			}
-			req.reply <- nil
-			req, awaySince = nil, time.Now()
+			r.reply <- nil
+			awaySince = time.Now()
 			continue
 		}
+		if s.runPlanned() {
+			continue
+		}
+		s.driver.Limit = s.limit(waiting)
 		happened, err := s.driver.Step()
-		if happened || req == nil {
+		if happened || len(waiting) == 0 || len(s.planned) > 0 {
 			idleSince = time.Now()
 		}
-		if err == nil && time.Since(idleSince) > simIdle {
-			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, req.what, simIdle, s.state())
+		if err == nil && time.Since(idleSince) > s.patience() {
+			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, waiting[0].what, s.patience(), s.state())
 		}
-		if req == nil && time.Since(awaySince) > simAway {
+		if len(waiting) == 0 && time.Since(awaySince) > simAway {
 			s.abandon()
 			return
 		}
 		switch {
 		case err == nil:
-		case req != nil:
-			req.reply <- err
-			req, awaySince = nil, time.Now()
+		case len(waiting) > 0:
+			waiting[0].reply <- err
+			waiting = waiting[1:]
+			awaySince, idleSince = time.Now(), time.Now()
 		default:
 			s.failed = errors.Join(s.failed, err)
 		}
 	}
 }
 
+// patience is how much virtual time may pass in which nothing happens while somebody waits.
+func (s *Sim) patience() time.Duration {
+	if s.settings.timeout != DefaultTimeout {
+		return s.settings.timeout
+	}
+	return simIdle
+}
+
+// limit returns how far time may move at once, zero for no limit.
+func (s *Sim) limit(waiting []*simRequest) time.Time {
+	var first time.Time
+	earliest := func(at time.Time) {
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	for _, r := range waiting {
+		earliest(r.limit)
+	}
+	for _, p := range s.planned {
+		earliest(p.at)
+	}
+	return first
+}
+
+// runPlanned starts the first function of At that is due.
+func (s *Sim) runPlanned() bool {
+	now := time.Now()
+	due := slices.IndexFunc(s.planned, func(p planned) bool { return !p.at.After(now) })
+	if due < 0 {
+		return false
+	}
+	p := s.planned[due]
+	s.planned = slices.Delete(s.planned, due, due+1)
+	s.driver.Note("what was planned for " + p.at.Sub(s.began).String())
+	s.ats++
+	go func() {
+		defer func() { _ = s.wait("the end of what was planned", func() bool { s.ats--; return true }) }()
+		p.f()
+	}()
+	return true
+}
+
+// check tests the invariants.
+func (s *Sim) check() error {
+	s.checking = true
+	defer func() { s.checking = false }()
+	for _, i := range s.invariants {
+		if err := i.test(); err != nil {
+			return fmt.Errorf("invariant %q does not hold after step %d: %w", i.what, s.driver.Steps(), err)
+		}
+	}
+	return nil
+}
+
 // abandon ends all that runs, since the script does not come back: what is left then is what it waits for.
 func (s *Sim) abandon() {
 	s.away = fmt.Sprintf("\nthe script has waited for something outside of the simulation for %v of virtual time\n%s", simAway, s.state())
-	for _, i := range s.instances {
+	for _, i := range s.tester.instances {
 		i.cancel()
 	}
 	s.cluster.Close()
@@ -239,7 +346,7 @@ func (s *Sim) leftovers() string {
 // state says what everybody has not finished, for errors.
 func (s *Sim) state() string {
 	var b strings.Builder
-	for _, i := range s.instances {
+	for _, i := range s.tester.instances {
 		switch {
 		case !i.ended():
 			fmt.Fprintf(&b, "  %s runs\n", i.name)
@@ -255,19 +362,50 @@ func (s *Sim) state() string {
 }
 
 // wait lets events happen until cond holds. cond is asked while nothing else runs.
-func (s *Sim) wait(what string, cond func() bool) error {
-	r := simRequest{what: what, cond: cond, reply: make(chan error, 1)}
+func (s *Sim) wait(what string, cond func() bool) error { return s.waitUntil(what, time.Time{}, cond) }
+
+// waitUntil is wait, where time does not move past limit at once.
+func (s *Sim) waitUntil(what string, limit time.Time, cond func() bool) error {
+	if s.checking {
+		return nil // by an invariant: things are as they are
+	}
+	r := &simRequest{what: what, cond: cond, limit: limit, reply: make(chan error, 1)}
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
 	s.requests <- r
 	return <-r.reply
 }
 
+// until lets events happen until ch is closed.
+func (s *Sim) until(what string, ch <-chan struct{}) error {
+	return s.wait(what, func() bool {
+		select {
+		case <-ch:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 // Until lets events happen until cond holds, and fails the test when that cannot be. cond is asked after each event,
-// while nothing else runs; it must not call methods of s.
+// while nothing else runs; it must not call methods of s that let events happen.
 func (s *Sim) Until(what string, cond func() bool) {
 	s.t.Helper()
-	if err := s.wait(what, cond); err != nil {
+	s.must(s.wait(what, cond))
+}
+
+func (s *Sim) must(err error) {
+	if err != nil {
+		s.t.Helper()
 		s.t.Fatalf("simulate: %v", err)
 	}
+}
+
+// Step lets one event happen, however much time passes until there is one.
+func (s *Sim) Step() {
+	s.t.Helper()
+	s.Steps(1)
 }
 
 // Steps lets n events happen.
@@ -281,27 +419,53 @@ func (s *Sim) Steps(n uint64) {
 func (s *Sim) Advance(d time.Duration) {
 	s.t.Helper()
 	end := time.Now().Add(d)
-	s.Until(fmt.Sprintf("%v to pass", d), func() bool {
-		s.driver.Limit = end
-		if time.Now().Before(end) {
-			return false
-		}
-		s.driver.Limit = time.Time{}
-		return true
-	})
+	s.must(s.waitUntil(fmt.Sprintf("%v to pass", d), end, func() bool { return !time.Now().Before(end) }))
 }
+
+// At has f called once d of virtual time has passed since the beginning of the simulation, while the script waits for
+// something. f runs in a goroutine of its own, may call methods of s, and is waited for at the end. A d that has passed is
+// due at once; what is planned for later than the end of the script is not called.
+func (s *Sim) At(d time.Duration, f func()) {
+	at := s.began.Add(d)
+	i, _ := slices.BinarySearchFunc(s.planned, at, func(p planned, at time.Time) int {
+		if p.at.After(at) {
+			return 1
+		}
+		return -1
+	})
+	s.planned = slices.Insert(s.planned, i, planned{at, f})
+}
+
+// Invariant has test called after each event, from now on, while nothing else runs; an error fails the simulation at that
+// step. test may look at tables, records and the cluster.
+func (s *Sim) Invariant(what string, test func() error) {
+	s.invariants = append(s.invariants, invariant{what, test})
+}
+
+// Elapsed returns how much virtual time has passed since the beginning of the simulation.
+func (s *Sim) Elapsed() time.Duration { return time.Since(s.began) }
+
+// Tester returns the tester that stands on the simulation's cluster. Its Consume lets events happen until all that it
+// caused has finished.
+func (s *Sim) Tester() *Tester { return s.tester }
 
 // Idle lets events happen until there is nothing left to do: all input is fed, every partition that running processors
 // are to read is read to its end and everything was handled, acknowledged and passed on.
 func (s *Sim) Idle() {
 	s.t.Helper()
-	s.Until("everything to be handled", func() bool { return s.driver.Quiet() && s.unclaimed() == "" })
+	s.must(s.idle())
+}
+
+func (s *Sim) idle() error {
+	return s.wait("everything to be handled", func() bool {
+		return s.driver.Quiet() && s.unclaimed() == "" && s.tester.parties.missing(s.cluster.Subscriptions(), s.settings.partitions) == ""
+	})
 }
 
 // unclaimed names a partition that a running processor's group should read and nobody does, "" when there is none.
 func (s *Sim) unclaimed() string {
 	running := map[string]bool{}
-	for _, i := range s.instances {
+	for _, i := range s.tester.instances {
 		if i.group != "" && !i.ended() && !i.crashed {
 			running[i.group] = true
 		}
@@ -313,6 +477,9 @@ func (s *Sim) unclaimed() string {
 	slices.Sort(groups)
 	for _, g := range groups {
 		gg := s.groups[g]
+		if gg == nil {
+			continue // the tester's own
+		}
 		topics := gg.InputStreams().Topics()
 		if l := gg.LoopStream(); l != nil {
 			topics = append(topics, l.Topic())
@@ -353,27 +520,21 @@ func (s *Sim) Feed(name string, next func() (memkafka.TopicPartition, memkafka.R
 	s.driver.AddFeed(&memkafka.Feed{Name: name, Next: next})
 }
 
-// Instance is one processor, view or other thing that runs in a simulation.
-type Instance struct {
-	s       *Sim
-	name    string // its client id
-	group   string
-	cancel  context.CancelFunc
-	done    chan struct{}
-	err     error // valid once done is closed
-	crashed bool
-}
-
 // Start runs run in a goroutine of its own until it returns, is stopped or crashes. The name is that of its clients: they
 // have to use it as their client id.
 func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance {
-	ctx, cancel := context.WithCancel(context.Background())
-	i := &Instance{s: s, name: name, cancel: cancel, done: make(chan struct{})}
-	s.instances = append(s.instances, i)
-	go func() {
-		defer close(i.done)
-		i.err = run(ctx)
-	}()
+	return s.start(&Instance{
+		name: name, what: "instance " + name,
+		make: func(*Instance) (func(context.Context) error, error) { return run, nil },
+	})
+}
+
+func (s *Sim) start(i *Instance) *Instance {
+	i.host = (*simHost)(s)
+	if err := i.start(); err != nil {
+		s.t.Fatalf("simulate: %s: %v", i.what, err)
+	}
+	s.tester.instances = append(s.tester.instances, i)
 	return i
 }
 
@@ -384,20 +545,25 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 	c := s.configFor(clientID)
 	all := append([]goka.ProcessorOption{
 		goka.WithClientID(clientID),
-		goka.WithStorageBuilder(storage.MemoryBuilder()),
+		goka.WithStorageBuilder(s.tester.StorageBuilder()),
 		goka.WithConsumerGroupBuilder(goka.ConsumerGroupBuilderWithConfig(c)),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
 		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(c)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
-	p, err := goka.NewProcessor(s.Brokers(), gg, all...)
-	if err != nil {
-		s.t.Fatalf("simulate: processor %s: %v", clientID, err)
-	}
+	s.must(s.tester.registerCodecs(gg))
 	s.groups[string(gg.Group())] = gg
-	i := s.Start(clientID, p.Run)
-	i.group = string(gg.Group())
-	return p, i
+	i := s.start(&Instance{
+		name: clientID, what: "processor " + clientID, group: string(gg.Group()),
+		make: func(i *Instance) (func(context.Context) error, error) {
+			var err error
+			if i.proc, err = goka.NewProcessor(s.Brokers(), gg, all...); err != nil {
+				return nil, err
+			}
+			return i.proc.Run, nil
+		},
+	})
+	return i.proc, i
 }
 
 // StartView makes and runs a view in memory. The options come after the simulation's own, so that they win.
@@ -406,15 +572,22 @@ func (s *Sim) StartView(clientID string, table goka.Table, codec goka.Codec, opt
 	c := s.configFor(clientID)
 	all := append([]goka.ViewOption{
 		goka.WithViewClientID(clientID),
-		goka.WithViewStorageBuilder(storage.MemoryBuilder()),
+		goka.WithViewStorageBuilder(s.tester.StorageBuilder()),
 		goka.WithViewConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
 		goka.WithViewTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
-	v, err := goka.NewView(s.Brokers(), table, codec, all...)
-	if err != nil {
-		s.t.Fatalf("simulate: view %s: %v", clientID, err)
-	}
-	return v, s.Start(clientID, v.Run)
+	s.must(s.tester.codecs.register(string(table), codec))
+	i := s.start(&Instance{
+		name: clientID, what: "view " + clientID,
+		make: func(i *Instance) (func(context.Context) error, error) {
+			var err error
+			if i.view, err = goka.NewView(s.Brokers(), table, codec, all...); err != nil {
+				return nil, err
+			}
+			return i.view.Run, nil
+		},
+	})
+	return i.view, i
 }
 
 // Config returns a new configuration for clients in the simulation: goka's own, reading inputs from the first record.
@@ -440,69 +613,70 @@ func TopicManagerConfig() *goka.TopicManagerConfig {
 	return c
 }
 
-func (i *Instance) ended() bool {
-	select {
-	case <-i.done:
-		return true
-	default:
-		return false
+// simHost is a simulation as the host of instances.
+type simHost Sim
+
+func (h *simHost) helper() { h.t.Helper() }
+
+func (h *simHost) fail(format string, args ...any) {
+	h.t.Helper()
+	h.t.Fatalf("simulate: "+format, args...)
+}
+
+func (h *simHost) note(what string) { h.driver.Note(what) }
+
+func (h *simHost) until(what string, ch <-chan struct{}) error { return (*Sim)(h).until(what, ch) }
+
+func (h *simHost) kill(i *Instance) error { return (*Sim)(h).crash(i) }
+
+// simCrash is how long in virtual time a crash is waited for: not longer, since who asks for it may be a callback of the
+// instance itself.
+const simCrash = time.Second
+
+// crash ends an instance as a crash does.
+func (s *Sim) crash(i *Instance) error {
+	if i.ended() {
+		return nil
 	}
-}
-
-// Stop ends the instance in an orderly way, and returns what its Run returned.
-func (i *Instance) Stop() error {
-	i.s.t.Helper()
-	i.s.driver.Note(i.name + " is stopped")
-	i.cancel()
-	i.s.Until(i.name+" to end", i.ended)
-	return i.err
-}
-
-// Crash ends the instance as a crash does: nothing that it had on its way arrives, and nobody is told.
-func (i *Instance) Crash() {
-	i.s.t.Helper()
+	i.crashed = true
 	crashed := false
-	i.s.Until(i.name+" to crash", func() bool {
+	var end time.Time
+	return s.wait(i.name+" to crash", func() bool {
 		if !crashed {
-			crashed, i.crashed = true, true
+			crashed, end = true, time.Now().Add(simCrash)
 			i.cancel() // first: whoever learns of the crash finds it already so, whichever goroutine comes first
-			i.s.driver.Kill(i.name)
+			s.driver.Kill(i.name)
 		}
-		return i.ended()
+		return i.ended() || time.Now().After(end)
 	})
-}
-
-// Ended reports whether the instance has returned, and with what.
-func (i *Instance) Ended() (bool, error) {
-	if !i.ended() {
-		return false, nil
-	}
-	return true, i.err
 }
 
 // finish stops what still runs, and the driver.
 func (s *Sim) finish() {
 	var errs []error
-	for _, i := range s.instances {
+	instances := s.tester.instances
+	for _, i := range instances {
 		i.cancel()
 	}
 	end := time.Now().Add(simStop)
 	err := s.wait("all instances to end", func() bool {
-		return time.Now().After(end) || !slices.ContainsFunc(s.instances, func(i *Instance) bool { return !i.ended() })
+		s.planned = nil
+		return time.Now().After(end) || s.ats == 0 && !slices.ContainsFunc(instances, func(i *Instance) bool { return !i.ended() })
 	})
 	errs = append(errs, err)
-	for _, i := range s.instances {
+	for _, i := range instances {
 		switch {
 		case !i.ended():
 			errs = append(errs, fmt.Errorf("%s did not end within %v of virtual time after it was stopped", i.name, simStop))
-		case i.err != nil && !i.crashed:
+		case i.err != nil && !i.crashed && !i.told:
 			errs = append(errs, fmt.Errorf("%s failed: %w", i.name, i.err))
 		}
 	}
-	s.requests <- simRequest{cond: func() bool { return true }, last: true}
+	s.requests <- &simRequest{cond: func() bool { return true }, last: true}
 	<-s.driving
 	s.cluster.Close()
 	s.driver.Settle() // so that nobody waits for what was on its way
+	s.tester.work.Wait()
 	errs = append(errs, s.failed)
 	if err := errors.Join(errs...); err != nil {
 		s.t.Errorf("simulate: %v", err)
@@ -512,17 +686,16 @@ func (s *Sim) finish() {
 // report says how a failing run can be seen again.
 func (s *Sim) report() {
 	s.t.Helper()
-	root, _, _ := strings.Cut(s.t.Name(), "/seed=")
 	file := "not kept"
-	dir := filepath.Join("testdata", "gokasim", strings.NewReplacer("/", "_", " ", "_").Replace(root))
+	dir := keptDir(s.t)
 	if err := os.MkdirAll(dir, 0o755); err == nil {
 		path := filepath.Join(dir, fmt.Sprintf("seed-%d.trace", s.seed))
 		if err := os.WriteFile(path, s.text.Bytes(), 0o644); err == nil {
 			file = path
 		}
 	}
-	s.t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: go test -run '^%s$' -gokasim.seed=%d",
-		s.seed, s.driver.Steps(), file, root, s.seed)
+	s.t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: %s",
+		s.seed, s.driver.Steps(), file, repeatLine(s.t, s.seed))
 }
 
 // firstDifference shows where two traces part, with some lines before.

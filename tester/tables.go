@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ func (ts *tables) build(topic string, partition int32) (storage.Storage, error) 
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, r := range ts.preset[topic] {
-		if ts.tester.partitionOf(r.Key, ts.tester.hasher) != partition {
+		if ts.tester.partitionOf(r.Key, ts.tester.settings.hasher) != partition {
 			continue
 		}
 		if err := m.Set(r.Key, r.Value); err != nil {
@@ -102,30 +103,31 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 		return nil
 	}
 	topic := string(table)
-	stores := tt.tables.present(topic, tt.partitionOf(key, tt.hasher))
+	b, err := tt.row(topic, key)
+	if err == nil {
+		var v interface{}
+		if v, err = tt.codecs.decode(topic, b); err == nil {
+			return v
+		}
+	}
+	tt.mark.Helper()
+	tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+	return nil
+}
+
+// row returns the bytes of a row, nil when there is none.
+func (tt *Tester) row(topic, key string) ([]byte, error) {
+	stores := tt.tables.present(topic, tt.partitionOf(key, tt.settings.hasher))
 	if len(stores) == 0 {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
-		return nil
+		return nil, fmt.Errorf("table %s does not exist: no registered processor or view keeps it", topic)
 	}
 	for _, s := range stores {
 		b, err := s.Get(key)
-		if err != nil {
-			tt.mark.Helper()
-			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
-			return nil
+		if err != nil || b != nil {
+			return b, err
 		}
-		if b == nil {
-			continue
-		}
-		v, err := tt.codecs.decode(topic, b)
-		if err != nil {
-			tt.mark.Helper()
-			tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
-		}
-		return v
 	}
-	return nil
+	return nil, nil
 }
 
 // SetTableValue writes a row straight into every store of a table, those that are opened later included. No record is
@@ -149,7 +151,7 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 	}
 	ts.preset[topic] = rows
 	ts.mu.Unlock()
-	partition := tt.partitionOf(key, tt.hasher)
+	partition := tt.partitionOf(key, tt.settings.hasher)
 	open, _ := ts.of(topic)
 	for _, s := range open {
 		if s.partition != partition {

@@ -11,7 +11,7 @@
 package tester
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"hash"
 	"reflect"
@@ -32,35 +32,23 @@ type T interface {
 	Fatal(a ...interface{})
 }
 
-// DefaultTimeout is how long a tester waits without seeing any progress: see WithTimeout.
-const DefaultTimeout = 10 * time.Second
-
-// Option is a setting of a tester.
-type Option func(*Tester)
-
-// WithPartitions sets the number of partitions of every topic: 1 unless set.
-func WithPartitions(n int) Option { return func(tt *Tester) { tt.partitions = n } }
-
-// WithHasher sets how keys are assigned to partitions by Consume, SetTableValue and TableValue: goka.DefaultHasher unless
-// set. It has to be that of the processors, views and emitters of the test, and counts with several partitions only.
-func WithHasher(hasher func() hash.Hash32) Option { return func(tt *Tester) { tt.hasher = hasher } }
-
-// WithTimeout sets how long the tester waits for a processor or view to do something before it fails the test and
-// says who is stuck: DefaultTimeout unless set.
-func WithTimeout(d time.Duration) Option { return func(tt *Tester) { tt.timeout = d } }
-
 // Tester holds a cluster, and what was registered with it. Its methods are called by the test's own goroutine, apart
 // from those that goka.Tester names.
 type Tester struct {
-	t          T
-	mark       interface{ Helper() } // t where it has that: called on the way to a failure only, since it is slow
-	partitions int
-	hasher     func() hash.Hash32
-	timeout    time.Duration
-	cluster    *memkafka.Cluster
-	codecs     codecs
-	tables     tables
-	parties    parties
+	t        T
+	mark     interface{ Helper() } // t where it has that: called on the way to a failure only, since it is slow
+	settings *settings
+	ground   ground
+	cluster  *memkafka.Cluster // nil on a real one
+	codecs   codecs
+	tables   tables
+	parties  parties
+	sessions sessions
+	emits    emitFaults
+	seen     map[string][]memkafka.Offset // by topic: how far ExpectOutput looked
+
+	instances []*Instance
+	work      sync.WaitGroup // what goes on beside the test's goroutine
 
 	topicsMu sync.RWMutex // guards topics
 	topics   map[string]bool
@@ -68,30 +56,35 @@ type Tester struct {
 
 // New returns a tester with a cluster of its own, which is closed when the test ends.
 func New(t T, options ...Option) *Tester {
-	tt := &Tester{
-		t:          t,
-		partitions: 1,
-		hasher:     goka.DefaultHasher(),
-		timeout:    DefaultTimeout,
-		cluster:    memkafka.NewByHand(memkafka.WithInitialRebalanceDelay(0)),
-		topics:     map[string]bool{},
+	s, err := newSettings(options)
+	if err == nil {
+		err = errors.Join(s.refuse(simulated, "tester.New", "use tester.Run or tester.Simulate"), s.refuse(replayed, "tester.New", "use tester.Replay"))
 	}
-	for _, o := range options {
-		o(tt)
+	if err != nil {
+		t.Fatalf("tester: %v", err)
+		s = &settings{partitions: 1, instances: 1, hasher: goka.DefaultHasher(), timeout: DefaultTimeout}
 	}
-	if tt.partitions < 1 {
-		t.Fatalf("tester: %d is not a number of partitions; give 1 or more", tt.partitions)
+	tt := newTester(t, s)
+	cluster, err := memkafka.OpenByHand(append([]memkafka.Option{memkafka.WithInitialRebalanceDelay(0)}, s.cluster...)...)
+	if err != nil {
+		t.Fatalf("tester: %v", err)
+		cluster = memkafka.NewByHand(memkafka.WithInitialRebalanceDelay(0))
 	}
-	if tt.timeout <= 0 {
-		t.Fatalf("tester: a timeout of %v leaves no time; give more than 0", tt.timeout)
+	tt.cluster = cluster
+	tt.ground = &byHand{cluster: cluster, timeout: s.timeout}
+	if c, ok := t.(interface{ Cleanup(func()) }); ok {
+		c.Cleanup(tt.Close)
 	}
+	return tt
+}
+
+// newTester returns a tester without ground.
+func newTester(t T, s *settings) *Tester {
+	tt := &Tester{t: t, settings: s, topics: map[string]bool{}, seen: map[string][]memkafka.Offset{}}
 	tt.tables.tester = tt
 	tt.mark = unmarked{}
 	if h, ok := t.(interface{ Helper() }); ok {
 		tt.mark = h
-	}
-	if c, ok := t.(interface{ Cleanup(func()) }); ok {
-		c.Cleanup(tt.Close)
 	}
 	return tt
 }
@@ -101,11 +94,39 @@ type unmarked struct{}
 
 func (unmarked) Helper() {}
 
-// Cluster returns the cluster underneath.
-func (tt *Tester) Cluster() *memkafka.Cluster { return tt.cluster }
+// fatalf ends the test.
+func (tt *Tester) fatalf(format string, args ...any) {
+	tt.mark.Helper()
+	tt.t.Fatalf("tester: "+format, args...)
+}
 
-// Close ends the cluster. Processors and views that still run fail. A test need not call it.
-func (tt *Tester) Close() { tt.cluster.Close() }
+// errorf fails the test, which goes on.
+func (tt *Tester) errorf(format string, args ...any) {
+	tt.mark.Helper()
+	tt.t.Errorf("tester: "+format, args...)
+}
+
+// Cluster returns the cluster underneath. It commits the offsets that were handled so far, as Commit does. On a real
+// cluster there is none: the test is skipped.
+func (tt *Tester) Cluster() *memkafka.Cluster {
+	if tt.cluster == nil {
+		if s, ok := tt.t.(interface{ Skip(args ...any) }); ok {
+			s.Skip("tester: this test looks into a simulated cluster, and runs on a real one")
+		}
+		tt.fatalf("this test looks into a simulated cluster, and runs on a real one; unset GOKASIM_BROKERS")
+		return nil
+	}
+	tt.commit()
+	return tt.cluster
+}
+
+// Close stops the instances that the tester started, and ends the cluster. Processors and views that still run fail. A
+// test need not call it.
+func (tt *Tester) Close() {
+	tt.stopInstances()
+	tt.ground.close()
+	tt.work.Wait()
+}
 
 // emitOption is what EmitOptions set.
 type emitOption struct {
@@ -138,16 +159,11 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		option(&o)
 	}
 	value, err := tt.codecs.encode(topic, msg)
+	if err == nil {
+		r := memkafka.Record{Key: []byte(key), Value: value, Headers: headersOf(o.headers), Timestamp: timestampOf(o.timestamp)}
+		_, _, err = tt.append(topic, tt.partitionOf(key, tt.settings.hasher), r)
+	}
 	if err != nil {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
-		return
-	}
-	r := memkafka.Record{Key: []byte(key), Value: value, Headers: headersOf(o.headers), Timestamp: memkafka.NoTimestamp}
-	if !o.timestamp.IsZero() {
-		r.Timestamp = memkafka.Millis(o.timestamp.UnixMilli())
-	}
-	if _, _, err := tt.append(topic, tt.partitionOf(key, tt.hasher), r); err != nil {
 		tt.mark.Helper()
 		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
 		return
@@ -168,7 +184,7 @@ func (tt *Tester) Catchup() {
 
 // settle fails the test when something is stuck.
 func (tt *Tester) settle() {
-	if err := tt.settled(tt.cluster.Settle); err != nil {
+	if err := tt.settled(false); err != nil {
 		tt.mark.Helper()
 		tt.t.Fatalf("tester: %v", err)
 	}
@@ -176,9 +192,9 @@ func (tt *Tester) settle() {
 
 // settled settles until nobody came or went meanwhile: what a processor had begun when it lost its partition is for the
 // next one to do.
-func (tt *Tester) settled(settle func(ctx context.Context, bound time.Duration) error) error {
+func (tt *Tester) settled(try bool) error {
 	for {
-		if err := settle(context.Background(), tt.timeout); err != nil || tt.started() {
+		if err := tt.ground.settle(try); err != nil || tt.started() {
 			return err
 		}
 		if err := tt.awaitStart(); err != nil {
@@ -188,10 +204,10 @@ func (tt *Tester) settled(settle func(ctx context.Context, bound time.Duration) 
 }
 
 func (tt *Tester) partitionOf(key string, hasher func() hash.Hash32) int32 {
-	if tt.partitions == 1 {
+	if tt.settings.partitions == 1 {
 		return 0
 	}
-	p, err := goka.PartitionForKey(hasher, []byte(key), int32(tt.partitions))
+	p, err := goka.PartitionForKey(hasher, []byte(key), int32(tt.settings.partitions))
 	if err != nil {
 		tt.mark.Helper()
 		tt.t.Errorf("tester: partition of key %q: %v", key, err)
@@ -203,23 +219,35 @@ func (tt *Tester) partitionOf(key string, hasher func() hash.Hash32) int32 {
 // ensureTopic makes a topic with the tester's number of partitions if there is none: with a tester, topics just exist.
 func (tt *Tester) ensureTopic(topic string) error {
 	tt.topicsMu.RLock()
-	known := tt.topics[topic]
+	_, known := tt.topics[topic]
 	tt.topicsMu.RUnlock()
 	if known {
 		return nil
 	}
-	tt.topicsMu.Lock()
-	defer tt.topicsMu.Unlock()
-	if tt.topics[topic] {
+	return tt.makeTopic(topic, false)
+}
+
+// ensureTable is ensureTopic for a topic that is to be compacted.
+func (tt *Tester) ensureTable(topic string) error {
+	tt.topicsMu.RLock()
+	compacted := tt.topics[topic]
+	tt.topicsMu.RUnlock()
+	if compacted {
 		return nil
 	}
-	if tt.cluster.Partitions(topic) == 0 {
-		// messages may have any time, and none is to vanish from a test
-		if err := tt.cluster.CreateTopic(topic, int32(tt.partitions), memkafka.WithConfig("retention.ms", "-1")); err != nil {
-			return err
-		}
+	return tt.makeTopic(topic, true)
+}
+
+func (tt *Tester) makeTopic(topic string, table bool) error {
+	tt.topicsMu.Lock()
+	defer tt.topicsMu.Unlock()
+	if compacted, known := tt.topics[topic]; known && (compacted || !table) {
+		return nil
 	}
-	tt.topics[topic] = true
+	if err := tt.ground.createTopic(topic, tt.settings.partitions, table); err != nil {
+		return err
+	}
+	tt.topics[topic] = table
 	return nil
 }
 
@@ -228,7 +256,7 @@ func (tt *Tester) append(topic string, partition int32, r memkafka.Record) (int3
 	if err := tt.ensureTopic(topic); err != nil {
 		return -1, -1, err
 	}
-	offset, err := tt.cluster.Append(topic, partition, r)
+	offset, err := tt.ground.append(topic, partition, r)
 	return partition, int64(offset), err
 }
 
@@ -261,6 +289,13 @@ func (c *codecs) register(topic string, codec goka.Codec) error {
 	}
 	c.byTopic[topic] = codec
 	return nil
+}
+
+// find returns the codec of a topic, nil when there is none.
+func (c *codecs) find(topic string) goka.Codec {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byTopic[topic]
 }
 
 func (c *codecs) get(topic string) (goka.Codec, error) {
@@ -304,11 +339,28 @@ func (c *codecs) decode(topic string, b []byte) (interface{}, error) {
 	if err != nil || b == nil {
 		return nil, err
 	}
+	return decodeWith(codec, b)
+}
+
+func decodeWith(codec goka.Codec, b []byte) (interface{}, error) {
 	v, err := codec.Decode(b)
 	if err != nil {
 		return nil, fmt.Errorf("decode with %T: %w", codec, err)
 	}
 	return v, nil
+}
+
+// registerCodecs notes the codecs of a graph's topics.
+func (tt *Tester) registerCodecs(gg *goka.GroupGraph) error {
+	for _, e := range gg.AllEdges() {
+		if strings.HasPrefix(e.String(), "visitor ") {
+			continue
+		}
+		if err := tt.codecs.register(e.Topic(), e.Codec()); err != nil {
+			return fmt.Errorf("group %s: %w", gg.Group(), err)
+		}
+	}
+	return nil
 }
 
 // RegisterGroupGraph notes a graph's topics and codecs, and returns the client id for its processor. goka calls it.
@@ -318,14 +370,12 @@ func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
 		tt.t.Errorf("group graph cannot be empty")
 	}
 	p := &party{graph: gg, what: "the processor of group " + string(gg.Group())}
-	for _, e := range gg.AllEdges() {
-		if strings.HasPrefix(e.String(), "visitor ") {
-			continue
-		}
-		if err := tt.codecs.register(e.Topic(), e.Codec()); err != nil {
-			tt.mark.Helper()
-			tt.t.Fatalf("tester: group %s: %v", gg.Group(), err)
-		}
+	if err := tt.registerCodecs(gg); err != nil {
+		tt.mark.Helper()
+		tt.t.Fatalf("tester: %v", err)
+	}
+	for _, e := range gg.OutputStreams() {
+		p.outputs = append(p.outputs, e.Topic())
 	}
 	for _, e := range gg.InputStreams() {
 		p.inputs = append(p.inputs, e.Topic())

@@ -294,6 +294,10 @@ func (s *session) heartbeats() {
 	timer := time.NewTimer(s.group.config.Consumer.Group.Heartbeat.Interval)
 	defer timer.Stop()
 	retries := s.group.config.Metadata.Retry.Max
+	beats := s.group.seam.Engine().Beats()
+	if beats != nil {
+		timer.Reset(0) // of a rebalance that began before beats
+	}
 	for {
 		select {
 		case <-s.ending:
@@ -301,10 +305,12 @@ func (s *session) heartbeats() {
 		case <-s.group.seam.Done():
 			return
 		case <-timer.C:
+		case <-beats:
 		}
 		if s.over() {
 			return
 		}
+		beats = s.group.seam.Engine().Beats()
 		v, err := s.group.ask(context.Background(), "heartbeat", func(call *seam.Call) group.Command {
 			return group.Heartbeat{Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation}
 		})

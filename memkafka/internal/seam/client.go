@@ -189,6 +189,9 @@ func (c *Client) AskOf(ctx context.Context, kind Kind, about string, op Op, appl
 		c.e.driver.post(call)
 	} else {
 		c.e.deliver(call)
+		if c.e.mode == ByHand && (kind == "join" || kind == "leave") {
+			c.e.hand.beat()
+		}
 	}
 	c.e.unlock()
 

@@ -393,16 +393,16 @@ func (d *Driver) idle() {
 			span = busyTick
 		}
 	}
+	d.pass(span)
+}
+
+// pass lets time pass, but no further than to Limit, the next call and the next timer of the cluster.
+func (d *Driver) pass(span time.Duration) {
 	if !d.Limit.IsZero() {
 		if left := time.Until(d.Limit); left > 0 {
 			span = min(span, left)
 		}
 	}
-	d.pass(span)
-}
-
-// pass lets time pass, but no further than to the next call and the next timer of the cluster.
-func (d *Driver) pass(span time.Duration) {
 	d.e.mu.Lock()
 	if at, ok := d.e.next(); ok {
 		span = min(span, max(time.Until(time.UnixMilli(int64(at))), 0))
@@ -501,6 +501,17 @@ func (d *Driver) input(f *Feed) error {
 	}
 	d.record("", "input "+f.Name, tp, a.Base, &r)
 	return nil
+}
+
+// Input appends a record from outside as a step of its own.
+func (d *Driver) Input(tp kafka.TopicPartition, r kafka.Record) (kafka.Offset, error) {
+	a, err := d.e.AppendOne(tp, r)
+	if err != nil {
+		return kafka.NoOffset, fmt.Errorf("append to %s: %w", tp, err)
+	}
+	d.step++
+	d.record("", "input", tp, a.Base, &r)
+	return a.Base, nil
 }
 
 // Quiet reports whether nothing is on its way: no emit, no request, no input, and every subscription has handed out and

@@ -24,6 +24,7 @@ type hand struct {
 	progress chan struct{}   // capacity 1: something changed since it was last empty; for the Settle under way alone
 	others   []*Changes      // who else wants to know of that
 	watch    watchdog        // of the Settle under way
+	beats    chan struct{}   // closed when members should send a heartbeat; nil unless one waits for that
 }
 
 func (h *hand) add(s *Subscription) {

@@ -1,0 +1,291 @@
+package tester_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/tester"
+)
+
+func TestKilledInstancesHaveCommittedWhatTheyFinished(t *testing.T) {
+	tt := tester.New(t, tester.WithPartitions(3))
+	p := tt.StartProcessor(counter("count", "in"))
+	for range 5 {
+		tt.Consume("in", "k", "x")
+	}
+	p.Kill()
+	p.Restart()
+	tt.Consume("in", "k", "x")
+	tt.ExpectTable("count-table", map[string]any{"k": int64(6)})
+}
+
+func TestCrashBetweenAcknowledgementAndCommit(t *testing.T) {
+	tt := tester.New(t)
+	p := tt.StartProcessor(counter("count", "in"))
+	tt.HoldCommits()
+	tt.Consume("in", "k", "x")
+	p.Kill()
+	tt.ReleaseCommits()
+	tt.StartProcessor(counter("count", "in"))
+	tt.Catchup() // handles the message once more
+	tt.ExpectTable("count-table", map[string]any{"k": int64(2)})
+}
+
+func TestKillFromACallback(t *testing.T) {
+	tt := tester.New(t)
+	var p *tester.Instance
+	dies := true
+	gg := goka.DefineGroup("g", goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) {
+		ctx.Emit("out", ctx.Key(), msg)
+		if dies {
+			dies = false
+			p.Kill()
+		}
+	}), goka.Output("out", new(codec.String)))
+	p = tt.StartProcessor(gg)
+	tt.Consume("in", "k", "x")
+	tt.StartProcessor(gg)
+	tt.Catchup()
+	tt.ExpectOutput("out", tester.Msg("k", "x"), tester.Msg("k", "x"))
+}
+
+func TestRebalanceDuringALoop(t *testing.T) {
+	tt := tester.New(t, tester.WithPartitions(4), tester.WithInstances(2))
+	tt.StartProcessor(goka.DefineGroup("g",
+		goka.Input("in", new(codec.Int64), func(ctx goka.Context, msg interface{}) { ctx.Loopback(ctx.Key(), msg) }),
+		goka.Loop(new(codec.Int64), func(ctx goka.Context, msg interface{}) {
+			n := msg.(int64)
+			if n == 3 {
+				tt.Rebalance("g")
+			}
+			if n == 0 {
+				ctx.Emit("out", ctx.Key(), n)
+			} else {
+				ctx.Loopback(ctx.Key(), n-1)
+			}
+		}),
+		goka.Output("out", new(codec.Int64)),
+	))
+	for _, key := range []string{"a", "b", "c"} {
+		tt.Consume("in", key, int64(5))
+	}
+	tt.ExpectOutput("out", tester.Msg("a", int64(0)), tester.Msg("b", int64(0)), tester.Msg("c", int64(0)))
+}
+
+func TestRebalancesOnDemand(t *testing.T) {
+	began := time.Now()
+	tt := tester.New(t, tester.WithPartitions(4))
+	tt.StartProcessor(counter("count", "in"))
+	for i := range 6 {
+		switch i {
+		case 2:
+			tt.StartProcessor(counter("count", "in"))
+		case 4:
+			if err := tt.Instances("count")[0].Stop(); err != nil {
+				t.Error(err)
+			}
+		default:
+			tt.Rebalance("count")
+		}
+		tt.Consume("in", "a", "x")
+		tt.Consume("in", "b", "x")
+	}
+	tt.ExpectTable("count-table", map[string]any{"a": int64(6), "b": int64(6)})
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("rebalances took %v: somebody waited for a heartbeat", took)
+	}
+}
+
+func TestLateJoinRecord(t *testing.T) {
+	tt := tester.New(t)
+	tt.StartProcessor(goka.DefineGroup("g",
+		goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) { ctx.Emit("out", ctx.Key(), ctx.Join("prices")) }),
+		goka.Join("prices", new(codec.Int64)),
+		goka.Output("out", new(codec.Int64)),
+	))
+	tt.Consume("in", "k", "x")
+	tt.Consume("prices", "k", int64(7))
+	tt.Consume("in", "k", "x")
+	tt.ExpectOutput("out", tester.Msg("k", nil), tester.Msg("k", int64(7)))
+}
+
+func TestRecoveryOfACompactedTable(t *testing.T) {
+	tt := tester.New(t)
+	p := tt.StartProcessor(counter("count", "in"))
+	for range 10 {
+		tt.Consume("in", "k", "x")
+	}
+	tt.Consume("in", "other", "x")
+	if err := p.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tt.Cluster().Compact("count-table"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(tt.Records("count-table")); n != 2 {
+		t.Errorf("%d records are left of two keys", n)
+	}
+	p.Restart()
+	tt.Consume("in", "k", "x")
+	tt.ExpectTable("count-table", map[string]any{"k": int64(11), "other": int64(1)})
+}
+
+func TestRecoveryOfAFilledTable(t *testing.T) {
+	tt := tester.New(t, tester.WithPartitions(3))
+	table := tester.TableOf[int64](tt, "count-table", new(codec.Int64))
+	table.Fill(map[string]int64{"a": 1, "b": 2, "c": 3})
+	tt.Produce("in", tester.Msg("a", "waits"), tester.Msg("b", "waits"))
+	tt.StartProcessor(counter("count", "in"))
+	tt.Catchup()
+	table.Expect(map[string]int64{"a": 2, "b": 3, "c": 3})
+}
+
+func TestTombstone(t *testing.T) {
+	tt := tester.New(t)
+	tt.StartProcessor(goka.DefineGroup("g", goka.Persist(new(codec.Int64)),
+		goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) {
+			if msg == nil {
+				ctx.Delete()
+			} else {
+				ctx.SetValue(int64(1))
+			}
+		})), goka.WithNilHandling(goka.NilProcess))
+	tt.Consume("in", "k", "x")
+	tt.Consume("in", "k", nil)
+	tt.ExpectTable("g-table", nil)
+	tt.ExpectOutput("g-table", tester.Msg("k", int64(1)), tester.Msg("k", nil))
+}
+
+func TestPoisonedMessage(t *testing.T) {
+	tt := tester.New(t)
+	p := tt.StartProcessor(goka.DefineGroup("g", goka.Input("in", new(codec.Int64), func(goka.Context, interface{}) {})))
+	tt.Consume("in", "good", int64(1))
+	tt.ProduceRaw("in", "bad", []byte("not a number"))
+	tt.Catchup()
+	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "key bad") {
+		t.Errorf("the processor ended with %v", err)
+	}
+	if got := tt.Committed("g", "in", 0); got != 1 {
+		t.Errorf("offset %d is committed, want that of the poisoned message", got)
+	}
+}
+
+func TestEmitsThatFail(t *testing.T) {
+	tt := tester.New(t)
+	gg := goka.DefineGroup("g",
+		goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) { ctx.Emit("out", ctx.Key(), msg) }),
+		goka.Output("out", new(codec.String)))
+	p := tt.StartProcessor(gg)
+	broken := errors.New("the disk is full")
+	tt.FailEmits(func(r tester.Record) error {
+		if r.Topic == "out" {
+			return broken
+		}
+		return nil
+	})
+	tt.Consume("in", "k", "x")
+	if err := p.Wait(); !errors.Is(err, broken) {
+		t.Errorf("the processor ended with %v", err)
+	}
+	tt.ExpectNoOutput()
+	tt.FailEmits(nil)
+	p.Restart()
+	tt.Catchup()
+	tt.ExpectOutput("out", tester.Msg("k", "x"))
+}
+
+func TestFailedInstancesAreReported(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f)
+	tt.StartProcessor(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) { ctx.Fail(errors.New("no luck")) })))
+	tt.Consume("in", "k", "x")
+	tt.Close()
+	f.has(t, "group g", "no luck")
+}
+
+func TestExpectationsShowDifferences(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f)
+	defer tt.Close()
+	tt.StartProcessor(counter("count", "in"))
+	tt.Consume("in", "k", "x")
+	tt.ExpectTable("count-table", map[string]any{"k": int64(2), "gone": int64(1)})
+	f.has(t, "table count-table (-want +got)", `"gone"`, "-", "+")
+	f.texts = nil
+	tt.ExpectOutput("in", tester.Msg("k", "y"))
+	f.has(t, "output in (-want +got)", `"y"`, `"x"`)
+	f.texts = nil
+	tt.ExpectNoOutput("in")
+	if len(f.texts) > 0 {
+		t.Errorf("what was looked at is looked at again: %v", f.texts)
+	}
+	tt.Consume("in", "k", "z")
+	tt.ExpectNoOutput("in")
+	f.has(t, "in/0 offset 1", "z")
+}
+
+func TestRecordsHavePlaceHeadersAndTime(t *testing.T) {
+	tt := tester.New(t, tester.WithPartitions(2))
+	at := time.Date(2013, 1, 2, 3, 4, 5, 0, time.UTC)
+	tt.RegisterEmitter("in", new(codec.String))
+	tt.Produce("in", tester.Msg("a", "1").With("h", "v").OnTime(at), tester.Msg("a", nil))
+	got := tt.Records("in")
+	for i := range got {
+		got[i].Time = got[i].Time.UTC()
+	}
+	p := got[0].Partition
+	want := []tester.Record{
+		{Key: "a", Value: "1", Headers: goka.Headers{"h": []byte("v")}, Topic: "in", Partition: p, Time: at},
+		{Key: "a", Topic: "in", Partition: p, Offset: 1},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(tester.Record{})); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	tt.ExpectOutput("in", tester.Msg("a", "1").With("h", "v").At(p, 0).OnTime(at), tester.Msg("a", nil).At(p, 1))
+}
+
+func TestOffsetsAreKeptBetweenRuns(t *testing.T) {
+	tt := tester.New(t)
+	var seen []string
+	gg := goka.DefineGroup("g", goka.Input("in", new(codec.String), func(_ goka.Context, msg interface{}) { seen = append(seen, msg.(string)) }))
+	p := tt.StartProcessor(gg)
+	tt.Consume("in", "k", "1")
+	p.Restart()
+	tt.Consume("in", "k", "2")
+	if diff := cmp.Diff([]string{"1", "2"}, seen); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if got := tt.Committed("g", "in", 0); got != 2 {
+		t.Errorf("offset %d is committed, want 2", got)
+	}
+}
+
+func TestGoldenFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f := &failures{}
+	tt := tester.New(f)
+	defer tt.Close()
+	tt.StartProcessor(counter("count", "in"))
+	tt.Consume("in", "k", "x")
+	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
+	f.has(t, "does not exist", "GOKASIM_GOLDEN=1")
+	t.Setenv("GOKASIM_GOLDEN", "1")
+	f.texts = nil
+	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
+	f.has(t, "was written")
+	t.Setenv("GOKASIM_GOLDEN", "")
+	f.texts = nil
+	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
+	if len(f.texts) > 0 {
+		t.Errorf("what was written differs: %v", f.texts)
+	}
+	tt.Consume("in", "k", "x")
+	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
+	f.has(t, "differs", `-gokasim.golden`, `"k"`)
+}

@@ -1,0 +1,108 @@
+package tester
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// sessions are the sessions of members of groups, as their handlers see them.
+type sessions struct {
+	mu   sync.Mutex // guards all below
+	open map[*watchedHandler]sarama.ConsumerGroupSession
+	held bool // HoldCommits
+}
+
+// watchedHandler notes the session that its handler works in.
+type watchedHandler struct {
+	sarama.ConsumerGroupHandler
+	group *watchedGroup
+}
+
+func (h *watchedHandler) Setup(session sarama.ConsumerGroupSession) error {
+	s := &h.group.tester.sessions
+	s.mu.Lock()
+	if s.open == nil {
+		s.open = map[*watchedHandler]sarama.ConsumerGroupSession{}
+	}
+	s.open[h] = session
+	s.mu.Unlock()
+	return h.ConsumerGroupHandler.Setup(session)
+}
+
+func (h *watchedHandler) Cleanup(session sarama.ConsumerGroupSession) error {
+	err := h.ConsumerGroupHandler.Cleanup(session)
+	s := &h.group.tester.sessions
+	s.mu.Lock()
+	delete(s.open, h)
+	s.mu.Unlock()
+	return err
+}
+
+// commit commits what was handled, unless commits are held. In a simulation members commit at their own intervals.
+func (tt *Tester) commit() {
+	if _, simulated := tt.ground.(*inSimulation); simulated {
+		return
+	}
+	s := &tt.sessions
+	s.mu.Lock()
+	if s.held {
+		s.mu.Unlock()
+		return
+	}
+	type member struct {
+		client  string
+		session sarama.ConsumerGroupSession
+	}
+	var members []member
+	for h, session := range s.open {
+		members = append(members, member{h.group.client, session})
+	}
+	s.mu.Unlock()
+	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.client, b.client) })
+	for _, m := range members {
+		m.session.Commit()
+	}
+}
+
+// Commit has all processors commit the offsets of what they have finished. The tester does so by itself when it is asked
+// for Cluster or Committed, and before Kill; instances that are stopped do so at their end. After HoldCommits it does
+// nothing.
+func (tt *Tester) Commit() { tt.commit() }
+
+// HoldCommits keeps offsets from being committed until ReleaseCommits: an instance that is killed meanwhile has done all
+// its work, and its heir does it once more. Instances that are stopped commit at their end nevertheless. In a simulation
+// members commit when the seed says, and fault plans hold commits up.
+func (tt *Tester) HoldCommits() { tt.holdCommits(true) }
+
+// ReleaseCommits ends HoldCommits.
+func (tt *Tester) ReleaseCommits() { tt.holdCommits(false) }
+
+func (tt *Tester) holdCommits(on bool) {
+	if _, here := tt.ground.(*byHand); !here {
+		tt.fatalf("commits can be held by tester.New only; in a simulation a fault plan does it: on offset-commit: drop-request")
+		return
+	}
+	tt.sessions.mu.Lock()
+	tt.sessions.held = on
+	tt.sessions.mu.Unlock()
+}
+
+// Committed returns the offset that a group has committed for a partition, -1 when it has committed none.
+func (tt *Tester) Committed(group, topic string, partition int32) int64 {
+	tt.commit()
+	offset, ok, err := tt.ground.committed(group, topic, partition)
+	if err != nil {
+		tt.fatalf("committed offset of group %s in %s/%d: %v", group, topic, partition, err)
+	}
+	if !ok || err != nil {
+		return int64(noOffset)
+	}
+	return int64(offset)
+}
+
+const noOffset memkafka.Offset = -1
