@@ -3,6 +3,7 @@ package tester
 import (
 	"context"
 	"hash"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -49,6 +50,8 @@ type ground interface {
 type byHand struct {
 	cluster *memkafka.Cluster
 	timeout time.Duration
+	brokers atomic.Pointer[[]string] // leads to the cluster; nil unless there are faults
+	release func()                   // of the name in it
 }
 
 func (g *byHand) createTopic(topic string, partitions int, table bool) error {
@@ -157,7 +160,12 @@ func (g *byHand) wake() { g.cluster.Wake() }
 
 func (g *byHand) kill(clientID string) { g.cluster.Kill(clientID) }
 
-func (g *byHand) close() { g.cluster.Close() }
+func (g *byHand) close() {
+	if g.release != nil {
+		g.release()
+	}
+	g.cluster.Close()
+}
 
 // inSimulation is the cluster of a simulation: whatever waits lets events happen meanwhile.
 type inSimulation struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/goka"
@@ -288,4 +289,22 @@ func TestGoldenFiles(t *testing.T) {
 	tt.Consume("in", "k", "x")
 	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
 	f.has(t, "differs", `-gokasim.golden`, `"k"`)
+}
+
+func TestFaultsOfProducers(t *testing.T) {
+	tt := tester.New(t)
+	gg := goka.DefineGroup("g",
+		goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) { ctx.Emit("out", ctx.Key(), msg) }),
+		goka.Output("out", new(codec.String)))
+	p := tt.StartProcessor(gg)
+	tt.Faults("on produce topic=out nth=2: error MESSAGE_TOO_LARGE")
+	tt.Consume("in", "k", "1")
+	tt.Consume("in", "k", "2")
+	if err := p.Wait(); !errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+		t.Errorf("the processor ended with %v", err)
+	}
+	tt.ExpectOutput("out", tester.Msg("k", "1"))
+	if missed := tt.Cluster().MissedFaults(); len(missed) > 0 {
+		t.Errorf("faults that never happened: %v", missed)
+	}
 }

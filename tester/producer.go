@@ -3,6 +3,7 @@ package tester
 import (
 	"fmt"
 	"hash"
+	"sync"
 	"sync/atomic"
 
 	"github.com/IBM/sarama"
@@ -17,7 +18,11 @@ type producer struct {
 	hasher  func() hash.Hash32
 	emitter bool                  // wait for what the record causes
 	inner   goka.EmissionProducer // nil where records are appended at once
+	client  string
 	closed  atomic.Bool
+
+	mu   sync.Mutex            // guards late
+	late goka.EmissionProducer // made when there are faults to meet
 }
 
 // ProducerBuilder builds the producers of processors. goka calls it.
@@ -30,7 +35,7 @@ func (tt *Tester) EmitterProducerBuilder() goka.ProducerBuilder { return tt.prod
 
 func (tt *Tester) producers(emitter bool) goka.ProducerBuilder {
 	return func(brokers []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
-		p := &producer{tester: tt, hasher: hasher, emitter: emitter}
+		p := &producer{tester: tt, hasher: hasher, emitter: emitter, client: clientID}
 		if build := tt.ground.producer(); build != nil {
 			inner, err := build(brokers, clientID, hasher)
 			if err != nil {
@@ -60,16 +65,19 @@ func (p *producer) Produce(e *goka.Emission) {
 		}
 	}
 	topic, key := e.Topic, e.Key // e may be used again once it is done
-	err := tt.emits.failure(topic, key, e.Value)
+	inner, err := p.sender()
+	if err == nil {
+		err = tt.emits.failure(topic, key, e.Value)
+	}
 	switch {
 	case err != nil:
 		e.Done(e, err)
-	case p.inner == nil:
+	case inner == nil:
 		err = p.append(e)
 	case free:
-		err = p.send(e)
+		err = send(inner, e)
 	default:
-		p.inner.Produce(e)
+		inner.Produce(e)
 		return
 	}
 	if err != nil || !p.emitter {
@@ -102,14 +110,14 @@ func (p *producer) append(e *goka.Emission) error {
 }
 
 // send writes a record and waits for its result.
-func (p *producer) send(e *goka.Emission) error {
+func send(inner goka.EmissionProducer, e *goka.Emission) error {
 	result := make(chan error, 1)
 	done := e.Done
 	e.Done = func(e *goka.Emission, err error) {
 		done(e, err)
 		result <- err
 	}
-	p.inner.Produce(e)
+	inner.Produce(e)
 	return <-result
 }
 
@@ -135,6 +143,12 @@ func (p *producer) Close() error {
 	p.closed.Store(true)
 	if p.inner != nil {
 		return p.inner.Close()
+	}
+	p.mu.Lock()
+	late := p.late
+	p.mu.Unlock()
+	if late != nil {
+		return late.Close()
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ func newSim(t *testing.T, seed uint64, o *settings, progress *atomic.Uint64) *Si
 	}
 	s.tester = newTester(t, o)
 	s.tester.cluster = cluster
-	s.tester.ground = &inSimulation{byHand{cluster: cluster}, s}
+	s.tester.ground = &inSimulation{byHand: byHand{cluster: cluster}, sim: s}
 	driver.Trace().Text = &s.text
 	driver.Check = s.check
 	name := fmt.Sprintf("simulation-%d", simNumber.Add(1))

@@ -19,7 +19,7 @@ func (e *Engine) Kill(id string) int {
 // expel takes the members with a client id out of their groups, as the session's time-out would.
 func (e *Engine) expel(clientID string) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.unlock()
 	if e.closed {
 		return
 	}
@@ -32,7 +32,7 @@ func (e *Engine) expel(clientID string) {
 			}
 		}
 		if len(gone) > 0 {
-			nobody := &Call{reply: make(chan answer, 1)}
+			nobody := &Call{client: &Client{e: e}, reply: make(chan answer, 1)}
 			e.core.GroupStep(now, name, group.Leave{Tag: nobody, Members: gone})
 		}
 	}
