@@ -1,6 +1,7 @@
 package memkafka_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -260,4 +261,181 @@ func TestFaultsAreNamedAndCounted(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "drop-response") {
 		t.Errorf("a plan that is misspelt: %v", err)
 	}
+}
+
+// TestSettleWaitsForWhatFaultsPutOff has a cluster by hand whose member forwards what it gets.
+func TestSettleWaitsForWhatFaultsPutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.NewByHand(memkafka.WithInitialRebalanceDelay(0))
+		defer c.Close()
+		for _, topic := range []string{"in", "t"} {
+			if err := c.CreateTopic(topic, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		config := sarama.NewConfig()
+		config.Consumer.Offsets.Initial = sarama.OffsetOldest
+		config.Producer.Return.Successes = true
+		cg, err := saramaclient.NewConsumerGroup(c, "g", config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := saramaclient.NewSyncProducer(c, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- cg.Consume(ctx, []string{"in"}, copier{p}) }()
+		synctest.Wait()
+		if err := c.SetFaults("on fetch nth=1: error NOT_LEADER_OR_FOLLOWER\non produce nth=2: drop-request"); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []string{"a", "b"} {
+			if _, err := c.Produce("in", 0, record("k", v)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if err := c.Settle(ctx, time.Second); err != nil { // which is less than any of the faults takes
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 32100*time.Millisecond {
+			t.Errorf("Settle took %v", took)
+		}
+		if got := values(t, c); got != "a b" {
+			t.Errorf("the log has %q", got)
+		}
+		if missed := c.MissedFaults(); missed != nil {
+			t.Errorf("missed %q", missed)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(cg.Close(), p.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// copier writes what it gets to topic t, and marks it.
+type copier struct{ p sarama.SyncProducer }
+
+func (copier) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (copier) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (c copier) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for m := range claim.Messages() {
+		if _, _, err := c.p.SendMessage(&sarama.ProducerMessage{Topic: "t", Value: sarama.ByteEncoder(m.Value)}); err != nil {
+			return err
+		}
+		s.MarkMessage(m, "")
+	}
+	return nil
+}
+
+func TestProducersWaitForReplicas(t *testing.T) {
+	for name, test := range map[string]struct {
+		acks    sarama.RequiredAcks
+		retries int
+		held    time.Duration
+		err     error
+		took    time.Duration
+	}{
+		"all, until they have it":       {sarama.WaitForAll, 0, 5 * time.Second, nil, 5 * time.Second},
+		"all, until the time is up":     {sarama.WaitForAll, 0, 20 * time.Second, sarama.ErrRequestTimedOut, 10 * time.Second},
+		"all, until they are not asked": {sarama.WaitForAll, 3, time.Hour, nil, 30 * time.Second}, // replica.lag.time.max.ms
+		"the leader alone":              {sarama.WaitForLocal, 0, time.Hour, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := memkafka.New(memkafka.WithBrokers(2))
+				defer c.Close()
+				if err := c.CreateTopic("t", 1, memkafka.WithReplication(2)); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.HoldReplication("t", 0); err != nil {
+					t.Fatal(err)
+				}
+				time.AfterFunc(test.held, func() { _ = c.ReleaseReplication("t", 0) })
+				errs, took := send(t, c, func(config *sarama.Config) {
+					config.Producer.RequiredAcks, config.Producer.Retry.Max = test.acks, test.retries
+				}, "a")
+				if !errors.Is(errs[0], test.err) || took.Round(time.Second) != test.took {
+					t.Errorf("it gave %v after %v, want %v after %v", errs[0], took, test.err, test.took)
+				}
+			})
+		})
+	}
+}
+
+func TestConsumersWaitForALeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.New(memkafka.WithBrokers(2))
+		defer c.Close()
+		if err := c.CreateTopic("t", 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Produce("t", 0, record("k", "a")); err != nil {
+			t.Fatal(err)
+		}
+		consumer, err := saramaclient.NewConsumer(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer consumer.Close()
+		m, err := c.PartitionMetadata("t", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.BrokerDown(m.Leader); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := consumer.ConsumePartition("t", 0, sarama.OffsetOldest); !errors.Is(err, sarama.ErrLeaderNotAvailable) {
+			t.Errorf("a partition without a leader is opened: %v", err)
+		}
+		if err := c.BrokerUp(m.Leader); err != nil {
+			t.Fatal(err)
+		}
+		pc, err := consumer.ConsumePartition("t", 0, sarama.OffsetOldest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := func() string {
+			synctest.Wait()
+			select {
+			case m := <-pc.Messages():
+				return string(m.Value)
+			default:
+				return ""
+			}
+		}
+		if v := got(); v != "a" {
+			t.Fatalf("got %q, want a", v)
+		}
+		if _, err := c.Produce("t", 0, record("k", "b")); err != nil {
+			t.Fatal(err)
+		}
+		if v := got(); v != "b" {
+			t.Fatalf("got %q, want b", v)
+		}
+		pc.Pause()
+		if _, err := c.Produce("t", 0, record("k", "c")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.BrokerDown(m.Leader); err != nil {
+			t.Fatal(err)
+		}
+		pc.Resume()
+		if v := got(); v != "" {
+			t.Errorf("got %q from a partition without a leader", v)
+		}
+		if err := c.BrokerUp(m.Leader); err != nil {
+			t.Fatal(err)
+		}
+		if v := got(); v != "c" {
+			t.Errorf("got %q, want c", v)
+		}
+	})
 }

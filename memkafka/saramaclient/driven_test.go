@@ -3,6 +3,7 @@ package saramaclient_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -42,8 +43,8 @@ func (f *forwarder) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.Consume
 	return nil
 }
 
-// forwarding is one simulated run: three members forward 60 records, one leaves, one crashes.
-func forwarding(t *testing.T, seed uint64) (digest string, text string) {
+// forwarding is one simulated run: three members forward 60 records, one leaves, one crashes, and faults happen.
+func forwarding(t *testing.T, seed uint64, faults string) (digest string, text string) {
 	synctest.Test(t, func(t *testing.T) {
 		c, d, err := memkafka.NewDriven(seed, synctest.Wait)
 		if err != nil {
@@ -53,6 +54,9 @@ func forwarding(t *testing.T, seed uint64) (digest string, text string) {
 		d.Trace().Text = &lines
 		createTopic(t, c, "in", 4)
 		createTopic(t, c, "out", 4)
+		if err := c.SetFaults(faults); err != nil {
+			t.Fatal(err)
+		}
 		n := 0
 		d.AddFeed(&memkafka.Feed{Name: "in", Next: func() (memkafka.TopicPartition, memkafka.Record, bool) {
 			n++
@@ -89,6 +93,9 @@ func forwarding(t *testing.T, seed uint64) (digest string, text string) {
 		d.Kill("b") // crashes
 		end := time.Now().Add(2 * time.Minute)
 		step(func() bool { return d.Quiet() && time.Now().After(end) })
+		if missed := c.MissedFaults(); len(missed) > 0 {
+			t.Logf("seed %d: these never happened: %q", seed, missed)
+		}
 		cancel()
 		for _, done := range dones {
 			step(func() bool {
@@ -137,7 +144,8 @@ func forwardingMember(t *testing.T, ctx context.Context, c *memkafka.Cluster, id
 		}
 	}()
 	for ctx.Err() == nil {
-		if err := cg.Consume(ctx, []string{"in"}, &forwarder{p}); err != nil {
+		err := cg.Consume(ctx, []string{"in"}, &forwarder{p})
+		if errors.Is(err, sarama.ErrClosedConsumerGroup) {
 			break
 		}
 	}
@@ -147,14 +155,36 @@ func forwardingMember(t *testing.T, ctx context.Context, c *memkafka.Cluster, id
 	_ = cg.Close() // a crashed member cannot leave
 }
 
-func TestDrivenRunsRepeat(t *testing.T) {
+func TestDrivenRunsRepeat(t *testing.T) { repeats(t, 5, "") }
+
+func TestDrivenRunsWithFaultsRepeat(t *testing.T) {
+	repeats(t, 8, `
+on produce every=7: drop-response
+on produce probability=0.2: delay-response for=1ms up-to=3s
+on produce probability=0.1: duplicate
+on produce nth=5: hold-response behind=2
+on fetch probability=0.2: error NOT_LEADER_OR_FOLLOWER
+on fetch probability=0.1: delay-request for=5ms up-to=1s
+on heartbeat every=5: move-coordinator
+on heartbeat probability=0.1: error REBALANCE_IN_PROGRESS
+on offset-commit every=3: drop-request
+on join-group nth=2: disconnect
+at 5s every=20s times=3: stop-broker broker=1 for=2s
+at 12s: jump-clock by=7s
+at 20s: slow-broker broker=1 by=200ms for=5s
+`)
+}
+
+// repeats runs several seeds, each several times, and compares the runs of each.
+func repeats(t *testing.T, seeds uint64, faults string) {
+	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	digests := map[string]bool{}
-	for seed := range uint64(5) {
+	for seed := range seeds {
 		var first, firstText string
 		for i, procs := range []int{1, 2, 8, 8, 1, 2} {
 			runtime.GOMAXPROCS(procs)
-			digest, text := forwarding(t, seed)
+			digest, text := forwarding(t, seed, faults)
 			if i == 0 {
 				first, firstText = digest, text
 				continue
