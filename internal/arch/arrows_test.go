@@ -48,6 +48,7 @@ var arrows = []row{
 	{name: "memkafka/internal/txn", ours: "internal/kafka"},
 	{name: "memkafka/internal/wire", ours: "internal/kafka", others: "github.com/twmb/franz-go/pkg/kmsg"},
 	{name: "memkafka/saramaclient", ours: "internal/door internal/kafka memkafka memkafka/internal/cluster memkafka/internal/group memkafka/internal/seam memkafka/internal/txn", others: "github.com/IBM/sarama github.com/rcrowley/go-metrics"},
+	{name: "memkafka/saramaclient/suite", tests: "memkafka memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "memkafka/trace", ours: "internal/kafka internal/script"},
 
 	{name: "storage", others: "github.com/tidwall/btree", tests: "storage/storagetest"},
