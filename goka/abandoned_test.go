@@ -1,10 +1,13 @@
 package goka_test
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
@@ -42,6 +45,50 @@ func TestACallbackThatOutlivesItsGenerationWritesNothing(t *testing.T) {
 		}
 		if n := len(w.records("out")); n != 0 {
 			t.Errorf("%d messages were emitted", n)
+		}
+	})
+}
+
+// What a generation wrote may arrive in Kafka after nobody waits for it any more. The next generation of the partition,
+// which has looked at the table's end before, has to hear of it.
+func TestRowsThatArriveAfterTheirGenerationAreInTheTable(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		stores := newMemory()
+		held := &producer{}
+		graph := func() *goka.GroupGraph {
+			return goka.DefineGroup("g",
+				goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) { ctx.SetValue(msg) }),
+				goka.Persist(new(codec.String)),
+				goka.Visitor("visit", func(ctx goka.Context, _ interface{}) { ctx.SetValue("visited") }))
+		}
+		p := w.run(graph(), goka.WithClientID("a"), goka.WithShutdownTimeout(time.Second), held.option(), goka.WithStorageBuilder(stores.build)).ready()
+		for _, key := range []string{"a", "b"} {
+			w.send("in", key, "old")
+		}
+		w.until("the rows are there", func() bool { return len(w.rows("g-table")) == 2 && w.committed("g", "in", 0) == 2 })
+
+		held.mu.Lock()
+		held.hold = isTable
+		held.mu.Unlock()
+		go func() { _ = p.VisitAll(context.Background(), "visit", nil) }()
+		w.until("the visitor's rows are under way", func() bool { return held.waiting() == 2 })
+		other := w.run(graph(), goka.WithClientID("b")) // a rebalance, which the first instance gives up waiting for
+		w.until("the first instance has abandoned its generation", func() bool { return w.log.has("did not shutdown in time") })
+		other.ready()
+		w.check(other.stop())
+		w.until("it has the partition again", func() bool { return len(partitionsOf(p)) == 1 && p.Recovered() })
+
+		held.release()
+		w.until("the rows are in Kafka", func() bool { return w.rows("g-table")["b"] == "visited" })
+		w.send("in", "c", "new")
+		w.until("the message is committed", func() bool { return w.committed("g", "in", 0) == 3 })
+		synctest.Wait()
+		if diff := cmp.Diff(w.rows("g-table"), rowsOf(t, stores.of("g-table", 0))); diff != "" {
+			t.Errorf("the storage is not what the table's topic says (-topic +storage):\n%s", diff)
+		}
+		if v, err := p.Get("a"); v != "visited" || err != nil {
+			t.Errorf("Get returned %v, %v", v, err)
 		}
 	})
 }

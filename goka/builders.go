@@ -69,7 +69,14 @@ func ConsumerGroupBuilderWithConfig(config *sarama.Config) ConsumerGroupBuilder 
 		if err != nil {
 			return nil, err
 		}
-		return d.NewConsumerGroup(brokers, group, c)
+		member := &joinedGroup{initial: c.Consumer.Offsets.Initial}
+		if door.Network(d) {
+			member.lines = linesOf(c)
+		}
+		if member.ConsumerGroup, err = d.NewConsumerGroup(brokers, group, c); err != nil {
+			return nil, err
+		}
+		return member, nil
 	}
 }
 
@@ -91,7 +98,11 @@ func SaramaConsumerBuilderWithConfig(config *sarama.Config) SaramaConsumerBuilde
 		if err != nil {
 			return nil, err
 		}
-		return d.NewConsumer(brokers, c)
+		consumer, err := d.NewConsumer(brokers, c)
+		if err != nil || !door.Network(d) {
+			return consumer, err
+		}
+		return &tableConsumer{Consumer: consumer, connect: func() (sarama.Client, error) { return d.NewClient(brokers, c) }}, nil
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/storage"
 )
 
 // Context tells a callback about the message it handles, and does what the callback asks for. It is valid during the
@@ -289,6 +290,12 @@ func (c *cbContext) outgoing(out *output, data []byte) *outgoing {
 // outgoingDone takes the result to the goroutine that waits for it. A failure halts that at once.
 func outgoingDone(e *Emission, err error) {
 	o := e.owner.(*outgoing)
+	if o.run.isGone.Load() {
+		if err == nil && o.table {
+			o.run.pp.late(lateRow{storage.Row{Key: string(e.Key), Value: e.Value}, e.Offset})
+		}
+		return
+	}
 	o.err = err
 	if err != nil {
 		o.run.halt()

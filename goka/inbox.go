@@ -27,6 +27,7 @@ type item struct {
 	visit *visit                  // to which a key belongs, or which is given up
 	key   string                  // to visit
 	err   error                   // of a deferred commit, or a failure from outside
+	late  lateRow                 // of a generation before
 }
 
 type itemKind uint8
@@ -36,6 +37,7 @@ const (
 	itemResult                   // the result of an emit
 	itemDeferred                 // the result of a deferred commit
 	itemVisit                    // a key to visit
+	itemLate                     // a row of a generation before is in Kafka
 	itemFailure                  // something beside the messages failed
 	itemStop                     // the end of the generation
 	itemAbandon                  // nobody waits for outstanding results any more

@@ -38,6 +38,7 @@ type PartitionProcessor struct {
 	producer       EmissionProducer
 	defaultHeaders []sarama.RecordHeader
 	standbyFailed  func(error)
+	heir           func(partition int32) *PartitionProcessor // who has the partition once this one is stopped; may be nil
 
 	state  *Signal
 	errors chan error // the last failure that nobody has read
@@ -49,6 +50,7 @@ type PartitionProcessor struct {
 	run       *partitionRun // the present generation's, nil when there is none
 	followers map[*PartitionTable]*follower
 	failed    error // what a follower failed with while no run could be told
+	lateRows  []lateRow
 	stopped   bool
 }
 
@@ -90,7 +92,8 @@ type shared struct {
 	topics   TopicManager
 	producer EmissionProducer
 
-	standbyFailed func(error) // called when a table fails whose partition handles no messages; may be nil
+	holder        func(partition int32) *PartitionProcessor // who has a partition now; may be nil
+	standbyFailed func(error)                               // called when a table fails whose partition handles no messages; may be nil
 }
 
 func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, error) {
@@ -104,6 +107,7 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		lookups:        s.lookups,
 		producer:       s.producer,
 		standbyFailed:  s.standbyFailed,
+		heir:           s.holder,
 		defaultHeaders: s.opts.producerDefaultHeaders.ToSarama(),
 		state:          NewSignal(partitionProcessorStates...),
 		errors:         make(chan error, 1),
@@ -218,6 +222,10 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 		return errors.Join(pp.failed, pp.errStopped())
 	}
 	pp.run = r
+	for _, row := range pp.lateRows {
+		r.inbox.push(item{kind: itemLate, late: row})
+	}
+	pp.lateRows = nil
 	go func() {
 		defer context.AfterFunc(ctx, r.stop)()
 		r.loop()
@@ -413,7 +421,7 @@ func (pp *PartitionProcessor) Stop() error {
 	_, err := pp.endRun(pp.opts.shutdownTimeout)
 	pp.mu.Lock()
 	again := pp.stopped
-	pp.stopped = true
+	pp.stopped, pp.lateRows = true, nil
 	pp.mu.Unlock()
 	if again {
 		return err

@@ -39,10 +39,11 @@ type partitionRun struct {
 	now         time.Time
 	overlay     overlay.Overlay
 	rows        []storage.Row
-	outstanding int  // results and deferred commits that are to come
-	stopping    bool // no more messages are handled; the goroutine ends when nothing is outstanding
-	abandoned   bool // ... or at once
-	broken      bool // the storage failed
+	stored      int64 // the offset of the last row in the storage
+	outstanding int   // results and deferred commits that are to come
+	stopping    bool  // no more messages are handled; the goroutine ends when nothing is outstanding
+	abandoned   bool  // ... or at once
+	broken      bool  // the storage failed
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
@@ -98,6 +99,7 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, &r.cb))
 	if pp.table != nil {
 		r.store = pp.table.storage()
+		r.stored = pp.table.input.last.Load()
 	}
 	for _, in := range pp.inputs {
 		l := &lane{input: in, credits: newCredits(max(1, pp.opts.partitionChannelSize))}
@@ -198,6 +200,8 @@ func (r *partitionRun) sort() {
 				r.failAsync(it.m, it.err)
 			}
 			r.release(it.m)
+		case itemLate:
+			r.storeLate(it.late)
 		case itemFailure:
 			r.fail(it.err)
 		case itemStop:
@@ -250,14 +254,9 @@ func (r *partitionRun) settle() {
 		return
 	}
 	if r.overlay.Len() > 0 {
-		rows, offset := r.overlay.Take(r.rows[:0])
-		if err := writeRows(r.store, rows, offset); err != nil {
-			r.broken = true
-			r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
+		if rows, offset := r.overlay.Take(r.rows[:0]); !r.storeRows(rows, offset) {
 			return
 		}
-		clear(rows)
-		r.rows = rows
 	}
 	for _, l := range r.lanes {
 		if !l.dirty {
@@ -268,6 +267,19 @@ func (r *partitionRun) settle() {
 			r.session.MarkOffset(l.topic, r.pp.partition, offset, "")
 		}
 	}
+}
+
+// storeRows writes rows and their offset to the storage, and reports whether that went well.
+func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
+	if err := writeRows(r.store, rows, offset); err != nil {
+		r.broken = true
+		r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
+		return false
+	}
+	r.stored = max(r.stored, offset)
+	clear(rows)
+	r.rows = rows
+	return true
 }
 
 // work handles the messages and visits that have come, until the run is halted.

@@ -82,8 +82,11 @@ type recoveryCounter struct {
 	reading     atomic.Int64 // the time of the last record, or of the begin of reading; 0 while nothing is read
 }
 
-// opening is a storage on its way: opening may take long, and cannot be interrupted.
+// opening is a storage on its way, which may take long. Only storages that are a storage.ContextOpener can be interrupted.
 type opening struct {
+	ctx    context.Context // ends when the table is closed
+	cancel context.CancelFunc
+
 	done      chan struct{} // closed once st or err is set
 	st        storage.Storage
 	err       error
@@ -206,6 +209,7 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 	o := p.opening
 	if o == nil {
 		o = &opening{done: make(chan struct{}), abandoned: make(chan struct{})}
+		o.ctx, o.cancel = context.WithCancel(context.Background())
 		p.opening = o
 		go p.open(o)
 	}
@@ -232,12 +236,10 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 // open builds and opens the storage. One that is in use is tried again for a while: the instance that held the
 // partition before may still be closing it.
 func (p *PartitionTable) open(o *opening) {
+	defer o.cancel()
 	for try := 1; ; try++ {
-		o.st, o.err = p.openOnce()
-		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries {
-			break
-		}
-		if !pause(lockedPause, o.abandoned) {
+		o.st, o.err = p.openOnce(o.ctx)
+		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries || sleep(o.ctx, lockedPause) != nil {
 			break
 		}
 	}
@@ -250,33 +252,37 @@ func (p *PartitionTable) open(o *opening) {
 		return
 	}
 	if o.st != nil {
-		if err := o.st.Close(); err != nil {
+		if err := closeStorage(o.st); err != nil {
 			p.log.Printf("error closing storage for %s/%d: %v", p.topic, p.partition, err)
 		}
 	}
 }
 
-// pause waits for d, and reports false when giveUp closed before.
-func pause(d time.Duration, giveUp <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-giveUp:
-		return false
-	}
-}
-
-func (p *PartitionTable) openOnce() (storage.Storage, error) {
+func (p *PartitionTable) openOnce(ctx context.Context) (storage.Storage, error) {
 	st, err := p.build(p.topic, p.partition)
 	if err != nil {
 		return nil, fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, err)
 	}
-	if err := st.Open(); err != nil {
+	if opener, ok := st.(storage.ContextOpener); ok {
+		err = opener.OpenContext(ctx)
+	} else {
+		err = st.Open()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("error opening storage for %s/%d: %w", p.topic, p.partition, err)
 	}
 	return st, nil
+}
+
+// closeStorage closes a storage, within closeTimeout where the storage can give up.
+func closeStorage(st storage.Storage) error {
+	closer, ok := st.(storage.ContextCloser)
+	if !ok {
+		return st.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return closer.CloseContext(ctx)
 }
 
 func (p *PartitionTable) storage() storage.Storage {
@@ -384,8 +390,8 @@ func writeRows(st storage.Storage, rows []storage.Row, offset int64) error {
 // closeTimeout is how long Close waits for what cannot be interrupted.
 const closeTimeout = 10 * time.Second
 
-// Close closes the storage. It waits for a while for a storage that is still being opened, which is otherwise closed
-// as soon as it is open. A second call does nothing.
+// Close closes the storage. The opening of a storage that is not open yet is interrupted; where the storage cannot do that,
+// Close waits for a while, and whoever opens it closes it as soon as it is open. A second call does nothing.
 func (p *PartitionTable) Close() error {
 	timeout := time.NewTimer(closeTimeout)
 	defer timeout.Stop()
@@ -396,6 +402,7 @@ func (p *PartitionTable) Close() error {
 	p.closed = true
 	p.mu.Unlock()
 	if o != nil {
+		o.cancel()
 		select {
 		case <-o.done:
 		case <-timeout.C:
@@ -419,7 +426,7 @@ func (p *PartitionTable) Close() error {
 
 	var err error
 	if st != nil {
-		if err = st.Close(); err != nil {
+		if err = closeStorage(st); err != nil {
 			err = fmt.Errorf("error closing storage for %s/%d: %w", p.topic, p.partition, err)
 		}
 	}

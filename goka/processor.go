@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/gokasim/gokasim/goka/internal/beginning"
 	"github.com/gokasim/gokasim/goka/logger"
 )
 
@@ -28,19 +30,22 @@ type Processor struct {
 	state      *Signal
 	done       chan struct{}
 
-	shared      *shared // made by Run
-	generations int     // calls of Setup; belongs to whoever calls Consume
+	shared      *shared     // made by Run
+	generations int         // calls of Setup; belongs to whoever calls Consume
+	inSession   atomic.Bool // between Setup and the end of Cleanup
+	initial     beginning.Initial
 	background  sync.WaitGroup
 
-	mu         sync.RWMutex // guards what follows
-	began      bool         // Run was called
-	stopping   bool         // Stop was called, or the end of Run is near
-	cancel     context.CancelFunc
-	held       map[int32]*PartitionProcessor
-	leaving    map[int32]chan struct{} // closed once a partition that was dropped is closed
-	beginnings map[claimed]int64       // see findBeginnings
-	failures   []error                 // of partitions, in the order in which their generations ended
-	err        error                   // what Run returned
+	mu       sync.RWMutex // guards what follows
+	began    bool         // Run was called
+	stopping bool         // Stop was called, or the end of Run is near
+	cancel   context.CancelFunc
+	held     map[int32]*PartitionProcessor
+	leaving  map[int32]chan struct{} // closed once a partition that was dropped is closed
+	begun    map[claimed]string      // partitions that this instance began to read, and the mark of their topic
+	newest   map[claimed]int64       // where their topic ended then, see markBeginning
+	failures []error                 // of partitions, in the order in which their generations ended
+	err      error                   // what Run returned
 }
 
 // NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to
@@ -60,16 +65,17 @@ func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) 
 		return nil, fmt.Errorf("%w: the group has no name", ErrInvalidGraph)
 	}
 	g := &Processor{
-		brokers:    brokers,
-		graph:      gg,
-		opts:       opts,
-		log:        logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
-		lookups:    make(map[string]*View),
-		state:      NewSignal(processorStates...),
-		done:       make(chan struct{}),
-		held:       make(map[int32]*PartitionProcessor),
-		leaving:    make(map[int32]chan struct{}),
-		beginnings: make(map[claimed]int64),
+		brokers: brokers,
+		graph:   gg,
+		opts:    opts,
+		log:     logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
+		lookups: make(map[string]*View),
+		state:   NewSignal(processorStates...),
+		done:    make(chan struct{}),
+		held:    make(map[int32]*PartitionProcessor),
+		leaving: make(map[int32]chan struct{}),
+		begun:   make(map[claimed]string),
+		newest:  make(map[claimed]int64),
 	}
 	if g.partitions, err = g.prepareTopics(); err != nil {
 		return nil, err
@@ -154,7 +160,7 @@ var (
 // Run handles messages until ctx ends, Stop is called, or something fails. It returns what failed, and nil otherwise.
 // When it returns, everything it has started has ended. It can be called once.
 func (g *Processor) Run(ctx context.Context) (rerr error) {
-	ctx, cancel, err := g.begin(ctx)
+	ctx, cancel, err := g.claimRun(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,7 +168,7 @@ func (g *Processor) Run(ctx context.Context) (rerr error) {
 	defer func() { g.end(rerr) }()
 	noticeMemory(g.log, g.opts.defaultStorage && !g.graph.isStateless())
 
-	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups, standbyFailed: g.standbyFailed}
+	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups, holder: g.holder, standbyFailed: g.standbyFailed}
 	if s.consumer, err = g.opts.builders.consumer(g.brokers, g.opts.clientID); err != nil {
 		return fmt.Errorf("error creating Kafka consumer: %w", err)
 	}
@@ -195,8 +201,8 @@ func (g *Processor) Run(ctx context.Context) (rerr error) {
 	return g.consume(ctx)
 }
 
-// begin claims the processor for its only run.
-func (g *Processor) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+// claimRun claims the processor for its only run.
+func (g *Processor) claimRun(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.began {
@@ -304,6 +310,7 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 	if err != nil {
 		return fmt.Errorf("error creating consumer group: %w", err)
 	}
+	g.initial = initialOf(group)
 	backoff, err := g.opts.builders.backoff()
 	if err != nil {
 		return errors.Join(fmt.Errorf("error building backoff: %w", err), group.Close())
@@ -311,8 +318,12 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 	closed := make(chan struct{})
 	var logs sync.WaitGroup
 	logs.Go(func() { g.logGroupErrors(group.Errors(), closed) })
+	over := g.watchLeaving(ctx, group)
 	defer func() {
-		closing(&rerr, "consumer group", group)
+		err := group.Close()
+		if cut := over(); err != nil && !cut {
+			rerr = errors.Join(rerr, fmt.Errorf("error closing consumer group: %w", err))
+		}
 		close(closed)
 		logs.Wait()
 	}()

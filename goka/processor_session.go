@@ -15,6 +15,7 @@ import (
 // those that it has lost. Partitions that it keeps have their tables open, and only read what others may have written.
 func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.generations++
+	g.inSession.Store(true)
 	if session.Context().Err() != nil {
 		return nil
 	}
@@ -27,9 +28,12 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
 	g.opts.rebalanceCallback(assignmentOf(assigned))
 
-	g.findBeginnings(session, assigned)
 	g.drop(assigned)
-	if err := g.startPartitions(session, assigned); err != nil {
+	marks, err := g.begin(session, assigned)
+	if err == nil {
+		err = g.startPartitions(session, marks, assigned)
+	}
+	if err != nil {
 		if session.Context().Err() != nil && errors.Is(err, context.Canceled) {
 			g.log.Printf("generation %d ended while its partitions recovered", session.GenerationID())
 			return nil
@@ -128,7 +132,11 @@ func inParallel(pps []*PartitionProcessor, f func(*PartitionProcessor) error) (w
 }
 
 // startPartitions starts what is assigned, and what is to stand by.
-func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigned []int32) error {
+func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, marks topicMarks, assigned []int32) error {
+	var marker marker = session
+	if marks != nil {
+		marker = &marking{session, marks}
+	}
 	active, err := g.hold(assigned)
 	if err != nil {
 		return err
@@ -141,7 +149,7 @@ func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, assigne
 	return together(session.Context(), len(active), func(ctx context.Context, i int) error {
 		err := g.gone(ctx, active[i].partition)
 		if err == nil {
-			err = active[i].start(ctx, session.Context(), session)
+			err = active[i].start(ctx, session.Context(), marker)
 		}
 		if err != nil {
 			return fmt.Errorf("error setting up (partition=%d): %w", active[i].partition, err)
@@ -170,6 +178,13 @@ func (g *Processor) hold(partitions []int32) ([]*PartitionProcessor, error) {
 		pps = append(pps, pp)
 	}
 	return pps, nil
+}
+
+// holder returns the processor that has a partition, nil when none has.
+func (g *Processor) holder(partition int32) *PartitionProcessor {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.held[partition]
 }
 
 // allPartitions returns the partitions of the group's table, or of what it joins; none when it has neither.
@@ -245,6 +260,7 @@ func (g *Processor) ConsumeClaim(session sarama.ConsumerGroupSession, claim sara
 // Cleanup ends a generation. What was begun has WithShutdownTimeout to finish, so that it is still committed. The
 // tables stay open for the next generation.
 func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
+	defer g.inSession.Store(false)
 	g.state.SetState(ProcStateStopping)
 	failed := inParallel(g.partitionProcessors(), func(pp *PartitionProcessor) error {
 		alive, err := pp.endRun(g.opts.shutdownTimeout)

@@ -432,3 +432,48 @@ func TestT5_TheBackoffGrowsWhileThingsFail(t *testing.T) {
 		}
 	})
 }
+
+// patient is a storage whose Open and Close last until their context ends.
+type patient struct {
+	storage.Storage
+	opening, closing bool
+}
+
+func (p *patient) OpenContext(ctx context.Context) error {
+	if !p.opening {
+		return p.Open()
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (p *patient) CloseContext(ctx context.Context) error {
+	if !p.closing {
+		return p.Close()
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func TestD28_AStorageThatCanBeInterruptedIs(t *testing.T) {
+	for name, st := range map[string]*patient{"opening": {opening: true}, "closing": {closing: true}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.topic("in", 1)
+				st.Storage = storage.NewMemory()
+				p := w.run(holder("g"), goka.WithStorageBuilder(func(string, int32) (storage.Storage, error) { return st, nil }))
+				synctest.Wait()
+				time.Sleep(time.Minute)
+				began := time.Now()
+				err := p.stop()
+				took := time.Since(began)
+				switch {
+				case st.opening && (err != nil || took > time.Second):
+					t.Errorf("stopped after %s: %v", took, err)
+				case st.closing && (!errors.Is(err, context.DeadlineExceeded) || took > 20*time.Second):
+					t.Errorf("stopped after %s: %v", took, err)
+				}
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package goka
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -29,11 +30,15 @@ const (
 )
 
 func (m *topicManager) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
-	leader, err := m.client.Leader(topic, partition)
+	return nextRecord(m.client, topic, partition, from, end)
+}
+
+func nextRecord(client sarama.Client, topic string, partition int32, from, end int64) (int64, error) {
+	leader, err := client.Leader(topic, partition)
 	if err != nil {
 		return from, err
 	}
-	config := m.client.Config()
+	config := client.Config()
 	for position := from; position < end; {
 		request := &sarama.FetchRequest{
 			Version: 11, MinBytes: 1, MaxBytes: gapFetchBytes, Isolation: config.Consumer.IsolationLevel,
@@ -43,14 +48,14 @@ func (m *topicManager) nextRecord(topic string, partition int32, from, end int64
 		response, err := leader.Fetch(request)
 		if err != nil {
 			_ = leader.Close() // so that the client connects again
-			return position, m.lookAgain(topic, err)
+			return position, lookAgain(client, topic, err)
 		}
 		block := response.GetBlock(topic, partition)
 		switch {
 		case block == nil:
 			return position, fmt.Errorf("no answer for %s/%d", topic, partition)
 		case block.Err != sarama.ErrNoError:
-			return position, m.lookAgain(topic, block.Err)
+			return position, lookAgain(client, topic, block.Err)
 		}
 		next, found := firstVisible(block, position)
 		if found {
@@ -72,8 +77,8 @@ func (m *topicManager) nextRecord(topic string, partition int32, from, end int64
 }
 
 // lookAgain has the client find out who leads the topic's partitions now. It returns err.
-func (m *topicManager) lookAgain(topic string, err error) error {
-	return errors.Join(err, m.client.RefreshMetadata(topic))
+func lookAgain(client sarama.Client, topic string, err error) error {
+	return errors.Join(err, client.RefreshMetadata(topic))
 }
 
 // firstVisible returns the offset of the first record that a consumer gets of what was fetched from position on, or the
@@ -113,6 +118,63 @@ func firstVisible(block *sarama.FetchResponseBlock, position int64) (offset int6
 	return offset, false
 }
 
+// tableConsumer is a consumer of goka's own builders. It finds gaps itself, for topic managers that cannot.
+type tableConsumer struct {
+	sarama.Consumer
+	connect func() (sarama.Client, error)
+
+	mu     sync.Mutex // guards client
+	client sarama.Client
+}
+
+func (c *tableConsumer) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
+	c.mu.Lock()
+	if c.client == nil {
+		client, err := c.connect()
+		if err != nil {
+			c.mu.Unlock()
+			return from, err
+		}
+		c.client = client
+	}
+	client := c.client
+	c.mu.Unlock()
+	return nextRecord(client, topic, partition, from, end)
+}
+
+func (c *tableConsumer) Close() error {
+	c.mu.Lock()
+	client := c.client
+	c.client = nil
+	c.mu.Unlock()
+	err := c.Consumer.Close()
+	if client != nil {
+		err = errors.Join(err, client.Close())
+	}
+	return err
+}
+
+// silence finds gaps where nobody can look for them. A consumer of sarama's fetches all the time, and reports a fetch that
+// is not answered within Net.ReadTimeout. So when it is silent for longer than that, and knew of the end before, there
+// is no record up to there.
+type silence struct {
+	pc    sarama.PartitionConsumer
+	since time.Time
+}
+
+// silencePatience is longer than Net.ReadTimeout usually is (30 s).
+const silencePatience = 45 * time.Second
+
+func (s *silence) nextRecord(_ string, _ int32, from, end int64) (int64, error) {
+	if s.pc.HighWaterMarkOffset() < end {
+		s.since = time.Now()
+	}
+	if time.Since(s.since) < silencePatience {
+		return from, nil
+	}
+	return end, nil
+}
+
 // gapWatch looks for a gap between the position and the end, when no record has come for a while.
 type gapWatch struct {
 	finder   gapFinder
@@ -122,11 +184,14 @@ type gapWatch struct {
 	behind   time.Time // since when the high watermark has gone back; zero when it has not
 }
 
-// watchGaps returns nil when the consumer knows its position itself, or nobody can look.
-func (p *PartitionTable) watchGaps() *gapWatch {
+// watchGaps looks for gaps where the consumer does not know its position itself.
+func (p *PartitionTable) watchGaps(pc sarama.PartitionConsumer) *gapWatch {
 	finder, ok := p.topics.(gapFinder)
 	if !ok {
-		return nil
+		finder, ok = p.consumers.(gapFinder)
+	}
+	if !ok {
+		finder = &silence{pc, time.Now()}
 	}
 	return &gapWatch{finder: finder, patience: gapPatience, timer: time.NewTimer(gapPatience), log: p.log}
 }
@@ -147,6 +212,9 @@ func (g *gapWatch) stop() {
 // saw notes that a record came.
 func (g *gapWatch) saw() {
 	if g != nil {
+		if s, ok := g.finder.(*silence); ok {
+			s.since = time.Now()
+		}
 		g.patience = gapPatience
 		g.timer.Reset(g.patience)
 	}

@@ -1,9 +1,16 @@
 package goka
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/storage"
 )
 
 func TestD9_WhatAFetchSaysAboutGaps(t *testing.T) {
@@ -59,6 +66,62 @@ func TestD9_WhatAFetchSaysAboutGaps(t *testing.T) {
 			offset, found := firstVisible(&sarama.FetchResponseBlock{AbortedTransactions: c.aborted, RecordsSet: c.records}, 10)
 			if offset != c.offset || found != c.found {
 				t.Errorf("got %d, %v; want %d, %v", offset, found, c.offset, c.found)
+			}
+		})
+	}
+}
+
+// quiet is a consumer that nobody can look behind: it delivers its records, and then nothing more.
+type quiet struct {
+	sarama.PartitionConsumer
+	messages chan *sarama.ConsumerMessage
+	errors   chan *sarama.ConsumerError
+	hwm      int64
+}
+
+// quietConsumer hands out one quiet consumer.
+type quietConsumer struct {
+	sarama.Consumer
+	q *quiet
+}
+
+func (c quietConsumer) ConsumePartition(string, int32, int64) (sarama.PartitionConsumer, error) {
+	return c.q, nil
+}
+
+func (q *quiet) Messages() <-chan *sarama.ConsumerMessage { return q.messages }
+func (q *quiet) Errors() <-chan *sarama.ConsumerError     { return q.errors }
+func (q *quiet) HighWaterMarkOffset() int64               { return q.hwm }
+func (q *quiet) AsyncClose()                              { close(q.messages); close(q.errors) }
+
+// fiveOffsets is a cluster whose partitions have the offsets 0 to 4.
+type fiveOffsets struct{ TopicManager }
+
+func (fiveOffsets) GetOffset(_ string, _ int32, at int64) (int64, error) {
+	if at == sarama.OffsetOldest {
+		return 0, nil
+	}
+	return 5, nil
+}
+
+func TestD9_AConsumerThatNobodyCanLookBehind(t *testing.T) {
+	for hwm, want := range map[int64]error{5: nil, 3: context.DeadlineExceeded} { // the end was seen, or was not
+		synctest.Test(t, func(t *testing.T) {
+			q := &quiet{messages: make(chan *sarama.ConsumerMessage, 9), errors: make(chan *sarama.ConsumerError), hwm: hwm}
+			for i := range int64(3) {
+				q.messages <- &sarama.ConsumerMessage{Topic: "t", Offset: i, Key: []byte{byte(i)}, Value: []byte("v")}
+			}
+			table := newPartitionTable(tableConfig{
+				topic: "t", consumers: quietConsumer{q: q}, topics: fiveOffsets{}, build: storage.MemoryBuilder(), log: logger.Discard(), start: sarama.OffsetOldest,
+				backoff: NewSimpleBackoff(time.Second, time.Minute),
+			})
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+			defer cancel()
+			if err := table.SetupAndRecover(ctx, false); !errors.Is(err, want) {
+				t.Errorf("with a high watermark of %d: %v", hwm, err)
+			}
+			if err := table.Close(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

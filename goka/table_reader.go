@@ -194,7 +194,7 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 		if positioned, ok := pc.(door.Positioned); ok {
 			reached = positioned.Reached(plan.End)
 		} else {
-			gaps = p.watchGaps()
+			gaps = p.watchGaps(pc)
 			defer gaps.stop()
 		}
 	}

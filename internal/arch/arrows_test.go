@@ -59,6 +59,7 @@ var arrows = []row{
 	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec"},
 	{name: "goka/internal/ack"},
+	{name: "goka/internal/beginning"},
 	{name: "goka/internal/copartition"},
 	{name: "goka/internal/overlay", ours: "storage"},
 	{name: "goka/internal/recovery"},

@@ -89,6 +89,12 @@ func For(addrs []string) (Door, error) {
 	return nil, fmt.Errorf("%w: %q in %q; %s", ErrUnknownScheme, scheme, addrs[0], hint)
 }
 
+// Network reports whether d opens sarama's own clients, which connect over a network.
+func Network(d Door) bool {
+	_, ok := d.(saramaDoor)
+	return ok
+}
+
 // saramaDoor opens sarama's own clients.
 type saramaDoor struct{}
 

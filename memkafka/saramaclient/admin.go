@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
 
@@ -175,6 +177,35 @@ func (a *clusterAdmin) DescribeConfig(resource sarama.ConfigResource) ([]sarama.
 		}
 	}
 	return entries, nil
+}
+
+// ListConsumerGroupOffsets answers as OffsetFetch does up to version 7, which sarama's methods of the response understand
+// whatever the version.
+func (a *clusterAdmin) ListConsumerGroupOffsets(groupID string, partitions map[string][]int32) (*sarama.OffsetFetchResponse, error) {
+	var tps []kafka.TopicPartition // nil asks for all
+	for topic, ps := range partitions {
+		for _, p := range ps {
+			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	slices.SortFunc(tps, kafka.TopicPartition.Compare)
+	v, err := a.seam.Ask(context.Background(), "list offsets of group", groupID, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+		core.GroupStep(now, groupID, group.FetchOffsets{Tag: call, Partitions: tps})
+	})
+	if err != nil {
+		return nil, saramaError(err)
+	}
+	answer := v.(group.FetchOffsetsResponse)
+	if answer.Err != kafka.None {
+		return nil, sarama.KError(answer.Err)
+	}
+	response := &sarama.OffsetFetchResponse{Version: 7}
+	for _, o := range answer.Offsets {
+		response.AddBlock(o.TP.Topic, o.TP.Partition, &sarama.OffsetFetchResponseBlock{
+			Offset: int64(o.Offset), LeaderEpoch: int32(o.LeaderEpoch), Metadata: o.Metadata, Err: sarama.KError(o.Err),
+		})
+	}
+	return response, nil
 }
 
 func (a *clusterAdmin) Close() error { return a.client.Close() }

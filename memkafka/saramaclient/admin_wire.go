@@ -108,12 +108,6 @@ func (a *clusterAdmin) DescribeConsumerGroups(groups []string) ([]*sarama.GroupD
 	})
 }
 
-func (a *clusterAdmin) ListConsumerGroupOffsets(group string, partitions map[string][]int32) (*sarama.OffsetFetchResponse, error) {
-	return askWire(a, func(w sarama.ClusterAdmin) (*sarama.OffsetFetchResponse, error) {
-		return w.ListConsumerGroupOffsets(group, partitions)
-	})
-}
-
 func (a *clusterAdmin) ListConsumerGroupOffsetsBatch(groups map[string]map[string][]int32) (map[string]*sarama.OffsetFetchResponseGroup, error) {
 	return askWire(a, func(w sarama.ClusterAdmin) (map[string]*sarama.OffsetFetchResponseGroup, error) {
 		return w.ListConsumerGroupOffsetsBatch(groups)
