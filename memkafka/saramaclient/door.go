@@ -11,7 +11,7 @@
 // Channels and timers are those of the standard library and no lock is held while something waits, so everything here
 // works in a testing/synctest bubble. What hands out a live *sarama.Broker hands out one that reaches the cluster's wire door
 // in memory, which works there too as long as nobody lets a broker wait, as a fetch does that finds nothing. What is not
-// offered is refused by the constructors themselves, by ErrNotOffered: transactions and cooperative rebalancing.
+// offered is refused by the constructors themselves, by ErrNotOffered: cooperative rebalancing.
 package saramaclient
 
 import (

@@ -137,6 +137,8 @@ func (s *spy) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
 	return 0, nil
 }
 
+func (s *spy) RequiresConsistency() bool { return true }
+
 func (s *spy) OnSend(m *sarama.ProducerMessage) { s.seen = append(s.seen, m.Metadata) }
 
 func TestUsersMetadataIsTheirs(t *testing.T) {

@@ -92,6 +92,7 @@ type Cluster struct {
 	groups     map[string]*group.Group
 
 	topicsVersion uint64            // counts changes of topics and their partitions
+	leaderChanges uint64            // counts changes of leaders
 	knownTopics   map[string]uint64 // by KIP-848 group: the version it was told of
 
 	timers timers
@@ -204,6 +205,9 @@ func New(s Settings) *Cluster {
 
 // Settings returns the settings in force, defaults filled in.
 func (c *Cluster) Settings() Settings { return c.settings }
+
+// Shape counts changes of topics, partitions and leaders.
+func (c *Cluster) Shape() uint64 { return c.topicsVersion + c.leaderChanges }
 
 // Take returns the replies that became ready since the last call, in the order in which they did. The slice is valid
 // until the next method call.

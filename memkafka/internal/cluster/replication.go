@@ -115,6 +115,7 @@ func (c *Cluster) candidate(p *Partition, inSync bool) int32 {
 
 // lead makes a replica the leader, in a new epoch. An unclean one forgets what the others had beyond it.
 func (c *Cluster) lead(now kafka.Millis, p *Partition, next int32, clean bool) {
+	c.leaderChanges++
 	p.LeaderEpoch++
 	p.Leader = next
 	if next == NoLeader {

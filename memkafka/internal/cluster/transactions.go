@@ -243,6 +243,9 @@ func (c *Cluster) admitOffsets(now kafka.Millis, groupID, transactionalID string
 	return kafka.InvalidTxnState // older producers do not know TRANSACTION_ABORTABLE
 }
 
+// NewProducerID gives out a producer id that nobody has.
+func (c *Cluster) NewProducerID() int64 { return c.newProducerID() }
+
 // newProducerID gives out producer ids as the controller does, from 0 on.
 func (c *Cluster) newProducerID() int64 {
 	id := c.nextProducerID

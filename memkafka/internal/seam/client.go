@@ -27,9 +27,9 @@ type Client struct {
 	barriers bool    // plain subscriptions ask their receivers for word that they handled what they got
 	pending  []*Call // asked and not answered
 	subs     []*Subscription
-	seq      uint64                           // calls made
-	buckets  map[kafka.TopicPartition]*bucket // of Produce
-	filled   []*bucket
+	seq      uint64    // calls made
+	producer *Producer // nil unless idempotent
+	numbered map[kafka.TopicPartition]*numbering
 
 	patience time.Duration // how long it waits for an answer that a fault keeps back
 	sends    Sending
@@ -236,6 +236,24 @@ func (c *Client) FaultsElsewhere() {
 	c.e.mu.Lock()
 	c.beyond = true
 	c.e.unlock()
+}
+
+// AskNow is Ask for requests that are served at once in every mode, and that the core answers at once.
+func (c *Client) AskNow(ctx context.Context, kind Kind, about string, apply Request) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	call := &Call{client: c, kind: kind, name: about, reply: make(chan answer, 1)}
+	c.e.mu.Lock()
+	if c.closed {
+		c.e.unlock()
+		return nil, ErrClosed
+	}
+	apply(c.e.core, nowMillis(), call)
+	c.e.afterStep()
+	c.e.unlock()
+	a := <-call.reply
+	return a.value, a.err
 }
 
 func hashName(name string) uint64 {

@@ -17,6 +17,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -40,7 +41,8 @@ const (
 
 // Engine runs one cluster.
 type Engine struct {
-	mode Mode
+	mode  Mode
+	shape atomic.Uint64 // of the core, as of the last step
 
 	mu      sync.Mutex // guards all below, and the core
 	core    *cluster.Cluster
@@ -248,17 +250,9 @@ func (e *Engine) OneByOne() bool {
 // Driven reports whether a Driver decides what happens.
 func (e *Engine) Driven() bool { return e.mode == Driven }
 
-// Partitions returns the number of partitions of a topic, 0 when there is none. It is not a call of a client: a
-// producer uses it to see that its knowledge of a topic is old.
-func (e *Engine) Partitions(topic string) int32 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t := e.core.Topic(topic)
-	if t == nil {
-		return 0
-	}
-	return int32(len(t.Partitions))
-}
+// Shape counts changes of topics, partitions and leaders. It is not a call of a client, and waits for nobody: a producer uses
+// it to see that its knowledge of a topic is old.
+func (e *Engine) Shape() uint64 { return e.shape.Load() }
 
 // SubscriptionInfo is one subscription as Subscriptions lists it.
 type SubscriptionInfo struct {

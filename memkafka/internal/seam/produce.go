@@ -9,6 +9,27 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
 )
 
+// Producer names the idempotent producer behind the records of a client (KIP-98).
+type Producer struct {
+	ID              int64
+	Epoch           kafka.Epoch
+	TransactionalID string // empty outside of transactions
+}
+
+// SetProducer says who sends what Produce is given from now on: an idempotent producer, whose records are numbered, from 0 on
+// in each partition. Outside of transactions the epoch grows whenever a batch is given up, since nothing fills its gap.
+func (c *Client) SetProducer(p Producer) {
+	c.e.mu.Lock()
+	c.producer = &p
+	c.e.unlock()
+}
+
+// numbering is where an idempotent producer is in a partition.
+type numbering struct {
+	producer *Producer // another one begins with 0
+	next     int32
+}
+
 // Emit is one record on its way from a producer into a partition.
 type Emit struct {
 	TP     kafka.TopicPartition
@@ -34,78 +55,113 @@ func (m *Emit) fail(err error) {
 	m.Offset, m.Timestamp, m.Err = kafka.NoOffset, kafka.NoTimestamp, err
 }
 
-// Produce sends records. Free and by hand they are appended before it returns true, those of one partition as one batch,
-// and have their results, unless something is in the way: a fault, replicas that lag, a batch before them. Then it returns
-// false, as it does driven, and Done is called for each, later. Driven, they are appended and acknowledged one by one. A
-// client must not call it from two goroutines at once.
-func (c *Client) Produce(emits []*Emit) (done bool) {
+// Produce sends batches, the emits of each being for one partition. Free and by hand they are appended before it returns
+// true, and have their results, unless something is in the way: a fault, replicas that lag, a batch before them, an error
+// that may pass. Then it returns false, as it does driven, and Done is called for each emit, later. Driven, they are appended
+// and acknowledged one by one. An emit is its sender's again when it has its result. A client must not call it from two
+// goroutines at once.
+func (c *Client) Produce(batches ...[]*Emit) (done bool) {
 	e := c.e
 	e.mu.Lock()
 	defer e.unlock()
 	if c.closed {
-		for _, m := range emits {
-			m.fail(ErrClosed)
+		for _, b := range batches {
+			for _, m := range b {
+				m.fail(ErrClosed)
+			}
 		}
 		return true
 	}
 	if e.mode == Driven {
-		for _, m := range emits {
-			c.seq++
-			m.client, m.seq = c, c.seq
-			e.driver.postEmit(m)
+		for _, b := range batches {
+			for _, m := range b {
+				c.seq++
+				m.client, m.seq = c, c.seq
+				e.driver.postEmit(m)
+			}
 		}
 		return false
 	}
 	now := nowMillis()
 	if e.faults != nil || len(c.routes) > 0 || e.core.Held() {
-		for _, b := range c.sort(emits) {
-			c.line(&shipment{c: c, emits: slices.Clone(b.emits)})
-			clear(b.emits)
-			b.emits = b.emits[:0]
+		for _, b := range batches {
+			c.line(&shipment{c: c, emits: slices.Clone(b)})
 		}
 		return false
 	}
-	if len(emits) == 1 {
-		e.appendEmits(now, emits)
-	} else {
-		for _, b := range c.sort(emits) {
-			e.appendEmits(now, b.emits)
-			clear(b.emits)
-			b.emits = b.emits[:0]
+	for i, b := range batches {
+		from, first := c.numbersOf(b)
+		a, err := e.appendBatch(now, b, from, first)
+		if err != nil && c.sends.Retries > 0 && retriable(err) && !c.sends.Unheard {
+			c.retry(batches[:i], batches[i:], err)
+			return false
 		}
+		if err == nil {
+			c.takeNumbers(b)
+		} else {
+			c.giveUp(from)
+		}
+		settle(b, a, err)
 	}
 	return true
 }
 
-// bucket collects the emits of one partition.
-type bucket struct {
-	emits []*Emit
+// retry is told that the first of the batches in rest was not appended, for a reason that may pass: that one is sent again
+// later, the others now. Those before have their results.
+func (c *Client) retry(before, rest [][]*Emit, err error) {
+	for _, b := range before {
+		c.e.finished = append(c.e.finished, b...)
+	}
+	failed := &shipment{c: c, emits: slices.Clone(rest[0])}
+	failed.from, failed.first = c.numbersOf(rest[0])
+	failed.numbered = true
+	c.takeNumbers(rest[0])
+	c.queue(failed)
+	c.e.fail(failed, err)
+	for _, b := range rest[1:] {
+		c.line(&shipment{c: c, emits: slices.Clone(b)})
+	}
 }
 
-// sort puts emits into buckets by partition, in the order in which the partitions occur first.
-func (c *Client) sort(emits []*Emit) []*bucket {
-	if c.buckets == nil {
-		c.buckets = map[kafka.TopicPartition]*bucket{}
+// numbersOf is who sends a batch, nil for nobody in particular, and the number of its first record. Called with mu held.
+func (c *Client) numbersOf(emits []*Emit) (from *Producer, first int32) {
+	if c.producer == nil {
+		return nil, 0
 	}
-	c.filled = c.filled[:0]
-	for _, m := range emits {
-		b := c.buckets[m.TP]
-		if b == nil {
-			b = &bucket{}
-			c.buckets[m.TP] = b
+	tp := emits[0].TP
+	n := c.numbered[tp]
+	if n == nil {
+		n = &numbering{}
+		if c.numbered == nil {
+			c.numbered = map[kafka.TopicPartition]*numbering{}
 		}
-		if len(b.emits) == 0 {
-			c.filled = append(c.filled, b)
-		}
-		b.emits = append(b.emits, m)
+		c.numbered[tp] = n
 	}
-	return c.filled
+	if n.producer != c.producer {
+		*n = numbering{producer: c.producer}
+	}
+	return c.producer, n.next
 }
 
-// appendEmits appends emits of one partition as one batch, and tells them what came of it. Called with mu held.
-func (e *Engine) appendEmits(now kafka.Millis, emits []*Emit) {
-	a, err := e.appendBatch(now, emits)
-	settle(emits, a, err)
+// takeNumbers uses up the numbers of a batch. Called with mu held, after numbersOf.
+func (c *Client) takeNumbers(emits []*Emit) {
+	if c.producer != nil {
+		n := c.numbered[emits[0].TP]
+		n.next = batch.AddSequence(n.next, int32(len(emits)))
+	}
+}
+
+// giveUp is told that a batch of a producer was not appended and will not be: the next ones come under a new epoch. Called
+// with mu held.
+func (c *Client) giveUp(from *Producer) {
+	if from == nil || from != c.producer || from.TransactionalID != "" {
+		return
+	}
+	next := *from
+	if next.Epoch++; next.Epoch < 0 {
+		next = Producer{ID: c.e.core.NewProducerID()}
+	}
+	c.producer = &next
 }
 
 // settle notes the result of a batch.
@@ -120,13 +176,15 @@ func settle(emits []*Emit, a plog.Appended, err error) {
 }
 
 // appendBatch appends emits of one partition as one batch. Called with mu held.
-func (e *Engine) appendBatch(now kafka.Millis, emits []*Emit) (plog.Appended, error) {
+func (e *Engine) appendBatch(now kafka.Millis, emits []*Emit, from *Producer, first int32) (plog.Appended, error) {
 	tp := emits[0].TP
+	p := e.core.Partition(tp.Topic, tp.Partition)
+	if p == nil {
+		return plog.Appended{}, kafka.UnknownTopicOrPartition
+	}
 	if emits[0].All {
-		if p := e.core.Partition(tp.Topic, tp.Partition); p != nil {
-			if err := e.core.CheckProduce(p, -1); err != nil {
-				return plog.Appended{}, err
-			}
+		if err := e.core.CheckProduce(p, -1); err != nil {
+			return plog.Appended{}, err
 		}
 	}
 	records := e.scratch[:0]
@@ -138,5 +196,14 @@ func (e *Engine) appendBatch(now kafka.Millis, emits []*Emit) (plog.Appended, er
 		records = append(records, r)
 	}
 	defer e.release(records)
-	return e.append(now, tp, batch.FromRecords(records))
+	if from == nil {
+		return e.append(now, tp, batch.FromRecords(records))
+	}
+	producer := batch.WithProducer(from.ID, from.Epoch, first)
+	if from.TransactionalID == "" {
+		return e.append(now, tp, batch.FromRecords(records, producer))
+	}
+	a, err := e.core.ProduceTransactional(now, p, batch.FromRecords(records, producer, batch.Transactional()), from.TransactionalID, false)
+	e.afterStep() // the transaction coordinator was asked
+	return a, err
 }

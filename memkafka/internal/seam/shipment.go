@@ -17,6 +17,7 @@ type Sending struct {
 	Idempotent bool                          // a batch that arrives twice is appended once
 	Unheard    bool                          // acks=0: the broker does not answer
 	Timeout    time.Duration                 // how long the broker waits for replicas (Producer.Timeout)
+	Create     bool                          // a topic that is gone is made again before a retry, if the cluster lets clients do that
 }
 
 // SetSending says how the client's Produce goes on after failures: not at all unless set.
@@ -33,7 +34,12 @@ type shipment struct {
 	lane  *lane // driven: where it comes from
 	tries int
 	over  bool
-	late  []*Emit // copies of emits, for a request that may arrive when they are somebody else's again
+
+	numbered bool // it has these two
+	from     *Producer
+	first    int32
+
+	late []*Emit // copies of emits, for a request that may arrive when they are somebody else's again
 
 	appended bool // once at least
 	result   plog.Appended
@@ -45,6 +51,13 @@ type route struct{ queue []*shipment }
 
 // line puts a batch behind those of its partition. Called with mu held.
 func (c *Client) line(b *shipment) {
+	if c.queue(b) == 1 {
+		c.e.ship(b)
+	}
+}
+
+// queue puts a batch behind those of its partition, and tells how many there are then. Called with mu held.
+func (c *Client) queue(b *shipment) int {
 	tp := b.emits[0].TP
 	if c.routes == nil {
 		c.routes = map[kafka.TopicPartition]*route{}
@@ -56,13 +69,16 @@ func (c *Client) line(b *shipment) {
 	}
 	r.queue = append(r.queue, b)
 	c.e.shipments++
-	if len(r.queue) == 1 {
-		c.e.ship(b)
-	}
+	return len(r.queue)
 }
 
 // ship sends a batch, for the first time or again. Called with mu held.
 func (e *Engine) ship(b *shipment) {
+	if !b.numbered {
+		b.numbered = true
+		b.from, b.first = b.c.numbersOf(b.emits)
+		b.c.takeNumbers(b.emits)
+	}
 	v := &fault.Verdict{}
 	if e.faults != nil {
 		op := Op{Name: "produce", ClientID: b.c.id, Partitions: []kafka.TopicPartition{b.emits[0].TP}}
@@ -144,7 +160,7 @@ func (e *Engine) effect(now kafka.Millis, b *shipment, emits []*Emit) error {
 	if b.appended && b.c.sends.Idempotent {
 		return nil
 	}
-	a, err := e.appendBatch(now, emits)
+	a, err := e.appendBatch(now, emits, b.from, b.first)
 	if err == nil && !b.appended {
 		b.appended, b.result = true, a
 		b.epoch = e.core.Partition(emits[0].TP.Topic, emits[0].TP.Partition).LeaderEpoch
@@ -234,6 +250,7 @@ func (e *Engine) fail(b *shipment, err error) {
 	}
 	b.tries++
 	if !retriable(err) || b.tries > b.c.sends.Retries {
+		b.c.giveUp(b.from)
 		settle(b.emits, plog.Appended{}, err)
 		e.finish(b)
 		return
@@ -245,9 +262,18 @@ func (e *Engine) fail(b *shipment, err error) {
 	try := b.tries
 	e.after(pause, func(kafka.Millis) {
 		if !b.over && b.tries == try {
+			e.revive(b)
 			e.ship(b)
 		}
 	})
+}
+
+// revive makes the topic of a batch again if it is gone, as the metadata request does that comes before a retry.
+func (e *Engine) revive(b *shipment) {
+	tp := b.emits[0].TP
+	if b.c.sends.Create && e.core.Topic(tp.Topic) == nil {
+		_, _ = e.core.AutoCreate(tp.Topic) // or else the retry fails
+	}
 }
 
 // finish hands the results of a batch out, and sends what waited behind it.

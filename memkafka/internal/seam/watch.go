@@ -51,6 +51,9 @@ func (w *Watch) Stop() {
 
 // tell lets those know who wait for records of partitions that changed. Called with mu held.
 func (e *Engine) tell() {
+	if shape := e.core.Shape(); shape != e.shape.Load() {
+		e.shape.Store(shape)
+	}
 	touched := e.core.TakeTouched()
 	if len(e.copying) > 0 { // their answers may let others be sent
 		touched = slices.Clone(touched)
