@@ -19,6 +19,7 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 		named[request.Topics[i].Topic]++
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		tooMany := addedPartitions(core, request) > maxNewPartitions
 		for i := range request.Topics {
 			asked := &request.Topics[i]
 			r := kmsg.NewCreatePartitionsResponseTopic()
@@ -31,6 +32,8 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 				err, named[asked.Topic] = invalidRequest("duplicate topic name"), 0
 			case c.mayTopic(core, cluster.Alter, asked.Topic) != kafka.None:
 				err = kafka.TopicAuthorizationFailed
+			case tooMany:
+				err = kafka.UnknownServerError // as Kafka says, for all topics and without a word
 			default:
 				var assignment [][]int32
 				for _, a := range asked.Assignment {
@@ -46,4 +49,14 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 		return nil
 	}
 	return response
+}
+
+// addedPartitions is how many partitions a request would add, all in all.
+func addedPartitions(core *cluster.Cluster, request *kmsg.CreatePartitionsRequest) (sum int) {
+	for i := range request.Topics {
+		if t := core.Topic(request.Topics[i].Topic); t != nil {
+			sum += max(0, int(request.Topics[i].Count)-len(t.Partitions))
+		}
+	}
+	return sum
 }

@@ -20,6 +20,7 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 		named[request.Topics[i].Topic]++
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
+		tooMany := newPartitions(core, request, named) > maxNewPartitions
 		for i := range request.Topics {
 			asked := &request.Topics[i]
 			switch n := named[asked.Topic]; {
@@ -31,6 +32,10 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 					response.Topics = append(response.Topics, topicRefused(asked.Topic, kafka.TopicAuthorizationFailed))
 					continue
 				}
+				if tooMany {
+					response.Topics = append(response.Topics, topicRefused(asked.Topic, errTooManyPartitions))
+					continue
+				}
 				response.Topics = append(response.Topics, createTopic(core, asked, request.ValidateOnly))
 			}
 		}
@@ -39,6 +44,26 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 		return nil
 	}
 	return response
+}
+
+// maxNewPartitions is how many partitions one request can make.
+const maxNewPartitions = 10_000
+
+var errTooManyPartitions = &cluster.Error{Code: kafka.PolicyViolation, Detail: "Excessively large number of partitions per request."}
+
+// newPartitions is how many partitions a request would make, all in all.
+func newPartitions(core *cluster.Cluster, request *kmsg.CreateTopicsRequest, named map[string]int) (sum int) {
+	for i := range request.Topics {
+		t := &request.Topics[i]
+		switch {
+		case named[t.Topic] > 1:
+		case len(t.ReplicaAssignment) > 0:
+			sum += len(t.ReplicaAssignment)
+		default:
+			sum += max(0, int(core.PartitionsOf(cluster.TopicSpec{Partitions: t.NumPartitions})))
+		}
+	}
+	return sum
 }
 
 func createTopic(core *cluster.Cluster, asked *kmsg.CreateTopicsRequestTopic, validateOnly bool) kmsg.CreateTopicsResponseTopic {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 func topicSpec(name string, partitions int32, replication int16, configs ...*string) kmsg.CreateTopicsRequestTopic {
@@ -261,4 +263,38 @@ func TestDescribeLogDirs(t *testing.T) {
 			s.note("a topic, and one that there is not", answer)
 		}
 	})
+}
+
+// TestTooManyPartitions asks for more than one request can make. Recorded from Apache Kafka 4.3.0.
+func TestTooManyPartitions(t *testing.T) {
+	cluster := newCluster(t)
+	c := dial(t, cluster, 1)
+	for _, tc := range []struct {
+		name   string
+		topics []kmsg.CreateTopicsRequestTopic
+		want   kafka.ErrorCode
+	}{
+		{"in one topic", []kmsg.CreateTopicsRequestTopic{topicSpec("a", 436_000_000, 1)}, kafka.PolicyViolation},
+		{"in two topics", []kmsg.CreateTopicsRequestTopic{topicSpec("a", 5000, 1), topicSpec("b", 5001, 1)}, kafka.PolicyViolation},
+		{"beside a topic that is wrong", []kmsg.CreateTopicsRequestTopic{topicSpec("a", -5, 1), topicSpec("b", 10_001, 1)}, kafka.PolicyViolation},
+		{"as many as there may be", []kmsg.CreateTopicsRequestTopic{topicSpec("a", 2, 1), topicSpec("b", 9998, 1)}, kafka.None},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, r := range ask[*kmsg.CreateTopicsResponse](c, 7, creating(tc.topics...)).Topics {
+				if r.ErrorCode != int16(tc.want) {
+					t.Errorf("%s: %v, want %v", r.Topic, kafka.ErrorCode(r.ErrorCode), tc.want)
+				}
+			}
+		})
+	}
+	for _, tc := range []struct {
+		count int32
+		want  kafka.ErrorCode
+	}{{436_000_000, kafka.UnknownServerError}, {10_001, kafka.None}} {
+		r := kmsg.NewPtrCreatePartitionsRequest()
+		r.Topics = []kmsg.CreatePartitionsRequestTopic{{Topic: "a", Count: tc.count}}
+		if got := ask[*kmsg.CreatePartitionsResponse](c, 3, r).Topics[0]; got.ErrorCode != int16(tc.want) || got.ErrorMessage != nil {
+			t.Errorf("%d partitions: %v, want %v", tc.count, kafka.ErrorCode(got.ErrorCode), tc.want)
+		}
+	}
 }

@@ -74,20 +74,20 @@ var flexibleFrom = func() (from [kmsg.MaxKey + 1]int16) {
 
 // skipTags passes over the tagged fields of a header, of which Kafka has defined none that a broker needs.
 func skipTags(b []byte) (rest []byte, err error) {
-	bad := fmt.Errorf("%w: tagged fields of the header are cut off", ErrMalformed)
 	count, b, ok := uvarint(b)
-	if !ok {
-		return nil, bad
-	}
-	for range count {
+	for ; ok && count > 0; count-- {
 		var size uint32
 		if _, b, ok = uvarint(b); !ok {
-			return nil, bad
+			break
 		}
 		if size, b, ok = uvarint(b); !ok || uint64(size) > uint64(len(b)) {
-			return nil, bad
+			ok = false
+			break
 		}
 		b = b[size:]
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: tagged fields of the header are cut off", ErrMalformed)
 	}
 	return b, nil
 }
