@@ -24,7 +24,11 @@ func (tt *Tester) Faults(text string) {
 			return
 		}
 	}
-	if err := tt.cluster.AddFaults(text); err != nil {
+	add := tt.cluster.AddFaults
+	if g, ok := tt.ground.(*inSimulation); ok {
+		add = g.sim.addFaults
+	}
+	if err := add(text); err != nil {
 		tt.fatalf("%v", err)
 	}
 }
@@ -74,10 +78,4 @@ func (p *producer) sender() (goka.EmissionProducer, error) {
 		return nil, fmt.Errorf("producer %T takes no emissions", inner)
 	}
 	return p.late, nil
-}
-
-// Faults adds a plan of faults to the cluster, given as text: see memkafka.Faults. Its times count from now.
-func (s *Sim) Faults(text string) {
-	s.t.Helper()
-	s.must(s.cluster.AddFaults(text))
 }

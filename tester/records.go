@@ -183,7 +183,7 @@ func timestampOf(at time.Time) memkafka.Millis {
 // FillTable writes rows to a table's topic, in the order of their keys, as the group whose table it is would have done:
 // what processors and views that start later recover. A nil value deletes a row.
 func (tt *Tester) FillTable(table goka.Table, rows map[string]any) {
-	if err := tt.ensureTable(string(table)); err != nil {
+	if err := tt.ensure(string(table), tt.settings.partitions, true); err != nil {
 		tt.fatalf("fill table %s: %v", table, err)
 		return
 	}

@@ -39,6 +39,8 @@ var ErrNoProgress = errors.New("no progress")
 type Sim struct {
 	t        *testing.T
 	seed     uint64
+	script   *script
+	shape    shape // owned by the script
 	settings *settings
 	cluster  *memkafka.Cluster
 	driver   *memkafka.Driver
@@ -87,9 +89,19 @@ type invariant struct {
 // the seed decides the order of all that happens at the cluster. The same seed gives the same run, byte for byte of its
 // trace, as long as f and the callbacks draw no chance or time from elsewhere.
 //
-// Without options or flags it runs seed 1. -gokasim.seed=N (GOKASIM_SEED) runs that one, -gokasim.seeds=N
-// (GOKASIM_SEEDS) as many from 1 on, -gokasim.check-determinism (GOKASIM_CHECK_DETERMINISM=1) each one twice, under
-// GOMAXPROCS 1 and 8, and compares. A failing run says its seed and how to run it again, and leaves its trace in a file.
+// Without options it runs seed 1. The command line decides by flags, for one package, or by variables, which also suit
+// go test ./...:
+//
+//	-gokasim.seed=N               GOKASIM_SEED                runs that seed
+//	-gokasim.seeds=N              GOKASIM_SEEDS               runs N seeds, from 1 on
+//	-gokasim.script=FILE          GOKASIM_SCRIPT              runs what an earlier failure left
+//	-gokasim.check-determinism    GOKASIM_CHECK_DETERMINISM   runs each seed twice, under GOMAXPROCS 1 and 8, and compares
+//	-gokasim.shrink=false         GOKASIM_SHRINK              does not make failing runs small
+//
+// A run that fails says its seed and step, leaves its trace in a file and prints the command that runs it again. What of its
+// workload (Workload) and faults (Faults) it does not need is left out, as far as a few seconds of tries in processes of
+// their own can tell, and the rest kept as testdata/gokasim/TestName/seed-N.fail: that runs before all other seeds from then
+// on. Commit the file to keep it as a test.
 func Simulate(t *testing.T, f func(s *Sim), options ...Option) {
 	t.Helper()
 	o, err := newSettings(options)
@@ -108,55 +120,105 @@ func Simulate(t *testing.T, f func(s *Sim), options ...Option) {
 // simulate runs all seeds.
 func simulate(t *testing.T, f func(s *Sim), o *settings) {
 	t.Helper()
-	seeds := o.seedsOf(t)
-	for _, seed := range seeds {
-		if len(seeds) == 1 {
-			simulateSeed(t, seed, f, o)
-			continue
+	scripts, err := o.scriptsOf(t)
+	if err != nil {
+		t.Fatalf("simulate: %v", err)
+	}
+	for _, sc := range scripts {
+		switch {
+		case len(scripts) == 1:
+			simulateSeed(t, sc, f, o)
+		case sc.file != "":
+			t.Run(fmt.Sprintf("seed=%d,kept", sc.seed), func(t *testing.T) { simulateSeed(t, sc, f, o) })
+		default:
+			t.Run(fmt.Sprintf("seed=%d", sc.seed), func(t *testing.T) { simulateSeed(t, sc, f, o) })
 		}
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { simulateSeed(t, seed, f, o) })
 	}
 }
 
 // simulateSeed runs one seed as often as asked for, and compares the traces.
-func simulateSeed(t *testing.T, seed uint64, f func(s *Sim), o *settings) {
+func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 	t.Helper()
 	first := simRun{}
 	for run := range o.runs {
-		restore := func() {}
-		if o.runs > 1 {
-			before := runtime.GOMAXPROCS(o.procs[run%len(o.procs)])
-			restore = func() { runtime.GOMAXPROCS(before) }
-		}
-		r := simulateOnce(t, seed, f, o)
-		restore()
-		if t.Failed() {
-			keepSeed(t, seed)
+		r, failed := simulateWith(t, sc, f, o, run)
+		if failed {
 			return
 		}
 		if run == 0 {
 			first = r
-			if o.digest != nil {
-				o.digest(seed, r.digest)
+			if o.digest != nil && sc.whole() {
+				o.digest(sc.seed, r.digest)
 			}
 			continue
 		}
 		if r.digest != first.digest {
-			keepSeed(t, seed)
-			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d:\n%s", seed, run+1,
-				o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text, r.text))
+			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d:\n%s\nrun it again: %s",
+				sc.seed, run+1, o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text, r.text),
+				repeatLine(t, fmt.Sprintf("-gokasim.seed=%d -gokasim.check-determinism", sc.seed)))
 		}
 	}
+}
+
+// simulateWith runs one seed once, under the GOMAXPROCS of the run, and keeps it if it fails.
+func simulateWith(t *testing.T, sc *script, f func(s *Sim), o *settings, run int) (r simRun, failed bool) {
+	t.Helper()
+	failedBefore := t.Failed()
+	defer func() { // also when the script has ended the test's goroutine
+		t.Helper()
+		if failed = t.Failed(); failed && !failedBefore {
+			keepFailure(t, sc, r)
+		}
+	}()
+	if o.runs > 1 {
+		before := runtime.GOMAXPROCS(o.procs[run%len(o.procs)])
+		defer runtime.GOMAXPROCS(before)
+	}
+	simulateOnce(t, sc, f, o, &r)
+	return r, t.Failed()
+}
+
+// keepFailure keeps what failed, as small as it can be made, and says how to see it again.
+func keepFailure(t *testing.T, sc *script, r simRun) {
+	t.Helper()
+	if os.Getenv(shrinking) != "" {
+		return
+	}
+	trace := "not kept"
+	if err := os.MkdirAll(keptDir(t), 0o755); err == nil {
+		path := filepath.Join(keptDir(t), fmt.Sprintf("seed-%d.trace", sc.seed))
+		if err := os.WriteFile(path, r.text, 0o644); err == nil {
+			trace = path
+		}
+	}
+	t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: %s",
+		sc.seed, r.steps, trace, repeatLine(t, fmt.Sprintf("-gokasim.seed=%d", sc.seed)))
+	if sc.file != "" {
+		return
+	}
+	remark := "it was not made small"
+	if on, err := fromShrink.boolean(); fromShrink.get() == "" || on && err == nil {
+		sc, remark = shrink(t, sc, r.shape)
+	}
+	file, err := sc.keep(t, remark)
+	if err != nil {
+		t.Logf("simulate: the failing seed is not kept: %v", err)
+		return
+	}
+	t.Logf("simulate: seed %d is kept in %s and runs first from now on; %s\nrun that: %s",
+		sc.seed, file, remark, repeatLine(t, "-gokasim.script="+filepath.ToSlash(file)))
 }
 
 type simRun struct {
 	digest string
 	text   []byte
+	steps  uint64
+	shape  shape
 }
 
 var simNumber atomic.Uint64 // makes names of clusters unique; it reaches no trace
 
-func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o *settings) (r simRun) {
+func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings, r *simRun) {
 	t.Helper()
 	progress := new(atomic.Uint64)
 	stop := watch(progress)
@@ -164,34 +226,33 @@ func simulateOnce(t *testing.T, seed uint64, f func(s *Sim), o *settings) (r sim
 	var s *Sim
 	defer func() {
 		if p := recover(); p != nil { // the bubble's own panic: goroutines are left, and none of them can go on
-			t.Errorf("simulate: seed %d: %v; is something not closed, or does the script wait for what cannot come?%s", seed, p, s.leftovers())
+			if s != nil {
+				*r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
+			}
+			t.Errorf("simulate: seed %d: %v; is something not closed, or does the script wait for what cannot come?%s", sc.seed, p, s.leftovers())
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		s = newSim(t, seed, o, progress)
+		s = newSim(t, sc, o, progress)
 		t.Cleanup(func() { // the last one: cleanups of the script still have the simulation
 			s.finish()
-			r = simRun{s.driver.Trace().Digest(), s.text.Bytes()}
-			if t.Failed() {
-				s.report()
-			}
+			*r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
 		})
 		go s.drive()
 		f(s)
 	})
-	return r
 }
 
-func newSim(t *testing.T, seed uint64, o *settings, progress *atomic.Uint64) *Sim {
+func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) *Sim {
 	if !o.start.IsZero() {
 		time.Sleep(time.Until(o.start))
 	}
-	cluster, driver, err := memkafka.NewDriven(seed, synctest.Wait, append([]memkafka.Option{memkafka.WithDefaultPartitions(int32(o.partitions))}, o.cluster...)...)
+	cluster, driver, err := memkafka.NewDriven(sc.seed, synctest.Wait, append([]memkafka.Option{memkafka.WithDefaultPartitions(int32(o.partitions))}, o.cluster...)...)
 	if err != nil {
 		t.Fatalf("simulate: %v", err)
 	}
 	s := &Sim{
-		t: t, seed: seed, settings: o, cluster: cluster, driver: driver, began: time.Now(), progress: progress,
+		t: t, seed: sc.seed, script: sc, shape: shape{inputs: map[string]int{}}, settings: o, cluster: cluster, driver: driver, began: time.Now(), progress: progress,
 		requests: make(chan *simRequest, 16),
 		driving:  make(chan struct{}),
 		groups:   map[string]*goka.GroupGraph{},
@@ -201,6 +262,7 @@ func newSim(t *testing.T, seed uint64, o *settings, progress *atomic.Uint64) *Si
 	s.tester.ground = &inSimulation{byHand: byHand{cluster: cluster}, sim: s}
 	driver.Trace().Text = &s.text
 	driver.Check = s.check
+	driver.NoLapses = sc.noLapses
 	name := fmt.Sprintf("simulation-%d", simNumber.Add(1))
 	s.broker = "mem://" + name
 	release, err := memkafka.SetNamed(name, cluster)
@@ -316,6 +378,7 @@ func (s *Sim) check() error {
 	defer func() { s.checking = false }()
 	for _, i := range s.invariants {
 		if err := i.test(); err != nil {
+			s.invariants = nil // once is enough, and instances have to end
 			return fmt.Errorf("invariant %q does not hold after step %d: %w", i.what, s.driver.Steps(), err)
 		}
 	}
@@ -681,21 +744,6 @@ func (s *Sim) finish() {
 	if err := errors.Join(errs...); err != nil {
 		s.t.Errorf("simulate: %v", err)
 	}
-}
-
-// report says how a failing run can be seen again.
-func (s *Sim) report() {
-	s.t.Helper()
-	file := "not kept"
-	dir := keptDir(s.t)
-	if err := os.MkdirAll(dir, 0o755); err == nil {
-		path := filepath.Join(dir, fmt.Sprintf("seed-%d.trace", s.seed))
-		if err := os.WriteFile(path, s.text.Bytes(), 0o644); err == nil {
-			file = path
-		}
-	}
-	s.t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: %s",
-		s.seed, s.driver.Steps(), file, repeatLine(s.t, s.seed))
 }
 
 // firstDifference shows where two traces part, with some lines before.

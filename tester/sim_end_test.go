@@ -1,13 +1,19 @@
 package tester_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 	"github.com/gokasim/gokasim/tester"
 )
@@ -46,6 +52,68 @@ var scripts = map[string]struct {
 		},
 		says: []string{"seed 1 failed at step", "-gokasim.seed=1"},
 	},
+}
+
+// poisoned fails when two certain messages were handled, of many, in the presence of a fault.
+func poisoned(s *tester.Sim) {
+	handled := map[string]bool{}
+	s.Tester().StartProcessor(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) {
+		handled[ctx.Key()] = true
+	})))
+	s.Faults("on heartbeat probability=0.1: drop-response\non offset-commit name=needed nth=1: drop-request\non fetch nth=2: delay-response for=5ms\n")
+	var records []tester.Record
+	for i := range 40 {
+		records = append(records, tester.Msg(fmt.Sprintf("k%d", i), "x"))
+	}
+	s.Workload("orders", "in", records...)
+	s.Invariant("no two poisons", func() error {
+		for _, c := range s.Cluster().FaultCounts() {
+			if c.Fault == "needed" && c.Injected > 0 && handled["k7"] && handled["k31"] {
+				return errors.New("both are here")
+			}
+		}
+		return nil
+	})
+	s.Idle()
+	s.Advance(time.Minute)
+}
+
+func TestFailingSimulationsAreMadeSmall(t *testing.T) {
+	if os.Getenv("GOKASIM_TEST_SHRINK") != "" {
+		tester.Simulate(t, poisoned)
+		return
+	}
+	dir := t.TempDir()
+	run := func(arguments ...string) string {
+		cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestFailingSimulationsAreMadeSmall$", "-test.v"}, arguments...)...)
+		cmd.Env = append(os.Environ(), "GOKASIM_TEST_SHRINK=1")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("the simulation did not fail:\n%s", out)
+		}
+		return string(out)
+	}
+	out := run()
+	for _, part := range []string{`invariant "no two poisons" does not hold after step`, "2 of 40 records of workload orders", "1 of 3 faults", "-gokasim.script="} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the failure does not say %q:\n%s", part, out)
+		}
+	}
+	file := filepath.Join(dir, "testdata", "gokasim", "TestFailingSimulationsAreMadeSmall", "seed-1.fail")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "\nseed 1\nkeep-input \"orders\" 7 31\nkeep-faults 1\n") {
+		t.Errorf("the script is\n%s", text)
+	}
+	if out := run(); !strings.Contains(out, "seed=1,kept") || strings.Index(out, "seed=1,kept") > strings.Index(out, "seed=1\n") {
+		t.Errorf("what failed before does not run first:\n%s", out)
+	}
+	if out := run("-gokasim.script=" + file); strings.Contains(out, "seed=") && strings.Contains(out, "=== RUN   TestFailingSimulationsAreMadeSmall/seed=1\n") {
+		t.Errorf("a script does not run alone:\n%s", out)
+	}
 }
 
 // TestSimulationsThatFail runs each script in a process of its own.

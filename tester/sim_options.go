@@ -2,6 +2,7 @@ package tester
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -69,27 +70,25 @@ func (s *settings) fromCommandLine() error {
 	return nil
 }
 
-// seedsOf lists the seeds of a test: those first that failed before.
-func (s *settings) seedsOf(t *testing.T) []uint64 {
-	if s.chosen {
-		return s.seeds
+// scriptsOf lists what to run of a test: what failed before goes first.
+func (s *settings) scriptsOf(t *testing.T) ([]*script, error) {
+	if file := fromScript.get(); file != "" {
+		one, err := readScript(file)
+		return []*script{one}, err
 	}
-	seeds := keptSeeds(t)
+	var scripts []*script
+	if !s.chosen {
+		var err error
+		if scripts, err = keptScripts(t); err != nil {
+			return nil, err
+		}
+	}
 	for _, seed := range s.seeds {
-		if !contains(seeds, seed) {
-			seeds = append(seeds, seed)
+		if !slices.ContainsFunc(scripts, func(k *script) bool { return k.seed == seed && k.whole() }) {
+			scripts = append(scripts, &script{seed: seed})
 		}
 	}
-	return seeds
-}
-
-func contains(seeds []uint64, seed uint64) bool {
-	for _, s := range seeds {
-		if s == seed {
-			return true
-		}
-	}
-	return false
+	return scripts, nil
 }
 
 func (s *setting) number() (uint64, error) {

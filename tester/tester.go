@@ -218,33 +218,23 @@ func (tt *Tester) partitionOf(key string, hasher func() hash.Hash32) int32 {
 
 // ensureTopic makes a topic with the tester's number of partitions if there is none: with a tester, topics just exist.
 func (tt *Tester) ensureTopic(topic string) error {
-	tt.topicsMu.RLock()
-	_, known := tt.topics[topic]
-	tt.topicsMu.RUnlock()
-	if known {
-		return nil
-	}
-	return tt.makeTopic(topic, false)
+	return tt.ensure(topic, tt.settings.partitions, false)
 }
 
-// ensureTable is ensureTopic for a topic that is to be compacted.
-func (tt *Tester) ensureTable(topic string) error {
+// ensure makes a topic if there is none, and has it compacted if it is a table.
+func (tt *Tester) ensure(topic string, partitions int, table bool) error {
 	tt.topicsMu.RLock()
-	compacted := tt.topics[topic]
+	compacted, known := tt.topics[topic]
 	tt.topicsMu.RUnlock()
-	if compacted {
+	if known && (compacted || !table) {
 		return nil
 	}
-	return tt.makeTopic(topic, true)
-}
-
-func (tt *Tester) makeTopic(topic string, table bool) error {
 	tt.topicsMu.Lock()
 	defer tt.topicsMu.Unlock()
-	if compacted, known := tt.topics[topic]; known && (compacted || !table) {
+	if compacted, known = tt.topics[topic]; known && (compacted || !table) {
 		return nil
 	}
-	if err := tt.ground.createTopic(topic, tt.settings.partitions, table); err != nil {
+	if err := tt.ground.createTopic(topic, partitions, table); err != nil {
 		return err
 	}
 	tt.topics[topic] = table

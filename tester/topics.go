@@ -11,17 +11,16 @@ import (
 // TopicManagerBuilder builds topic managers for which every topic exists, with the tester's number of partitions. goka
 // calls it.
 func (tt *Tester) TopicManagerBuilder() goka.TopicManagerBuilder {
-	return func([]string) (goka.TopicManager, error) { return topicManager{tt}, nil }
+	return func([]string) (goka.TopicManager, error) { return topicManager{tt, tt.settings.partitions}, nil }
 }
 
-type topicManager struct{ tester *Tester }
+type topicManager struct {
+	tester     *Tester
+	partitions int // of topics that it makes
+}
 
 func (tm topicManager) ensure(topic string, npar int, table bool) error {
-	err := tm.tester.ensureTopic(topic)
-	if table {
-		err = tm.tester.ensureTable(topic)
-	}
-	if err != nil {
+	if err := tm.tester.ensure(topic, tm.partitions, table); err != nil {
 		return fmt.Errorf("topic %s: %w", topic, err)
 	}
 	have, err := tm.tester.ground.partitions(topic)
@@ -48,7 +47,7 @@ func (tm topicManager) EnsureTopicExists(topic string, npar, _ int, config map[s
 }
 
 func (tm topicManager) Partitions(topic string) ([]int32, error) {
-	if err := tm.tester.ensureTopic(topic); err != nil {
+	if err := tm.tester.ensure(topic, tm.partitions, false); err != nil {
 		return nil, fmt.Errorf("topic %s: %w", topic, err)
 	}
 	n, err := tm.tester.ground.partitions(topic)
@@ -63,7 +62,7 @@ func (tm topicManager) Partitions(topic string) ([]int32, error) {
 }
 
 func (tm topicManager) GetOffset(topic string, partition int32, at int64) (int64, error) {
-	if err := tm.tester.ensureTopic(topic); err != nil {
+	if err := tm.tester.ensure(topic, tm.partitions, false); err != nil {
 		return -1, fmt.Errorf("topic %s: %w", topic, err)
 	}
 	start, high, err := tm.tester.ground.offsets(topic, partition)
@@ -80,15 +79,21 @@ func (tm topicManager) GetOffset(topic string, partition int32, at int64) (int64
 
 func (topicManager) Close() error { return nil }
 
-// MockTopicManager is a topic manager for which every topic exists, with the partitions of its tester.
+// MockTopicManager is a topic manager for which every topic exists.
 type MockTopicManager struct{ goka.TopicManager }
 
-// NewMockTopicManager returns a topic manager on the tester's cluster. The defaults for partitions and replication are the
-// tester's own: WithPartitions, and one replica; other numbers fail the test.
+// NewMockTopicManager returns a topic manager on the tester's cluster. Topics that are not there are made with
+// defaultNumPartitions, or as many as the tester has where that is less than 1; defaultReplFactor has to be possible with the
+// cluster's brokers only where it is over 1.
 func NewMockTopicManager(tt *Tester, defaultNumPartitions int, defaultReplFactor int) *MockTopicManager {
-	if defaultNumPartitions != tt.settings.partitions || defaultReplFactor != 1 {
-		tt.fatalf("a topic manager with %d partitions and %d replicas was asked for, and the tester has %d and 1; "+
-			"WithPartitions sets the first", defaultNumPartitions, defaultReplFactor, tt.settings.partitions)
+	if brokers := tt.brokers(); defaultReplFactor > 1 && defaultReplFactor > brokers {
+		tt.fatalf("%d replicas need as many brokers, and the tester has %d; give 1, or WithCluster(memkafka.WithBrokers(%[1]d))", defaultReplFactor, brokers)
 	}
-	return &MockTopicManager{topicManager{tt}}
+	if defaultNumPartitions < 1 {
+		defaultNumPartitions = tt.settings.partitions
+	}
+	return &MockTopicManager{topicManager{tt, defaultNumPartitions}}
 }
+
+// brokers returns how many brokers there are.
+func (tt *Tester) brokers() int { return len(tt.Cluster().Brokers()) }

@@ -53,6 +53,9 @@ type Driver struct {
 	// Limit bounds how far time moves at once when nothing else can happen; the zero time does not.
 	Limit time.Time
 
+	// NoLapses keeps time from passing while something else can happen.
+	NoLapses bool
+
 	// Check is called after each step, when it is set; an error ends Step with it.
 	Check func() error
 }
@@ -326,7 +329,7 @@ func (d *Driver) choose() (choice, bool) {
 // Step lets one event happen, or time pass when there is none, and settles. It reports whether there was an event.
 func (d *Driver) Step() (bool, error) {
 	d.Settle()
-	if d.Rand("lapse")%40 == 0 {
+	if !d.NoLapses && d.Rand("lapse")%40 == 0 {
 		d.lapse()
 		return true, d.check()
 	}

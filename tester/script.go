@@ -1,0 +1,205 @@
+package tester
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// script is what to run of a simulation: its seed, and what is left of its workload and its faults. A script that was
+// made by shrinking is a file under testdata/gokasim, which runs before all other seeds.
+type script struct {
+	seed     uint64
+	file     string // "" when it is none
+	inputs   map[string][]int
+	faults   []int
+	few      bool // faults counts
+	noLapses bool // time passes only where nothing else can happen
+}
+
+// shape is how much there is to leave out.
+type shape struct {
+	inputs map[string]int
+	faults int
+}
+
+func (s *script) keepsInput(workload string, n int) bool {
+	kept, few := s.inputs[workload]
+	if !few {
+		return true
+	}
+	_, found := slices.BinarySearch(kept, n)
+	return found
+}
+
+func (s *script) keepsFault(n int) bool { return !s.few || slices.Contains(s.faults, n) }
+
+// whole reports whether nothing is left out.
+func (s *script) whole() bool { return len(s.inputs) == 0 && !s.few && !s.noLapses }
+
+// String prints a script, which readScript reads as the same.
+func (s *script) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d\n", s.seed)
+	for _, name := range slices.Sorted(maps.Keys(s.inputs)) {
+		fmt.Fprintf(&b, "keep-input %q%s\n", name, numbers(s.inputs[name]))
+	}
+	if s.few {
+		fmt.Fprintf(&b, "keep-faults%s\n", numbers(s.faults))
+	}
+	if s.noLapses {
+		b.WriteString("no-lapses\n")
+	}
+	return b.String()
+}
+
+func numbers(list []int) string {
+	var b strings.Builder
+	for _, n := range list {
+		b.WriteString(" " + strconv.Itoa(n))
+	}
+	return b.String()
+}
+
+// readScript reads a script; # begins a comment.
+func readScript(file string) (*script, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &script{file: file, inputs: map[string][]int{}}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if err := s.take(strings.TrimSpace(line)); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+	}
+	if s.seed == 0 {
+		return nil, fmt.Errorf("%s names no seed; it needs a line like: seed 7", file)
+	}
+	return s, nil
+}
+
+func (s *script) take(line string) error {
+	command, rest, _ := strings.Cut(line, " ")
+	var err error
+	switch {
+	case line == "" || line[0] == '#':
+	case command == "seed":
+		s.seed, err = strconv.ParseUint(rest, 10, 64)
+	case command == "keep-input":
+		var quoted, name string
+		if quoted, err = strconv.QuotedPrefix(rest); err != nil {
+			return fmt.Errorf("keep-input is followed by the name of a workload in quotes: %q", rest)
+		}
+		if name, err = strconv.Unquote(quoted); err == nil {
+			s.inputs[name], err = wholeNumbers(rest[len(quoted):])
+		}
+	case command == "keep-faults":
+		s.few = true
+		s.faults, err = wholeNumbers(rest)
+	case line == "no-lapses":
+		s.noLapses = true
+	default:
+		err = fmt.Errorf("unknown command %q; there are seed, keep-input, keep-faults and no-lapses", command)
+	}
+	return err
+}
+
+func wholeNumbers(text string) ([]int, error) {
+	list := []int{}
+	for _, word := range strings.Fields(text) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a whole number", word)
+		}
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// keptDir is where failing seeds of a test are kept.
+func keptDir(t *testing.T) string {
+	return filepath.Join("testdata", "gokasim", strings.NewReplacer("/", "_", " ", "_").Replace(testName(t)))
+}
+
+// testName is the name of a test without that of a seed.
+func testName(t *testing.T) string {
+	name, _, _ := strings.Cut(t.Name(), "/seed=")
+	return name
+}
+
+// keptScripts are those of seeds that failed before, from small to large.
+func keptScripts(t *testing.T) ([]*script, error) {
+	files, err := filepath.Glob(filepath.Join(keptDir(t), "seed-*.fail"))
+	if err != nil {
+		return nil, err
+	}
+	var scripts []*script
+	for _, f := range files {
+		s, err := readScript(f)
+		if err != nil {
+			return nil, err
+		}
+		scripts = append(scripts, s)
+	}
+	slices.SortFunc(scripts, func(a, b *script) int {
+		if a.seed < b.seed {
+			return -1
+		}
+		return 1
+	})
+	return scripts, nil
+}
+
+// keep writes a script down, so that it runs first next time, and returns its file.
+func (s *script) keep(t *testing.T, remark string) (string, error) {
+	dir := keptDir(t)
+	file := filepath.Join(dir, fmt.Sprintf("seed-%d.fail", s.seed))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("# %s failed. This runs first until the file is deleted; commit it to keep it as a test.\n# %s\n", testName(t), remark)
+	return file, os.WriteFile(file, []byte(text+s.String()), 0o644)
+}
+
+// repeatLine is the command that runs a test again with one more argument.
+func repeatLine(t *testing.T, argument string) string {
+	return fmt.Sprintf("go test %s -run '%s' %s", packagePath(), runPattern(testName(t)), argument)
+}
+
+// runPattern is the value of -run for one test.
+func runPattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + p + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// packagePath is the path of the package under test as the go command takes it from its module's root.
+func packagePath() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for root := dir; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			rel, err := filepath.Rel(root, dir)
+			if err != nil || rel == "." {
+				return "."
+			}
+			return "./" + filepath.ToSlash(rel)
+		}
+		if root == filepath.Dir(root) {
+			return "."
+		}
+	}
+}
