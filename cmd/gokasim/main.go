@@ -1,6 +1,8 @@
 // Command gokasim works with group graphs and their topics outside of a production cluster.
 //
 //	gokasim replay PACKAGE    replays recorded topics through a package's group graphs
+//	gokasim record TOPIC...   records topics of a cluster to a dump
+//	gokasim load FILE...      loads a dump into a cluster
 //	gokasim serve             runs a Kafka cluster in memory, for development and tests
 //
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
@@ -84,6 +86,6 @@ func newRoot() *cobra.Command {
 		root.Version = info.Main.Version
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newReplay(), newServe())
+	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad())
 	return root
 }

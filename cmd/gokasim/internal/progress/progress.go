@@ -49,7 +49,12 @@ type Display interface {
 }
 
 // New returns a display of the given style on w.
-func New(style Style, w io.Writer) Display {
+func New(style Style, w io.Writer) Display { return display(style, w, false) }
+
+// NewCopy returns a display of a run that copies records and processes none.
+func NewCopy(style Style, w io.Writer) Display { return display(style, w, true) }
+
+func display(style Style, w io.Writer, copies bool) Display {
 	if style == Auto {
 		style = Plain
 		if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
@@ -60,9 +65,9 @@ func New(style Style, w io.Writer) Display {
 	case Bar:
 		return &bar{to: w}
 	case Plain:
-		return &plain{to: w, every: 5 * time.Second}
+		return &plain{to: w, every: 5 * time.Second, copies: copies}
 	default:
-		return &plain{to: w}
+		return &plain{to: w, copies: copies}
 	}
 }
 
@@ -74,6 +79,8 @@ type plain struct {
 	total int64
 	start time.Time
 	last  time.Time
+
+	copies bool // there is nothing to process
 }
 
 func (p *plain) Write(text []byte) (int, error) {
@@ -97,6 +104,16 @@ func (p *plain) Show(at replaywire.Progress) {
 		return
 	}
 	p.last = now
+	if p.copies {
+		part, rest := "", ""
+		if p.total > 0 {
+			part = fmt.Sprintf("%3d %%, ", 100*min(at.Bytes, p.total)/p.total)
+			rest = left(now.Sub(p.start), at.Bytes, p.total)
+		}
+		_, _ = fmt.Fprintf(p.to, "%s%s records, %s records/s%s\n", part, Count(at.Records),
+			Count(int64(float64(at.Records)/now.Sub(p.start).Seconds())), rest)
+		return
+	}
 	part := ""
 	if p.total > 0 {
 		part = fmt.Sprintf("%3d %% of the input, ", 100*min(at.Bytes, p.total)/p.total)
@@ -152,11 +169,16 @@ func (b *bar) status() string {
 	defer b.mu.Unlock()
 	elapsed := time.Since(b.start)
 	text := fmt.Sprintf(" %s records, %s/s", Count(b.at.Records), Count(int64(float64(b.at.Records)/max(elapsed.Seconds(), 0.001))))
-	if b.total > 0 && b.at.Bytes > 0 && b.at.Bytes < b.total && elapsed > time.Second {
-		left := time.Duration(float64(elapsed) * float64(b.total-b.at.Bytes) / float64(b.at.Bytes))
-		text += fmt.Sprintf(", %v left", left.Round(time.Second))
+	return text + left(elapsed, b.at.Bytes, b.total)
+}
+
+// left says how long the rest will take at the pace so far, once there is a pace.
+func left(elapsed time.Duration, done, total int64) string {
+	if total <= 0 || done <= 0 || done >= total || elapsed <= time.Second {
+		return ""
 	}
-	return text
+	rest := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
+	return fmt.Sprintf(", %v left", rest.Round(time.Second))
 }
 
 func (b *bar) Show(at replaywire.Progress) {

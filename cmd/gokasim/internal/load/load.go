@@ -1,0 +1,374 @@
+// Package load brings a dump back to a Kafka cluster: each record into its partition, with its key, value, headers and time, in the
+// order of the dump.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/connect"
+	"github.com/gokasim/gokasim/internal/dump"
+)
+
+// Options say what to load, and how.
+type Options struct {
+	Inputs      []string
+	Topic       string   // of all records; each keeps its own when it is empty
+	DropHeaders []string // names of headers that are left out
+	Partitions  int32    // of topics that are created; 0 for as many as the dump has
+	NoCreate    bool     // missing topics are an error
+	Hash        bool     // the partition follows from the key instead of from the dump
+	Speed       float64  // times as fast as the records were; 0 for as fast as possible
+	DryRun      bool
+	Patience    time.Duration
+
+	Say    func(format string, args ...any)
+	Begin  func(total int64)
+	Show   func(bytes, records int64)
+	Broken func(line string) // a line that is no record
+}
+
+// Loaded sums up.
+type Loaded struct {
+	Records  int64   `json:"records"`
+	BadLines int64   `json:"bad_lines"`
+	Topics   []Topic `json:"topics"`
+}
+
+// Topic is what was loaded into a topic, or would be.
+type Topic struct {
+	Topic      string `json:"topic"`
+	Records    int64  `json:"records"`
+	Bytes      int64  `json:"bytes"`      // of keys, values and headers
+	Partitions int32  `json:"partitions"` // of the dump: the highest and one, 0 when it names none
+	Created    bool   `json:"created"`    // it was missing
+	First      int64  `json:"first_ms"`   // the earliest time, in ms since 1970, -1 for none
+	Last       int64  `json:"last_ms"`
+}
+
+// Run loads. Records that were acknowledged before an error stay; the error says how many.
+func Run(ctx context.Context, config *connect.Config, o Options) (*Loaded, error) {
+	scanned, err := o.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if scanned != nil && scanned.BadLines > 0 {
+		return scanned, fmt.Errorf("%d lines are no records, see above; nothing was loaded", scanned.BadLines)
+	}
+	partitioner := kgo.ManualPartitioner()
+	if o.Hash {
+		partitioner = kgo.StickyKeyPartitioner(nil)
+	}
+	client, err := config.Client(ctx, o.Patience, kgo.RecordPartitioner(partitioner), kgo.MaxBufferedRecords(100_000), kgo.MaxBufferedBytes(64<<20),
+		kgo.ProducerLinger(5*time.Millisecond), kgo.RecordRetries(20), kgo.UnknownTopicRetries(20)) // a time-out would count from a record's own time
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	l := &loader{Options: o, client: client, admin: kadm.NewClient(client), topics: map[string]*topic{}}
+	if scanned != nil {
+		for _, t := range scanned.Topics {
+			if err := l.prepare(ctx, t.Topic, t.Partitions); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.DryRun {
+		for i := range scanned.Topics {
+			scanned.Topics[i].Created = l.topics[scanned.Topics[i].Topic].created
+		}
+		return scanned, nil
+	}
+	return l.load(ctx)
+}
+
+// scan reads the whole dump once, before anything is sent, so that a broken line or a missing topic is told while nothing has happened.
+// Standard input cannot be read twice: it gives nil.
+func (o Options) scan(ctx context.Context) (*Loaded, error) {
+	if slices.Contains(o.Inputs, dump.Stdin) {
+		if o.DryRun {
+			s, err := o.each(ctx, func(*dump.Record) error { return nil })
+			return s, err
+		}
+		return nil, nil
+	}
+	return o.each(ctx, func(*dump.Record) error { return nil })
+}
+
+// each gives the records of all inputs, merged by time, to visit, and sums them up.
+func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *Loaded, err error) {
+	var readers []*dump.Reader
+	defer func() {
+		for _, r := range readers {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	for _, name := range o.Inputs {
+		r, err := dump.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading --in: %w", err)
+		}
+		readers = append(readers, r)
+	}
+	sums := map[string]*Topic{}
+	var total Loaded
+	merge := dump.NewMerge(nil, readers...)
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		rec, err := merge.Next()
+		var bad *dump.LineError
+		switch {
+		case err == io.EOF:
+			for _, name := range slices.Sorted(maps.Keys(sums)) {
+				total.Topics = append(total.Topics, *sums[name])
+			}
+			return &total, nil
+		case errors.As(err, &bad):
+			total.BadLines++
+			o.Broken(bad.Error())
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if o.Topic != "" {
+			rec.Topic = o.Topic
+		}
+		if rec.Topic == "" {
+			return nil, fmt.Errorf("%s:%d: the record names no topic; --topic NAME gives one", rec.File, rec.Line)
+		}
+		if len(o.DropHeaders) > 0 {
+			kept := rec.Headers[:0]
+			for _, h := range rec.Headers {
+				if !slices.Contains(o.DropHeaders, h.Key) {
+					kept = append(kept, h)
+				}
+			}
+			rec.Headers = kept
+		}
+		s := sums[rec.Topic]
+		if s == nil {
+			s = &Topic{Topic: rec.Topic, First: -1, Last: -1}
+			sums[rec.Topic] = s
+		}
+		s.add(rec)
+		total.Records++
+		if err := visit(rec); err != nil {
+			return nil, err
+		}
+		if n%256 == 0 {
+			var bytes int64
+			for _, r := range readers {
+				bytes += r.BytesRead()
+			}
+			o.Show(bytes, total.Records)
+		}
+	}
+}
+
+func (t *Topic) add(rec *dump.Record) {
+	t.Records++
+	t.Bytes += int64(len(rec.Key) + len(rec.Value))
+	for _, h := range rec.Headers {
+		t.Bytes += int64(len(h.Key) + len(h.Value))
+	}
+	t.Partitions = max(t.Partitions, rec.Partition+1)
+	if ts := int64(rec.Timestamp); ts >= 0 {
+		if t.First < 0 || ts < t.First {
+			t.First = ts
+		}
+		t.Last = max(t.Last, ts)
+	}
+}
+
+// topic is a topic of the cluster.
+type topic struct {
+	partitions int32
+	created    bool
+}
+
+type loader struct {
+	Options
+	client *kgo.Client
+	admin  *kadm.Client
+	topics map[string]*topic
+
+	first struct {
+		record int64 // the time of the first record that has one, in ms
+		real   time.Time
+	}
+
+	mu     sync.Mutex // guards what follows
+	acked  int64
+	failed error
+}
+
+// prepare finds a topic, and creates it when it is missing, with as many partitions as the dump has.
+func (l *loader) prepare(ctx context.Context, name string, partitions int32) error {
+	if l.Hash || l.Topic != "" && partitions == 0 {
+		partitions = max(partitions, 1)
+	}
+	partitions = max(partitions, 1)
+	found, err := l.admin.ListTopicsWithInternal(ctx, name)
+	if err != nil {
+		return fmt.Errorf("asking for topic %s: %w", name, err)
+	}
+	t := found[name]
+	switch {
+	case t.Err == nil && len(t.Partitions) > 0:
+		if n := int32(len(t.Partitions)); n < partitions && !l.Hash {
+			return fmt.Errorf("topic %s has %d partitions, and the dump has records of partition %d; --hash spreads them by key, or create it with %d",
+				name, n, partitions-1, partitions)
+		}
+		l.topics[name] = &topic{partitions: int32(len(t.Partitions))}
+		return nil
+	case t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("topic %s: %w", name, t.Err)
+	case l.NoCreate:
+		return fmt.Errorf("topic %s does not exist; create it, or leave --no-create out", name)
+	}
+	if l.Partitions > 0 {
+		if l.Partitions < partitions && !l.Hash {
+			return fmt.Errorf("--partitions %d: the dump has records of partition %d of topic %s; --hash spreads them by key", l.Partitions, partitions-1, name)
+		}
+		partitions = l.Partitions
+	}
+	l.topics[name] = &topic{partitions: partitions, created: true}
+	if l.DryRun {
+		return nil
+	}
+	keep := "CreateTime" // so that records keep their times
+	answer, err := l.admin.CreateTopic(ctx, partitions, -1, map[string]*string{"message.timestamp.type": &keep}, name)
+	if err == nil {
+		err = answer.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("creating topic %s with %d partitions: %w", name, partitions, err)
+	}
+	return nil
+}
+
+func (l *loader) load(ctx context.Context) (*Loaded, error) {
+	sums, err := l.each(ctx, func(rec *dump.Record) error {
+		if err := l.failure(); err != nil {
+			return err
+		}
+		return l.send(ctx, rec)
+	})
+	if err == nil {
+		if err = l.client.Flush(ctx); err == nil {
+			err = l.failure()
+		}
+	}
+	if err != nil {
+		l.client.AbortBufferedRecords(context.WithoutCancel(ctx)) //nolint:errcheck // the error that counts is there already
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return nil, fmt.Errorf("%w; %d records were loaded before", err, l.acked)
+	}
+	for i := range sums.Topics {
+		sums.Topics[i].Created = l.topics[sums.Topics[i].Topic].created
+	}
+	if sums.BadLines > 0 {
+		return sums, fmt.Errorf("%d lines are no records, see above; all others were loaded", sums.BadLines)
+	}
+	return sums, nil
+}
+
+func (l *loader) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+func (l *loader) send(ctx context.Context, rec *dump.Record) error {
+	t := l.topics[rec.Topic]
+	if t == nil {
+		if err := l.prepare(ctx, rec.Topic, max(l.Partitions, rec.Partition+1)); err != nil {
+			return err
+		}
+		t = l.topics[rec.Topic]
+	}
+	out := &kgo.Record{Topic: rec.Topic, Key: slices.Clone(rec.Key), Value: slices.Clone(rec.Value)}
+	for _, h := range rec.Headers {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: slices.Clone(h.Value)})
+	}
+	if rec.Timestamp >= 0 {
+		out.Timestamp = time.UnixMilli(int64(rec.Timestamp))
+		if err := l.wait(ctx, int64(rec.Timestamp)); err != nil {
+			return err
+		}
+	}
+	if !l.Hash {
+		out.Partition = max(rec.Partition, 0)
+		if out.Partition >= t.partitions {
+			return fmt.Errorf("%s:%d: topic %s has %d partitions, and the record is of partition %d; --partitions N creates it with more, --hash spreads by key",
+				rec.File, rec.Line, rec.Topic, t.partitions, rec.Partition)
+		}
+	}
+	file, line := rec.File, rec.Line
+	l.client.Produce(ctx, out, func(_ *kgo.Record, err error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		switch {
+		case err == nil:
+			l.acked++
+		case l.failed == nil:
+			l.failed = fmt.Errorf("%s:%d: the cluster refused the record: %w", file, line, err)
+		}
+	})
+	return nil
+}
+
+// wait holds a record back until its time has come, at l.Speed times the pace at which the records were made.
+func (l *loader) wait(ctx context.Context, ms int64) error {
+	if l.Speed <= 0 {
+		return nil
+	}
+	if l.first.real.IsZero() {
+		l.first.record, l.first.real = ms, time.Now()
+		return nil
+	}
+	after := float64(ms-l.first.record) * float64(time.Millisecond) / l.Speed
+	if after > math.MaxInt64/2 {
+		after = math.MaxInt64 / 2
+	}
+	rest := time.Until(l.first.real.Add(time.Duration(after)))
+	if rest <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ParseSpeed reads a pace: max, or how many times as fast as the records were made, as 1x or 10x.
+func ParseSpeed(text string) (float64, error) {
+	if text == "max" {
+		return 0, nil
+	}
+	var speed float64
+	digits, ok := strings.CutSuffix(text, "x")
+	if _, err := fmt.Sscanf(digits, "%g", &speed); !ok || err != nil || speed <= 0 || math.IsInf(speed, 0) || math.IsNaN(speed) || fmt.Sprintf("%g", speed) != digits {
+		return 0, fmt.Errorf("%q is no pace; it is max, or a number over 0 and x, as 1x, 0.5x or 10x", text)
+	}
+	return speed, nil
+}

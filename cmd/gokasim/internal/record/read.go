@@ -1,0 +1,297 @@
+package record
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// A partition whose records wait for those of others is read no further from highQueue bytes on, and again from lowQueue on.
+const (
+	highQueue = 8 << 20
+	lowQueue  = 2 << 20
+)
+
+// quiet is how long nothing may come before the ends of partitions are looked at: their last offsets may hold no record any more.
+const quiet = time.Second
+
+// part is a partition that is read.
+type part struct {
+	Part
+	next   int64 // the first offset that was not looked at
+	time   int64 // the greatest time of a record so far, in ms
+	queue  []*kgo.Record
+	bytes  int
+	paused bool
+	count  int64
+}
+
+func (p *part) done() bool { return p.To != endless && p.next >= p.To && len(p.queue) == 0 }
+
+// ended reports whether nothing more is read.
+func (p *part) ended() bool { return p.To != endless && p.next >= p.To }
+
+// reader merges partitions by time: a record comes after all that are older, except that the order in a partition is kept.
+type reader struct {
+	client *kgo.Client
+	parts  []*part
+	index  map[string]map[int32]*part
+	follow bool
+	write  func(*dump.Record, *part) error
+	show   func()
+	rec    dump.Record
+}
+
+func newReader(client *kgo.Client, parts []*part, follow bool) *reader {
+	r := &reader{client: client, parts: parts, index: map[string]map[int32]*part{}, follow: follow}
+	assign := map[string]map[int32]kgo.Offset{}
+	for _, p := range parts {
+		if r.index[p.Topic] == nil {
+			r.index[p.Topic] = map[int32]*part{}
+			assign[p.Topic] = map[int32]kgo.Offset{}
+		}
+		r.index[p.Topic][p.Partition] = p
+		if !p.ended() {
+			assign[p.Topic][p.Partition] = kgo.NewOffset().At(p.next)
+		}
+	}
+	client.AddConsumePartitions(assign)
+	return r
+}
+
+// run reads until every partition is at its end, or ctx is.
+func (r *reader) run(ctx context.Context) error {
+	for {
+		if err := r.emit(); err != nil {
+			return err
+		}
+		r.show()
+		if r.allDone() {
+			return nil
+		}
+		if err := r.poll(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) allDone() bool {
+	for _, p := range r.parts {
+		if !p.done() {
+			return false
+		}
+	}
+	return true
+}
+
+// emit writes queued records for as long as it is known which one is next.
+func (r *reader) emit() error {
+	for {
+		var first *part
+		for _, p := range r.parts {
+			if len(p.queue) == 0 {
+				if !p.ended() && !r.follow {
+					return nil // an older record may still come
+				}
+				continue
+			}
+			if first == nil || p.headTime() < first.headTime() {
+				first = p
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		if err := r.take(first); err != nil {
+			return err
+		}
+	}
+}
+
+// headTime is the time by which the next record is placed.
+func (p *part) headTime() int64 { return max(p.time, p.queue[0].Timestamp.UnixMilli()) }
+
+func (r *reader) take(p *part) error {
+	from := p.queue[0]
+	p.queue = p.queue[1:]
+	p.bytes -= size(from)
+	p.time = max(p.time, from.Timestamp.UnixMilli())
+	p.count++
+	if p.paused && p.bytes <= lowQueue {
+		p.paused = false
+		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
+	}
+	r.rec = dump.Record{
+		Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(from.Offset), TimestampType: timestampType(from.Attrs.TimestampType()),
+		Timestamp: kafka.Millis(from.Timestamp.UnixMilli()), Broker: p.Broker, Key: from.Key, Value: from.Value, Headers: r.rec.Headers[:0],
+	}
+	for _, h := range from.Headers {
+		r.rec.Headers = append(r.rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
+	}
+	return r.write(&r.rec, p)
+}
+
+func timestampType(t int8) dump.TimestampType {
+	switch t {
+	case 0:
+		return dump.TimestampCreate
+	case 1:
+		return dump.TimestampLogAppend
+	}
+	return dump.TimestampUnknown
+}
+
+func size(rec *kgo.Record) int {
+	n := 128 + len(rec.Key) + len(rec.Value)
+	for _, h := range rec.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// poll takes what has come, and looks at the ends of partitions when nothing comes.
+func (r *reader) poll(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, quiet)
+	fetched := r.client.PollRecords(wait, 20_000)
+	cancel()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var failed error
+	fetched.EachError(func(topic string, partition int32, err error) {
+		if failed != nil || errors.Is(err, context.DeadlineExceeded) || kerr.IsRetriable(err) {
+			return
+		}
+		if lost := (*kgo.ErrDataLoss)(nil); errors.As(err, &lost) {
+			failed = fmt.Errorf("topic %s partition %d: offset %d is gone from the cluster while it is recorded, by retention or by hand; "+
+				"the recording would have a hole", topic, partition, lost.ConsumedTo)
+			return
+		}
+		failed = fmt.Errorf("reading topic %s partition %d: %w", topic, partition, err)
+	})
+	if failed != nil {
+		return failed
+	}
+	n := 0
+	fetched.EachRecord(func(rec *kgo.Record) {
+		n++
+		r.accept(rec)
+	})
+	if n > 0 {
+		return nil
+	}
+	return r.probe(ctx)
+}
+
+func (r *reader) accept(rec *kgo.Record) {
+	p := r.index[rec.Topic][rec.Partition]
+	if p.ended() || rec.Offset < p.next {
+		return
+	}
+	if p.To != endless && rec.Offset >= p.To {
+		r.leave(p)
+		return
+	}
+	p.next = rec.Offset + 1
+	if p.ended() {
+		r.leave(p)
+	}
+	if rec.Attrs.IsControl() {
+		return
+	}
+	p.queue = append(p.queue, rec)
+	p.bytes += size(rec)
+	if p.bytes >= highQueue && !p.paused {
+		p.paused = true
+		r.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
+	}
+}
+
+// leave reads no more of p.
+func (r *reader) leave(p *part) {
+	p.next = p.To
+	r.client.RemoveConsumePartitions(map[string][]int32{p.Topic: {p.Partition}})
+}
+
+// probe finds partitions of which nothing is left to come although their last offset was not seen, since it holds no record any
+// more: what is there was compacted away, or was aborted.
+func (r *reader) probe(ctx context.Context) error {
+	for _, p := range r.parts {
+		if p.To == endless || p.ended() || p.paused || len(p.queue) > 0 {
+			continue
+		}
+		empty, err := r.nothingFrom(ctx, p)
+		if err != nil {
+			return fmt.Errorf("looking at the end of topic %s partition %d: %w", p.Topic, p.Partition, err)
+		}
+		if empty {
+			r.leave(p)
+		}
+	}
+	return nil
+}
+
+// nothingFrom reports whether the leader has no batch of p from p.next up to p.To.
+func (r *reader) nothingFrom(ctx context.Context, p *part) (bool, error) {
+	found, err := kadm.NewClient(r.client).ListTopicsWithInternal(ctx, p.Topic)
+	if err != nil {
+		return false, err
+	}
+	topic := found[p.Topic]
+	detail, ok := topic.Partitions[p.Partition]
+	if !ok || detail.Leader < 0 {
+		return false, nil // it is elected; a later look will tell
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, 0, 1<<20, 0
+	req.SessionEpoch = -1
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic, rt.TopicID = p.Topic, topic.ID
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes = p.Partition, p.next, 1<<20
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	answer, err := r.client.Broker(int(detail.Leader)).Request(ctx, req)
+	if err != nil {
+		return false, err
+	}
+	fetched := answer.(*kmsg.FetchResponse)
+	if len(fetched.Topics) != 1 || len(fetched.Topics[0].Partitions) != 1 {
+		return false, fmt.Errorf("broker %d answered for %d topics, and was asked for one", detail.Leader, len(fetched.Topics))
+	}
+	a := fetched.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(a.ErrorCode); err != nil {
+		if kerr.IsRetriable(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	return a.HighWatermark >= p.To && !holdsBatch(a.RecordBatches, p.next, p.To), nil
+}
+
+// holdsBatch reports whether one of the batches, the last of which may be cut off, has offsets from from up to to.
+func holdsBatch(b []byte, from, to int64) bool {
+	for len(b) >= 61 {
+		base := int64(binary.BigEndian.Uint64(b))
+		length := int(int32(binary.BigEndian.Uint32(b[8:])))
+		last := base + int64(int32(binary.BigEndian.Uint32(b[23:])))
+		if base < to && last >= from {
+			return true
+		}
+		if length < 0 || len(b) < 12+length {
+			return false
+		}
+		b = b[12+length:]
+	}
+	return false
+}
