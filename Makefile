@@ -34,7 +34,7 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## benchmarks: make bench BENCH=Counter PKG=./tester; compare two outputs with go tool benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 $(PKG)
 
-parity: ## the flights in several shapes; with BROKERS=host:port on Apache Kafka too
+parity: ## the flights in several shapes; with BROKERS=host:port on Apache Kafka too, and goka's scenarios there
 	BROKERS=$(BROKERS) .ci/run parity
 
 sim: ## every simulation with one seed: make sim SEED=7 PKG=./examples/flights

@@ -37,6 +37,7 @@ type place struct {
 // Apache Kafka where GOKASIM_BROKERS says where it is.
 func onEveryDoor(t *testing.T, f func(p *place)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("direct", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			p := &place{T: w.T, cluster: w.cluster, brokers: w.brokers, virtual: true, log: w.log}
@@ -82,6 +83,8 @@ func (p *place) config() *sarama.Config {
 	c.Consumer.Offsets.AutoCommit.Interval = 100 * time.Millisecond
 	c.Consumer.Group.Heartbeat.Interval = 100 * time.Millisecond
 	c.Consumer.Group.Session.Timeout = 6 * time.Second
+	c.Consumer.Group.Rebalance.Retry.Backoff = 50 * time.Millisecond
+	c.Consumer.MaxWaitTime = 50 * time.Millisecond
 	return c
 }
 

@@ -344,6 +344,38 @@ func TestP4_AnErrorOfConsumeStopsTheProcessor(t *testing.T) {
 	})
 }
 
+func TestACoordinatorThatMovesDoesNotStopTheProcessor(t *testing.T) {
+	for name, c := range map[string]struct {
+		failures int
+		ends     bool
+	}{"soon back": {3, false}, "gone for good": {1 << 30, true}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.topic("in", 1)
+				var group *consumerGroup
+				left := c.failures
+				p := w.run(stateless("g"), goka.WithConsumerGroupBuilder(func(b []string, name, id string) (sarama.ConsumerGroup, error) {
+					g, err := goka.DefaultConsumerGroupBuilder(b, name, id)
+					group = &consumerGroup{ConsumerGroup: g, consume: func() error {
+						if left--; left == 0 {
+							group.consume = nil
+						}
+						return sarama.ErrNotCoordinatorForConsumer
+					}}
+					return group, err
+				}))
+				if !c.ends {
+					p.ready()
+					return
+				}
+				if err := p.wait(); !errors.Is(err, sarama.ErrNotCoordinatorForConsumer) {
+					t.Errorf("Run returned %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestAGroupThatNeverStartsASessionIsNotAskedWithoutAPause(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 1)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"github.com/gokasim/gokasim/goka/internal/beginning"
 	"github.com/gokasim/gokasim/goka/logger"
 )
@@ -328,6 +330,7 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 		logs.Wait()
 	}()
 
+	var troubled time.Time // since when no generation began; zero when the last try had one
 	for {
 		before := g.generations
 		err := group.Consume(ctx, g.graph.consumed(), g)
@@ -340,16 +343,42 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
+		case g.generations != before:
+			troubled = time.Time{}
+		case troubled.IsZero():
+			troubled = time.Now()
+		}
+		switch {
+		case err != nil && (!isPassing(err) || time.Since(troubled) > passingPatience && !troubled.IsZero()):
 			return fmt.Errorf("error consuming from group consumer: %w", err)
+		case err != nil:
+			g.log.Printf("error joining the group, trying again: %v", err)
 		case g.generations != before:
 			backoff.Reset()
-		default: // not even a generation: whatever it is, it should not happen thousands of times a second
-			if sleep(ctx, max(backoff.Duration(), 10*time.Millisecond)) != nil {
-				return nil
-			}
+			continue
+		}
+		// not even a generation: whatever it is, it should not happen thousands of times a second
+		if sleep(ctx, max(backoff.Duration(), 10*time.Millisecond)) != nil {
+			return nil
 		}
 	}
+}
+
+// passingPatience is how long errors may last that pass by themselves.
+const passingPatience = 2 * time.Minute
+
+// isPassing reports whether an error says only that the group's coordinator is somewhere else, or not ready yet, or has
+// forgotten this member. sarama tries again a few times itself.
+func isPassing(err error) bool {
+	for _, passing := range []sarama.KError{
+		sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrOffsetsLoadInProgress,
+		sarama.ErrRebalanceInProgress, sarama.ErrUnknownMemberId, sarama.ErrIllegalGeneration, sarama.ErrLeaderNotAvailable,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *Processor) logGroupErrors(errs <-chan error, closed <-chan struct{}) {
