@@ -18,7 +18,7 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 	for i := range request.Topics {
 		named[request.Topics[i].Topic]++
 	}
-	ok := c.do(func(core *cluster.Cluster, _ millis) {
+	ok := c.do(func(core *cluster.Cluster, now millis) {
 		tooMany := addedPartitions(core, request) > maxNewPartitions
 		for i := range request.Topics {
 			asked := &request.Topics[i]
@@ -39,7 +39,13 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 				for _, a := range asked.Assignment {
 					assignment = append(assignment, append([]int32{}, a.Replicas...))
 				}
-				err = core.CreateAssignedPartitions(asked.Topic, asked.Count, assignment, request.ValidateOnly)
+				err = core.CreateAssignedPartitions(asked.Topic, asked.Count, assignment, true)
+				if err == nil && !request.ValidateOnly {
+					err = c.spend(core, now, int(asked.Count)-len(core.Topic(asked.Topic).Partitions), c.version >= 3)
+				}
+				if err == nil && !request.ValidateOnly {
+					err = core.CreateAssignedPartitions(asked.Topic, asked.Count, assignment, false)
+				}
 			}
 			r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
 			response.Topics = append(response.Topics, r)

@@ -19,7 +19,7 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 	for i := range request.Topics {
 		named[request.Topics[i].Topic]++
 	}
-	ok := c.do(func(core *cluster.Cluster, _ millis) {
+	ok := c.do(func(core *cluster.Cluster, now millis) {
 		tooMany := newPartitions(core, request, named) > maxNewPartitions
 		for i := range request.Topics {
 			asked := &request.Topics[i]
@@ -36,7 +36,7 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 					response.Topics = append(response.Topics, topicRefused(asked.Topic, errTooManyPartitions))
 					continue
 				}
-				response.Topics = append(response.Topics, createTopic(core, asked, request.ValidateOnly))
+				response.Topics = append(response.Topics, c.createTopic(core, now, asked, request.ValidateOnly))
 			}
 		}
 	})
@@ -66,7 +66,7 @@ func newPartitions(core *cluster.Cluster, request *kmsg.CreateTopicsRequest, nam
 	return sum
 }
 
-func createTopic(core *cluster.Cluster, asked *kmsg.CreateTopicsRequestTopic, validateOnly bool) kmsg.CreateTopicsResponseTopic {
+func (c *call) createTopic(core *cluster.Cluster, now millis, asked *kmsg.CreateTopicsRequestTopic, validateOnly bool) kmsg.CreateTopicsResponseTopic {
 	spec := cluster.TopicSpec{
 		Name: asked.Topic, Partitions: asked.NumPartitions, Replication: asked.ReplicationFactor, ValidateOnly: validateOnly,
 		Configs: map[string]string{},
@@ -89,6 +89,16 @@ func createTopic(core *cluster.Cluster, asked *kmsg.CreateTopicsRequestTopic, va
 		}
 		var err error
 		if spec.Assignment, err = assignmentOf(asked.ReplicaAssignment); err != nil {
+			return topicRefused(asked.Topic, err)
+		}
+	}
+	check := spec
+	check.ValidateOnly = true
+	if _, err := core.CreateTopic(check); err != nil {
+		return topicRefused(asked.Topic, err)
+	}
+	if !validateOnly {
+		if err := c.spend(core, now, int(core.PartitionsOf(spec)), c.version >= 6); err != nil {
 			return topicRefused(asked.Topic, err)
 		}
 	}

@@ -59,7 +59,10 @@ func (c *call) deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.Delete
 		return r
 	}
 	r.Topic, r.TopicID = &t.Name, t.ID
-	err := core.DeleteTopic(now, t.Name)
+	err := c.spend(core, now, len(t.Partitions), c.version >= 5)
+	if err == nil {
+		err = core.DeleteTopic(now, t.Name)
+	}
 	r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
 	return r
 }

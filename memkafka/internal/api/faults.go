@@ -27,15 +27,21 @@ type heldFrame struct {
 	frame  []byte
 }
 
-// serve answers a request, as faults have it if there are any. There is no answer if it wants none, or if it is lost.
+// serve answers a request, once its client is listened to, as faults have it if there are any. There is no answer if it wants none, or if it is lost.
 func (s *Session) serve(c *call, r *route, correlationID int32, request kmsg.Request) (parts [][]byte, err error) {
 	if s.trouble.deaf {
 		return nil, nil
 	}
+	if err := c.listen(); err != nil {
+		return nil, err
+	}
 	if s.broker.engine.Faulty() {
 		return s.disturbed(c, r, correlationID, request)
 	}
-	return s.sent(s.framed(c, correlationID, r.serve(c, request)))
+	start := time.Now()
+	answer := r.serve(c, request)
+	c.charge(r.key, time.Since(start), answer)
+	return s.sent(s.framed(c, correlationID, answer))
 }
 
 // framed is the frame of an answer, if there is one.
@@ -84,7 +90,9 @@ func (s *Session) disturbed(c *call, r *route, correlationID int32, request kmsg
 		return nil, err
 	}
 	copies := s.copies(r, request, v.Duplicates)
+	start := time.Now()
 	answer := c.troubled(r, request, topics, v)
+	c.charge(r.key, time.Since(start), answer)
 	for _, again := range copies {
 		ghost := &call{Session: s, ctx: c.ctx, version: c.version, clientID: c.clientID}
 		r.serve(ghost, again) // the first answer counts

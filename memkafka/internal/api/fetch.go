@@ -37,6 +37,9 @@ func serveFetch(c *call, request *kmsg.FetchRequest) wire.Body {
 	if !c.await(patience, f.look, f.watched) {
 		return nil
 	}
+	if c.chargeFetch(f.answer, f.size) {
+		return f.answer
+	}
 	if session != nil {
 		c.broker.sessions.answered(session, f.answer, incremental)
 	}
@@ -83,6 +86,9 @@ func (f *fetching) watched(core *cluster.Cluster, add func(p *cluster.Partition)
 func (f *fetching) read(core *cluster.Cluster) {
 	f.size, f.failed = 0, false
 	budget := min(int(f.request.MaxBytes), maxFetchBytes)
+	if most := core.MostInWindow(f.user(), f.clientID); most >= 0 {
+		budget = min(budget, most)
+	}
 	for i := range f.request.Topics {
 		asked := &f.request.Topics[i]
 		t, code := f.named(core, f.version >= 13, asked.Topic, asked.TopicID, cluster.Read)

@@ -18,6 +18,7 @@ type fetchAnswer struct {
 	version   int16
 	code      kafka.ErrorCode
 	sessionID int32
+	throttle  int32 // ms
 	committed bool
 	topics    []fetchedTopic
 	leaders   []Node // of partitions that this broker does not lead
@@ -53,6 +54,19 @@ func newFetchAnswer(request *kmsg.FetchRequest) *fetchAnswer {
 		}
 	}
 	return a
+}
+
+// SetThrottle says for how many milliseconds the client will not be listened to.
+func (a *fetchAnswer) SetThrottle(throttle int32) { a.throttle = throttle }
+
+// overhead is about how many bytes the answer has beside batches.
+func (a *fetchAnswer) overhead() int {
+	const head, topic, partition = 20, 20, 42
+	n := head
+	for i := range a.topics {
+		n += topic + len(a.topics[i].partitions)*partition
+	}
+	return n
 }
 
 // refused is an answer without partitions.
@@ -102,7 +116,7 @@ func (a *fetchAnswer) AppendTo(dst []byte) []byte {
 // WriteTo writes the body.
 func (a *fetchAnswer) WriteTo(w *wire.Writer) {
 	e := encoder{w: w, flexible: a.IsFlexible()}
-	e.int32(0) // throttle time
+	e.int32(a.throttle)
 	if a.version >= 7 {
 		e.int16(int16(a.code))
 		e.int32(a.sessionID)

@@ -35,6 +35,8 @@ type Session struct {
 	client    *seam.Client
 	writer    wire.Writer
 	trouble   trouble
+
+	throttling throttling
 }
 
 // Entrance is how a client came in.
@@ -80,7 +82,7 @@ func (s *Session) Answer(ctx context.Context, frame []byte) (parts [][]byte, err
 	if r == nil {
 		return nil, fmt.Errorf("%w: api key %d is not served here", ErrRefused, h.Key)
 	}
-	c := &call{ctx: ctx, Session: s, version: h.Version, clientID: h.ClientID}
+	c := &call{ctx: ctx, Session: s, version: h.Version, clientID: h.ClientID, size: len(frame)}
 	if h.Version < r.min || h.Version > r.max {
 		if h.Key == apiVersions.key {
 			return s.writer.Frame(h.CorrelationID, unsupportedAPIVersions(r)), nil
@@ -106,7 +108,9 @@ type call struct {
 	err      error // why the connection has to be closed
 	last     bool  // the connection has to be closed after the answer
 
-	failing []fault.Failure // of the partitions of a fetch
+	size     int             // of the request
+	throttle millis          // how long the client will not be listened to
+	failing  []fault.Failure // of the partitions of a fetch
 }
 
 // close has the connection closed instead of an answer.

@@ -110,6 +110,10 @@ type Cluster struct {
 	acls  []ACL                                 // in the order of compare
 	scram map[string]map[string]ScramCredential // by user and mechanism
 
+	quotas  map[quotaEntity]map[string]float64
+	rates   map[quotaMeter]*rate
+	buckets map[quotaEntity]*tokens // of controller_mutation_rate
+
 	touched []*Partition // whose readers may find something new
 
 	txns           *txn.Coordinator

@@ -49,6 +49,23 @@ func restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
 		return nil, fmt.Errorf("next producer id %d is negative", s.NextProducerID)
 	}
 	c.nextProducerID, c.txnEpoch = s.NextProducerID, s.TxnEpoch
+	for _, a := range s.ACLs {
+		c.AddACL(a)
+	}
+	for user, credentials := range s.Scram {
+		for mechanism, credential := range credentials {
+			c.SetScram(user, mechanism, credential)
+		}
+	}
+	for _, e := range s.Quotas {
+		var ops []QuotaOp
+		for _, key := range slices.Sorted(maps.Keys(e.Quotas)) {
+			ops = append(ops, QuotaOp{Key: key, Value: e.Quotas[key]})
+		}
+		if err := c.AlterQuotas(e.Entity, ops, false); err != nil {
+			return nil, fmt.Errorf("a quota: %w", err)
+		}
+	}
 	for _, id := range s.Down {
 		if err := c.checkBroker(id); err != nil {
 			return nil, err

@@ -30,6 +30,10 @@ type Snapshot struct {
 	Topics         []topicSnapshot
 	Groups         []groupSnapshot `json:",omitempty"` // unless Settings.RetainState
 	Transactions   []kafka.Record  `json:",omitempty"` // unless Settings.RetainState
+
+	ACLs   []ACL                                 `json:",omitempty"`
+	Scram  map[string]map[string]ScramCredential `json:",omitempty"` // by user and mechanism
+	Quotas []QuotaEntry                          `json:",omitempty"`
 }
 
 type topicSnapshot struct {
@@ -75,7 +79,15 @@ func (c *Cluster) Snapshot() *Snapshot {
 		TxnEpoch:       c.txnEpoch,
 		Controller:     c.controller,
 		Down:           slices.Sorted(maps.Keys(c.down)),
+		ACLs:           slices.Clone(c.acls),
 	}
+	for user, credentials := range c.scram {
+		if s.Scram == nil {
+			s.Scram = map[string]map[string]ScramCredential{}
+		}
+		s.Scram[user] = maps.Clone(credentials)
+	}
+	s.Quotas, _ = c.Quotas(nil, false) // which has no filter that could be wrong
 	s.Settings.TopicDefaults, s.Settings.Static = maps.Clone(c.base.TopicDefaults), maps.Clone(c.base.Static)
 	s.Settings.Dynamic = maps.Clone(c.base.Dynamic)
 	for _, source := range []*rand.PCG{c.idSource, c.nameSource} {

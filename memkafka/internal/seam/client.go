@@ -33,7 +33,8 @@ type Client struct {
 
 	patience time.Duration // how long it waits for an answer that a fault keeps back
 	sends    Sending
-	beyond   bool // faults find its requests elsewhere
+	quiet    time.Time // brokers do not listen to it until then
+	beyond   bool      // faults find its requests elsewhere
 	held     []*held
 	routes   map[kafka.TopicPartition]*route // batches that could not be sent at once
 

@@ -63,6 +63,9 @@ type Engine struct {
 
 	hand   hand
 	driver *Driver
+
+	faulty    atomic.Bool // there are faults
+	throttles atomic.Bool // there are quotas
 }
 
 // New returns an engine for an empty cluster with the given settings.
@@ -79,6 +82,7 @@ func Over(core *cluster.Cluster, mode Mode) *Engine {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.throttles.Store(core.HasQuotas())
 	e.arm()
 	return e
 }
@@ -92,6 +96,7 @@ func (e *Engine) Do(f func(core *cluster.Cluster, now kafka.Millis)) error {
 		return ErrClosed
 	}
 	f(e.core, nowMillis())
+	e.throttles.Store(e.core.HasQuotas())
 	e.afterStep()
 	return nil
 }

@@ -75,6 +75,7 @@ func (e *Engine) SetFaults(p fault.Plan) error {
 		return ErrClosed
 	}
 	e.faults = nil
+	e.faulty.Store(false)
 	return e.addFaults(p)
 }
 
@@ -97,6 +98,7 @@ func (e *Engine) addFaults(p fault.Plan) error {
 		e.faults = &faults{slow: map[int32]time.Duration{}, calms: map[int32]uint64{}}
 	}
 	seed := e.core.Settings().Seed + uint64(n)*0x9e3779b97f4a7c15
+	e.faulty.Store(true)
 	e.faults.plans = append(e.faults.plans, &faultPlan{p.Faults, p.Start(seed, nowMillis()), map[string]error{}})
 	e.arm()
 	return nil
@@ -107,6 +109,7 @@ func (e *Engine) ClearFaults() {
 	e.mu.Lock()
 	defer e.unlock()
 	e.faults = nil
+	e.faulty.Store(false)
 }
 
 // FaultCounts is how often each fault happened so far, in the order in which they were given.
@@ -126,11 +129,10 @@ func (e *Engine) FaultCounts() []FaultCount {
 }
 
 // Faulty reports whether there are faults.
-func (e *Engine) Faulty() bool {
-	e.mu.Lock()
-	defer e.unlock()
-	return e.faults != nil
-}
+func (e *Engine) Faulty() bool { return e.faulty.Load() }
+
+// Throttles reports whether clients have quotas.
+func (e *Engine) Throttles() bool { return e.throttles.Load() }
 
 // Judge asks what happens to a request of a client with a connection of its own, once for each request and before it is
 // served. What happens to the cluster has happened when it returns; the rest is the caller's.

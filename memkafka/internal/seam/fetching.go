@@ -18,6 +18,15 @@ func (s *Subscription) fetches() bool {
 	if s.waiting {
 		return false
 	}
+	if pause := s.c.muted(); pause > 0 && !s.fetched {
+		s.waiting = true
+		e.after(pause, func(kafka.Millis) {
+			s.waiting = false
+			s.signal()
+			e.hand.signal()
+		})
+		return false
+	}
 	if e.faults == nil || s.fetched {
 		return true
 	}

@@ -83,7 +83,7 @@ func (c *Client) Produce(batches ...[]*Emit) (done bool) {
 		return false
 	}
 	now := nowMillis()
-	if e.faults != nil || len(c.routes) > 0 || e.core.Held() {
+	if e.faults != nil || len(c.routes) > 0 || e.core.Held() || e.throttles.Load() {
 		for _, b := range batches {
 			c.line(&shipment{c: c, emits: slices.Clone(b)})
 		}

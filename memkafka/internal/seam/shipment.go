@@ -74,6 +74,14 @@ func (c *Client) queue(b *shipment) int {
 
 // ship sends a batch, for the first time or again. Called with mu held.
 func (e *Engine) ship(b *shipment) {
+	if pause := b.c.muted(); pause > 0 {
+		e.after(pause, func(kafka.Millis) {
+			if !b.over {
+				e.ship(b)
+			}
+		})
+		return
+	}
 	if !b.numbered {
 		b.numbered = true
 		b.from, b.first = b.c.numbersOf(b.emits)
@@ -161,6 +169,9 @@ func (e *Engine) effect(now kafka.Millis, b *shipment, emits []*Emit) error {
 		return nil
 	}
 	a, err := e.appendBatch(now, emits, b.from, b.first)
+	if e.throttles.Load() {
+		e.chargeBatch(now, b.c, emits)
+	}
 	if err == nil && !b.appended {
 		b.appended, b.result = true, a
 		b.epoch = e.core.Partition(emits[0].TP.Topic, emits[0].TP.Partition).LeaderEpoch

@@ -331,6 +331,7 @@ func (s *Subscription) fill(maxRecords int) error {
 		return err
 	}
 	giveAway(s.ahead)
+	s.chargeFetch(s.ahead)
 	if len(s.ahead) == 0 && s.next > s.pos {
 		s.pos = s.next // only holes were left
 		s.tellReached()
@@ -423,6 +424,7 @@ func (s *Subscription) pump() {
 			s.fetched = false
 			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
 			giveAway(buf)
+			s.chargeFetch(buf)
 		}
 		if len(buf) == 0 && next > pos { // nothing but holes
 			s.pos = next
