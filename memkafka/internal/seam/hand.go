@@ -120,7 +120,7 @@ func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
 		err := e.hand.await(ctx, bound)
 		e.mu.Lock()
 		switch {
-		case errors.Is(err, ErrStuck) && len(e.delayed) > 0: // what faults put off comes in its time
+		case errors.Is(err, ErrStuck) && (len(e.delayed) > 0 || len(e.hand.progress) > 0): // what faults put off comes in its time
 		case errors.Is(err, ErrStuck):
 			return e.hand.stuck(bound)
 		case err != nil:
