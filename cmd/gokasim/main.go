@@ -3,6 +3,7 @@
 //	gokasim replay PACKAGE    replays recorded topics through a package's group graphs
 //	gokasim record TOPIC...   records topics of a cluster to a dump
 //	gokasim load FILE...      loads a dump into a cluster
+//	gokasim dump-log FILE...  prints segments of a broker as text
 //	gokasim serve             runs a Kafka cluster in memory, for development and tests
 //
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
@@ -86,6 +87,6 @@ func newRoot() *cobra.Command {
 		root.Version = info.Main.Version
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad())
+	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog())
 	return root
 }

@@ -44,6 +44,7 @@ var arrows = []row{
 	{name: "memkafka/internal/plog", ours: "internal/kafka memkafka/internal/batch"},
 	{name: "memkafka/internal/seam", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/txn"},
 	{name: "memkafka/internal/sasl"},
+	{name: "memkafka/logfile", ours: "internal/kafka memkafka/internal/batch"},
 	{name: "memkafka/internal/server", ours: "internal/kafka memkafka/internal/api memkafka/internal/cluster memkafka/internal/sasl memkafka/internal/seam memkafka/internal/wire", tests: "github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/nettest"},
 	{name: "memkafka/internal/txn", ours: "internal/kafka"},
 	{name: "memkafka/internal/wire", ours: "internal/kafka", others: "github.com/twmb/franz-go/pkg/kmsg"},
@@ -71,7 +72,7 @@ var arrows = []row{
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire memkafka", others: "github.com/spf13/cobra"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},

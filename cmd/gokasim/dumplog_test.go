@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestDumpLogPrintsWhatKafkasToolPrints(t *testing.T) {
+	const dir = "../../memkafka/logfile/testdata/"
+	want, err := os.ReadFile(dir + "transactions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, lines, _ := strings.Cut(string(want), "Log starting offset: 0\n") // the file is not named by an offset here
+	code, stdout, stderr := runWith(t, "dump-log", "--print-data-log", dir+"transactions.log")
+	if code != 0 || stdout != "Dumping "+dir+"transactions.log\n"+lines {
+		t.Errorf("status %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	code, _, stderr = runWith(t, "dump-log", "none.log", dir+"transactions.txt")
+	if code != 1 || !strings.Contains(stderr, "open none.log: no such file") || !strings.Contains(stderr, "is this a segment of a partition") {
+		t.Errorf("status %d, stderr %q", code, stderr)
+	}
+	if code, _, stderr = runWith(t, "dump-log"); code != 2 || !strings.Contains(stderr, "name a segment") {
+		t.Errorf("status %d, stderr %q", code, stderr)
+	}
+}
