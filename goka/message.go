@@ -12,7 +12,7 @@ import (
 // handle has a message handled by its input's callback.
 func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 	m := r.newInflight()
-	m.lane, m.ticket, m.key, m.pending = l, l.window.Start(msg.Offset), string(msg.Key), 1
+	m.lane, m.ticket, m.offset, m.key, m.pending = l, l.window.Start(msg.Offset), msg.Offset, string(msg.Key), 1
 
 	delay := time.Duration(0)
 	if !msg.Timestamp.IsZero() {
@@ -30,8 +30,8 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 		var err error
 		if value, err = decode(l.codec, msg.Value); err != nil {
 			m.failed = true
-			r.fail(fmt.Errorf("error processing message (partition=%d): error decoding message for key %s from %s/%d: %w (offset %d)",
-				r.pp.partition, m.key, l.topic, r.pp.partition, err, msg.Offset))
+			r.fail(r.messageError(m, fmt.Errorf("error decoding message for key %s from %s/%d: %w (offset %d)",
+				m.key, l.topic, r.pp.partition, err, msg.Offset)))
 			return
 		}
 	}
@@ -56,7 +56,7 @@ func (r *partitionRun) call(cb ProcessCallback, value interface{}) {
 	if err := r.guarded(cb, value); err != nil {
 		m.failed = true
 		if !r.ownCancellation(err) {
-			r.fail(fmt.Errorf("error processing message (partition=%d): %w", r.pp.partition, err))
+			r.fail(r.messageError(m, err))
 		} else {
 			r.stopping = true
 			r.halt()

@@ -72,7 +72,8 @@ type inflight struct {
 	ticket  ack.Ticket
 	visit   *visit // nil for a message
 	key     string
-	pending int // the callback itself, and what it waits for
+	offset  int64 // of a message
+	pending int   // the callback itself, and what it waits for
 	failed  bool
 }
 
@@ -330,8 +331,7 @@ func (r *partitionRun) failAsync(m *inflight, err error) {
 		r.halt()
 		return
 	}
-	r.fail(fmt.Errorf("error processing message (partition=%d): asynchronous error from callback: could not commit message with key '%s': %w",
-		r.pp.partition, m.key, err))
+	r.fail(r.messageError(m, fmt.Errorf("asynchronous error from callback: could not commit message with key '%s': %w", m.key, err)))
 }
 
 // ownCancellation reports whether err only says that the generation or the processor is ending.
