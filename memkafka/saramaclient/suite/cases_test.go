@@ -17,4 +17,7 @@ var sections = []section{
 	{"producer", producerCases},
 	{"consumer", consumerCases},
 	{"group", groupCases},
+	{"strategy", strategyCases},
+	{"offsets", offsetCases},
+	{"transaction", transactionCases},
 }

@@ -10,24 +10,24 @@ import (
 
 var errNotYet = errors.New("memkafka/saramaclient has no such constructor")
 
-func (d directDoor) NewClusterAdminFromClient(sarama.Client) (sarama.ClusterAdmin, error) {
-	return nil, errNotYet
+func (d directDoor) NewClusterAdminFromClient(c sarama.Client) (sarama.ClusterAdmin, error) {
+	return saramaclient.NewClusterAdminFromClient(c)
 }
 
-func (d directDoor) NewConsumerFromClient(sarama.Client) (sarama.Consumer, error) {
-	return nil, errNotYet
+func (d directDoor) NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
+	return saramaclient.NewConsumerFromClient(c)
 }
 
 func (d directDoor) NewConsumerGroupFromClient(group string, c sarama.Client) (sarama.ConsumerGroup, error) {
 	return saramaclient.NewConsumerGroup(d.cluster, group, c.Config())
 }
 
-func (d directDoor) NewSyncProducerFromClient(sarama.Client) (sarama.SyncProducer, error) {
-	return nil, errNotYet
+func (d directDoor) NewSyncProducerFromClient(c sarama.Client) (sarama.SyncProducer, error) {
+	return saramaclient.NewSyncProducerFromClient(c)
 }
 
-func (d directDoor) NewAsyncProducerFromClient(sarama.Client) (sarama.AsyncProducer, error) {
-	return nil, errNotYet
+func (d directDoor) NewAsyncProducerFromClient(c sarama.Client) (sarama.AsyncProducer, error) {
+	return saramaclient.NewAsyncProducerFromClient(c)
 }
 
 func (d directDoor) NewOffsetManagerFromClient(string, sarama.Client) (sarama.OffsetManager, error) {

@@ -30,6 +30,7 @@ type pace struct {
 	session   time.Duration // the shortest session time-out of members
 	heartbeat time.Duration
 	rebalance time.Duration // how long a rebalance waits for members
+	fetch     time.Duration // how long a broker waits for records; sarama asks for nothing else meanwhile
 	commit    time.Duration // between automatic commits
 	quiet     time.Duration // how long one looks until one believes that nothing comes
 	patience  time.Duration // how long one waits for what has to come

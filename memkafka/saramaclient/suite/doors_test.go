@@ -52,7 +52,7 @@ func TestApacheKafka(t *testing.T) {
 	}
 	door := saramaDoor{addrs: strings.Split(brokers, ","), config: newConfig}
 	p := pace{
-		session: 6 * time.Second, heartbeat: 100 * time.Millisecond, rebalance: 10 * time.Second, commit: 200 * time.Millisecond,
+		session: 6 * time.Second, heartbeat: 100 * time.Millisecond, rebalance: 10 * time.Second, fetch: 100 * time.Millisecond, commit: 200 * time.Millisecond,
 		quiet: 300 * time.Millisecond, patience: 30 * time.Second, poll: 20 * time.Millisecond,
 	}
 	each(t, func(t *testing.T, _ string, c kase) { c.run(&env{tb: t, Door: door, pace: p}) })
@@ -61,7 +61,7 @@ func TestApacheKafka(t *testing.T) {
 // TestWireDoor is sarama's own clients on a cluster of memkafka, by connections in memory.
 func TestWireDoor(t *testing.T) {
 	p := pace{
-		session: 1500 * time.Millisecond, heartbeat: 20 * time.Millisecond, rebalance: 2 * time.Second, commit: 50 * time.Millisecond,
+		session: 1500 * time.Millisecond, heartbeat: 20 * time.Millisecond, rebalance: 2 * time.Second, fetch: 25 * time.Millisecond, commit: 50 * time.Millisecond,
 		quiet: 150 * time.Millisecond, patience: 8 * time.Second, poll: 5 * time.Millisecond,
 	}
 	each(t, func(t *testing.T, name string, c kase) {
@@ -79,7 +79,7 @@ func TestWireDoor(t *testing.T) {
 // TestDirectDoor is memkafka/saramaclient in real time.
 func TestDirectDoor(t *testing.T) {
 	p := pace{
-		session: 1500 * time.Millisecond, heartbeat: 20 * time.Millisecond, rebalance: 2 * time.Second, commit: 50 * time.Millisecond,
+		session: 1500 * time.Millisecond, heartbeat: 20 * time.Millisecond, rebalance: 2 * time.Second, fetch: 25 * time.Millisecond, commit: 50 * time.Millisecond,
 		quiet: 50 * time.Millisecond, patience: 8 * time.Second, poll: 2 * time.Millisecond,
 	}
 	each(t, func(t *testing.T, name string, c kase) {
@@ -94,7 +94,7 @@ func TestDirectDoor(t *testing.T) {
 // TestBubbles is memkafka/saramaclient where time is virtual, with Kafka's own times.
 func TestBubbles(t *testing.T) {
 	p := pace{
-		session: 45 * time.Second, heartbeat: 3 * time.Second, rebalance: time.Minute, commit: time.Second,
+		session: 45 * time.Second, heartbeat: 3 * time.Second, rebalance: time.Minute, fetch: 500 * time.Millisecond, commit: time.Second,
 		quiet: 10 * time.Second, patience: 10 * time.Minute, poll: 100 * time.Millisecond,
 	}
 	each(t, func(t *testing.T, name string, c kase) {
@@ -149,6 +149,7 @@ func newConfig() *sarama.Config {
 func newCluster(t tb, options ...memkafka.Option) *memkafka.Cluster {
 	c := memkafka.New(append([]memkafka.Option{
 		memkafka.WithInitialRebalanceDelay(0), memkafka.WithSetting("group.min.session.timeout.ms", "100"),
+		memkafka.WithSetting("transaction.abort.timed.out.transaction.cleanup.interval.ms", "100"),
 	}, options...)...)
 	t.Cleanup(c.Close)
 	return c

@@ -39,7 +39,7 @@ var (
 )
 
 // name is a new name for a topic, a group, or anything else.
-func (e *env) name(what string) string { return fmt.Sprintf("%s-%s-%d", what, run, names.Add(1)) }
+func (e *env) name(what string) string { return fmt.Sprintf("%s-%s-%04d", what, run, names.Add(1)) }
 
 // config is the configuration of the case's clients.
 func (e *env) config(changes ...func(*sarama.Config)) *sarama.Config {
@@ -52,6 +52,7 @@ func (e *env) config(changes ...func(*sarama.Config)) *sarama.Config {
 	c.Consumer.Group.Rebalance.Timeout = e.pace.rebalance
 	c.Consumer.Group.Session.Timeout = max(45*time.Second, e.pace.session)
 	c.Consumer.Group.Rebalance.Retry.Backoff = e.pace.poll
+	c.Consumer.MaxWaitTime = e.pace.fetch
 	c.Consumer.Retry.Backoff = e.pace.poll
 	c.Metadata.Retry.Backoff = e.pace.poll
 	for _, change := range changes {
