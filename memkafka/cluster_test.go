@@ -63,7 +63,7 @@ func TestErrorsNameThePlaceAndCarryKafkasCode(t *testing.T) {
 		{"produce to an unknown topic", func() error { _, err := c.Produce("x", 0, record("k", "v")); return err }, sarama.ErrUnknownTopicOrPartition, "x/0"},
 		{"produce to an unknown partition", func() error { _, err := c.Produce("t", 1, record("k", "v")); return err }, sarama.ErrUnknownTopicOrPartition, "t/1"},
 		{"fetch past the end", func() error { _, err := c.Fetch("t", 0, 1, 1); return err }, sarama.ErrOffsetOutOfRange, ""},
-		{"create it again", func() error { return c.CreateTopic("t", 1) }, sarama.ErrTopicAlreadyExists, `"t"`},
+		{"create it again", func() error { return c.CreateTopic("t", 1) }, sarama.ErrTopicAlreadyExists, "'t'"},
 		{"a bad name", func() error { return c.CreateTopic("a/b", 1) }, sarama.ErrInvalidTopic, "a/b"},
 		{"a colliding name", func() error {
 			_ = c.CreateTopic("a.b", 1)

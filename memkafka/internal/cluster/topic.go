@@ -112,7 +112,8 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 	}
 	if int32(replication) > c.settings.Brokers {
 		return nil, errorf(kafka.InvalidReplicationFactor,
-			"topic %q: unable to replicate the partition %d time(s): only %d broker(s) are registered", spec.Name, replication, c.settings.Brokers)
+			"Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.",
+			replication, replication, c.settings.Brokers)
 	}
 	config, err := c.logConfig(spec.Configs)
 	if err != nil {
@@ -163,7 +164,7 @@ func (c *Cluster) checkNewTopic(name string) error {
 		return err
 	}
 	if c.topics[name] != nil {
-		return errorf(kafka.TopicAlreadyExists, "topic %q already exists", name)
+		return errorf(kafka.TopicAlreadyExists, "Topic '%s' already exists.", name)
 	}
 	if strings.ContainsAny(name, "._") {
 		plain := strings.ReplaceAll(name, ".", "_")
@@ -223,7 +224,7 @@ func (c *Cluster) CreateAssignedPartitions(name string, count int32, assignment 
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
 	}
 	if have := int32(len(t.Partitions)); count <= have {
-		return errorf(kafka.InvalidPartitions, "topic %q currently has %d partitions, which is not fewer than the requested %d", name, have, count)
+		return errorf(kafka.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", name, have, count)
 	}
 	more := int(count) - len(t.Partitions)
 	if assignment != nil {

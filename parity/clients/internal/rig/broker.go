@@ -37,10 +37,13 @@ var shared struct {
 	err     error
 }
 
-// Main is a package's TestMain: it runs the tests, and ends the broker that they shared.
-func Main(m *testing.M) {
+// Main is a package's TestMain: it runs the tests, then what ends is told, and ends the broker that they shared.
+func Main(m *testing.M, end ...func()) {
 	flag.Parse()
 	code := m.Run()
+	for _, f := range end {
+		f()
+	}
 	if p := shared.process; p != nil {
 		if err := p.end(); err != nil {
 			fmt.Fprintf(os.Stderr, "gokasim serve: %v\n%s", err, p.Errors())
