@@ -3,6 +3,7 @@
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 100000x
 SEED     ?= 1
+HISTORIES ?= 10000
 BROKERS  ?=
 BENCH    ?= .
 PKG      ?= ./...
@@ -37,8 +38,11 @@ bench: ## benchmarks: make bench BENCH=Counter PKG=./tester; compare two outputs
 parity: ## the flights in several shapes; with BROKERS=host:port on Apache Kafka too, and goka's scenarios there
 	BROKERS=$(BROKERS) .ci/run parity
 
-sim: ## every simulation with one seed: make sim SEED=7 PKG=./examples/flights
+CORES := $(addprefix ./memkafka/internal/,plog group txn check fault assign)
+
+sim: ## simulations with one seed, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
 	GOKASIM_SEED=$(SEED) go test -count=1 -run 'Simulat|Repeat' $(PKG)
+	go test -count=1 -timeout 2h $(CORES) -rapid.checks=$(HISTORIES) -rapid.seed=$(SEED)
 
 redis: ## the redis store on a real server: redis-server on PATH, or GOKASIM_REDIS=host:port
 	@command -v redis-server > /dev/null || [ -n "$$GOKASIM_REDIS" ] || { echo "install redis-server or set GOKASIM_REDIS=host:port" >&2; exit 1; }

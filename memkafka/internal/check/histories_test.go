@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -414,12 +416,67 @@ func (r *run) Check(*rapid.T) {
 }
 
 // TestRandomHistories drives random histories through a cluster and checks it after every step. A failure prints the
-// shortest history that still fails. GOKASIM_HISTORIES is how many there are: 500 unless set.
+// shortest history that still fails, and the seed that leads to it. GOKASIM_HISTORIES is how many there are: 500 unless set.
 func TestRandomHistories(t *testing.T) {
 	if n := os.Getenv("GOKASIM_HISTORIES"); n != "" {
 		if err := flag.Set("rapid.checks", n); err != nil {
 			t.Fatalf("GOKASIM_HISTORIES: %v", err)
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) { t.Repeat(rapid.StateMachineActions(newRun(t))) })
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRun(t)
+		actions := rapid.StateMachineActions(r)
+		if plant := planted[os.Getenv(plantedBug)]; plant != nil {
+			actions["bug"] = func(*rapid.T) { r.step(func() { plant(r) }) }
+		}
+		t.Repeat(actions)
+	})
+}
+
+// plantedBug names the bug that histories have, for the test that they find it.
+const plantedBug = "GOKASIM_PLANTED_BUG"
+
+// planted are bugs that no cluster may have.
+var planted = map[string]func(r *run){
+	"the leader forgets its last record": func(r *run) {
+		if p := r.partition(); p.Log.LogEnd() > p.Log.LogStart() {
+			p.Log.TruncateTo(p.Log.LogEnd() - 1)
+		}
+	},
+	"the leader epoch goes back": func(r *run) {
+		if p := r.partition(); p.LeaderEpoch > 0 {
+			p.LeaderEpoch--
+		}
+	},
+	"two replicas count as one": func(r *run) {
+		if p := r.partition(); len(p.ISR) > 1 {
+			p.ISR[1] = p.ISR[0]
+		}
+	},
+}
+
+// TestPlantedBugsAreFound runs the histories in a process of their own, once for each bug, and looks at what they say.
+func TestPlantedBugsAreFound(t *testing.T) {
+	if os.Getenv(plantedBug) != "" {
+		t.Skip("this is that process")
+	}
+	for bug := range planted {
+		t.Run(bug, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRandomHistories$", "-rapid.nofailfile", "-rapid.checks=500", "-rapid.shrinktime=2s")
+			cmd.Env = append(os.Environ(), plantedBug+"="+bug)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Fatalf("the histories pass:\n%s", out)
+			}
+			for _, want := range []string{"-rapid.seed=", "[rapid] draw action: \"bug\""} {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("what they say lacks %q:\n%s", want, out)
+				}
+			}
+			if steps := strings.Count(string(out), "[rapid] draw action:"); steps > 25 {
+				t.Errorf("the shortest history has %d steps:\n%s", steps, out)
+			}
+		})
+	}
 }
