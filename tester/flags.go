@@ -8,12 +8,13 @@ import (
 // The settings that a command line gives: each one a flag, for one package, and a variable of the same meaning, for
 // go test ./..., where a flag that one package knows breaks all others. The flag wins.
 var (
-	fromSeed   = newSetting("seed", "GOKASIM_SEED", "run simulations with this `seed` only", false)
-	fromSeeds  = newSetting("seeds", "GOKASIM_SEEDS", "run simulations with `n` seeds, from 1 on", false)
-	fromCheck  = newSetting("check-determinism", "GOKASIM_CHECK_DETERMINISM", "run each seed twice, under GOMAXPROCS 1 and 8, and compare", true)
-	fromScript = newSetting("script", "GOKASIM_SCRIPT", "run simulations as this `file` says, which an earlier failure left", false)
-	fromShrink = newSetting("shrink", "GOKASIM_SHRINK", "make failing simulations small (default true)", true)
-	fromGolden = newSetting("golden", "GOKASIM_GOLDEN", "write golden files instead of comparing with them", true)
+	fromSeed    = newSetting("seed", "GOKASIM_SEED", "run simulations with this `seed` only", false)
+	fromSeeds   = newSetting("seeds", "GOKASIM_SEEDS", "run simulations with `n` seeds, from 1 on", false)
+	fromCheck   = newSetting("check-determinism", "GOKASIM_CHECK_DETERMINISM", "run each seed twice, under GOMAXPROCS 1 and 8, and compare", true)
+	fromScript  = newSetting("script", "GOKASIM_SCRIPT", "run simulations as this `file` says, which an earlier failure left", false)
+	fromShrink  = newSetting("shrink", "GOKASIM_SHRINK", "make failing simulations small (default true)", true)
+	fromBrokers = newSetting("brokers", "GOKASIM_BROKERS", "run tests on the Apache Kafka at these `addresses`, with commas between them", false)
+	fromGolden  = newSetting("golden", "GOKASIM_GOLDEN", "write golden files instead of comparing with them", true)
 )
 
 // setting is one of them.

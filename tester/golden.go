@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -61,7 +59,7 @@ func compareGolden(file string, got []byte) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(want, got):
-		diff := gocmp.Diff(lines(want), lines(got))
+		diff := lineDiff(string(want), string(got))
 		return fmt.Errorf("golden file %s differs (-want +got); -gokasim.golden (GOKASIM_GOLDEN=1) writes it anew:\n%s", file, diff)
 	}
 	return nil

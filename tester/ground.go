@@ -48,10 +48,11 @@ type ground interface {
 
 // byHand is a cluster that hands out records while somebody waits for them.
 type byHand struct {
-	cluster *memkafka.Cluster
-	timeout time.Duration
-	brokers atomic.Pointer[[]string] // leads to the cluster; nil unless there are faults
-	release func()                   // of the name in it
+	cluster   *memkafka.Cluster
+	timeout   time.Duration
+	heartbeat time.Duration            // 0 for sarama's
+	brokers   atomic.Pointer[[]string] // leads to the cluster; nil unless there are faults
+	release   func()                   // of the name in it
 }
 
 func (g *byHand) createTopic(topic string, partitions int, table bool) error {
@@ -98,6 +99,11 @@ const neverByItself = 24 * time.Hour
 func (g *byHand) config(clientID string) *sarama.Config {
 	c := clientConfig(clientID)
 	c.Consumer.Offsets.AutoCommit.Interval = neverByItself
+	if g.heartbeat > 0 {
+		c.Consumer.Group.Heartbeat.Interval = g.heartbeat
+		c.Consumer.Group.Session.Timeout = 3 * g.heartbeat
+		c.Metadata.RefreshFrequency = g.heartbeat
+	}
 	return c
 }
 

@@ -2,6 +2,7 @@ package tester_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestRebalancesOnDemand(t *testing.T) {
 		tt.Consume("in", "b", "x")
 	}
 	tt.ExpectTable("count-table", map[string]any{"a": int64(6), "b": int64(6)})
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 2*time.Second && os.Getenv("GOKASIM_BROKERS") == "" {
 		t.Errorf("rebalances took %v: somebody waited for a heartbeat", took)
 	}
 }

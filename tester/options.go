@@ -40,7 +40,8 @@ type settings struct {
 	digest    func(seed uint64, digest string)
 	start     time.Time
 
-	given []string // options that do not count everywhere, by kind and name
+	replay replaySettings
+	given  []string // options that do not count everywhere, by kind and name
 }
 
 // kind is where an option counts.

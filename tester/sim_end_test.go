@@ -116,6 +116,14 @@ func TestFailingSimulationsAreMadeSmall(t *testing.T) {
 	}
 }
 
+// rerun runs the present test once more, in a process of its own, and returns what it said and whether it passed.
+func rerun(t *testing.T) (string, bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+	out, err := cmd.CombinedOutput()
+	return string(out), err == nil
+}
+
 // TestSimulationsThatFail runs each script in a process of its own.
 func TestSimulationsThatFail(t *testing.T) {
 	if name := os.Getenv("GOKASIM_TEST_SCRIPT"); name != "" {

@@ -55,6 +55,10 @@ type Tester struct {
 }
 
 // New returns a tester with a cluster of its own, which is closed when the test ends.
+//
+// With -gokasim.brokers or GOKASIM_BROKERS set to addresses of Apache Kafka it works there instead: with topics that the
+// test makes and deletes again, in real time, with sarama's own clients. A topic that holds records of others fails the test;
+// what only a simulated cluster has (Cluster, Kill, faults, held commits) skips or fails it.
 func New(t T, options ...Option) *Tester {
 	s, err := newSettings(options)
 	if err == nil {
@@ -65,17 +69,40 @@ func New(t T, options ...Option) *Tester {
 		s = &settings{partitions: 1, instances: 1, hasher: goka.DefaultHasher(), timeout: DefaultTimeout}
 	}
 	tt := newTester(t, s)
-	cluster, err := memkafka.OpenByHand(append([]memkafka.Option{memkafka.WithInitialRebalanceDelay(0)}, s.cluster...)...)
+	if brokers := fromBrokers.get(); brokers != "" {
+		err = tt.standOn(brokers)
+	} else {
+		err = tt.standByHand()
+	}
 	if err != nil {
 		t.Fatalf("tester: %v", err)
-		cluster = memkafka.NewByHand(memkafka.WithInitialRebalanceDelay(0))
+		tt.settings.cluster = nil
+		_ = tt.standByHand() // has nothing to fail by
 	}
-	tt.cluster = cluster
-	tt.ground = &byHand{cluster: cluster, timeout: s.timeout}
 	if c, ok := t.(interface{ Cleanup(func()) }); ok {
 		c.Cleanup(tt.Close)
 	}
 	return tt
+}
+
+// standByHand gives the tester a cluster of its own.
+func (tt *Tester) standByHand() error {
+	cluster, err := memkafka.OpenByHand(append([]memkafka.Option{memkafka.WithInitialRebalanceDelay(0)}, tt.settings.cluster...)...)
+	if err != nil {
+		return err
+	}
+	tt.cluster, tt.ground = cluster, &byHand{cluster: cluster, timeout: tt.settings.timeout}
+	return nil
+}
+
+// standOn connects the tester to Apache Kafka.
+func (tt *Tester) standOn(brokers string) error {
+	r, err := newReal(tt, brokers)
+	if err != nil {
+		return err
+	}
+	tt.ground = r
+	return nil
 }
 
 // newTester returns a tester without ground.
