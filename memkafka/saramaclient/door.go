@@ -10,8 +10,7 @@
 //
 // Channels and timers are those of the standard library and no lock is held while something waits, so everything here
 // works in a testing/synctest bubble. What hands out a live *sarama.Broker hands out one that reaches the cluster's wire door
-// in memory, which works there too as long as nobody lets a broker wait, as a fetch does that finds nothing. What is not
-// offered is refused by the constructors themselves, by ErrNotOffered: cooperative rebalancing.
+// in memory, which works there too as long as nobody lets a broker wait, as a fetch does that finds nothing.
 package saramaclient
 
 import (
@@ -29,9 +28,6 @@ import (
 
 // Scheme is the scheme of broker addresses that lead to a cluster in this process, as in mem://name.
 const Scheme = "mem"
-
-// ErrNotOffered reports a method or a setting that clients without a socket do not have.
-var ErrNotOffered = errors.New("not offered by memkafka's clients without a socket")
 
 func init() { door.Register(Scheme, memDoor{}) }
 
@@ -128,5 +124,3 @@ func saramaError(err error) error {
 	}
 	return err
 }
-
-func notOffered(what string) error { return fmt.Errorf("%s: %w", what, ErrNotOffered) }

@@ -27,6 +27,8 @@ type consumerGroup struct {
 	id       string
 	instance string // group.instance.id of a static member (KIP-345)
 
+	cooperative bool // claims go on while the group rebalances (KIP-429)
+
 	errs      chan error
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -35,42 +37,65 @@ type consumerGroup struct {
 	turn     chan struct{} // capacity 1: held by Consume, and by Close to leave
 	memberID string        // owned by who holds turn
 	userData []byte        // owned by who holds turn
+	cause    error         // why the last session ended; owned by who holds turn
 }
 
-// NewConsumerGroup mirrors sarama.NewConsumerGroup. A nil config is sarama's default. Strategies that rebalance
-// cooperatively are refused.
+// NewConsumerGroup mirrors sarama.NewConsumerGroup. A nil config is sarama's default.
 func NewConsumerGroup(c *memkafka.Cluster, groupID string, config *sarama.Config) (sarama.ConsumerGroup, error) {
-	if config != nil {
-		for _, s := range strategies(config) {
-			if p, ok := s.(sarama.RebalanceProtocolBalanceStrategy); ok && slices.Contains(p.SupportedProtocols(), sarama.RebalanceProtocolCooperative) {
-				return nil, notOffered("the cooperative rebalance strategy " + s.Name())
-			}
-		}
-	}
 	if config != nil && !config.Version.IsAtLeast(sarama.V0_10_2_0) {
-		return nil, sarama.ConfigurationError("consumer groups require Version to be >= V0_10_2_0")
+		return nil, errGroupVersion
 	}
 	s, config, err := open(c, config, "group "+groupID)
 	if err != nil {
 		return nil, err
 	}
+	return newConsumerGroup(s, groupID, config)
+}
+
+// NewConsumerGroupFromClient mirrors sarama.NewConsumerGroupFromClient: closing the group does not close the client. A
+// client of another make gets sarama's own group.
+func NewConsumerGroupFromClient(groupID string, c sarama.Client) (sarama.ConsumerGroup, error) {
+	own, ok := c.(*client)
+	switch {
+	case !ok:
+		return sarama.NewConsumerGroupFromClient(groupID, c)
+	case !own.config.Version.IsAtLeast(sarama.V0_10_2_0):
+		return nil, errGroupVersion
+	}
+	s, err := own.share("group " + groupID)
+	if err != nil {
+		return nil, err
+	}
+	return newConsumerGroup(s, groupID, own.config)
+}
+
+const errGroupVersion = sarama.ConfigurationError("consumer groups require Version to be >= V0_10_2_0")
+
+func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (*consumerGroup, error) {
+	if len(strategies(config)) == 0 {
+		s.Close()
+		return nil, sarama.ConfigurationError("no Consumer.Group.Rebalance balance strategies configured")
+	}
 	consumer := newConsumer(s, config)
 	consumer.claims = true
-	instance := config.Consumer.Group.InstanceId
-	if !config.Version.IsAtLeast(sarama.V2_3_0_0) {
-		instance = "" // older members cannot be static
-	}
 	return &consumerGroup{
-		config:   config,
-		seam:     s,
-		consumer: consumer,
-		id:       groupID,
-		instance: instance,
-		errs:     make(chan error, config.ChannelBufferSize),
-		closed:   make(chan struct{}),
-		turn:     make(chan struct{}, 1),
-		userData: config.Consumer.Group.Member.UserData,
+		config:      config,
+		seam:        s,
+		consumer:    consumer,
+		id:          groupID,
+		instance:    instanceOf(config),
+		cooperative: !slices.ContainsFunc(strategies(config), eager),
+		errs:        make(chan error, config.ChannelBufferSize),
+		closed:      make(chan struct{}),
+		turn:        make(chan struct{}, 1),
+		userData:    config.Consumer.Group.Member.UserData,
 	}, nil
+}
+
+// eager reports whether a strategy needs members to give up all their claims for a rebalance.
+func eager(s sarama.BalanceStrategy) bool {
+	p, ok := s.(sarama.RebalanceProtocolBalanceStrategy)
+	return !ok || !slices.Contains(p.SupportedProtocols(), sarama.RebalanceProtocolCooperative)
 }
 
 func strategies(config *sarama.Config) []sarama.BalanceStrategy {
@@ -158,29 +183,53 @@ func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sa
 			return closedGroup(err)
 		}
 	}
-	// joining ends with Close as well as with ctx
-	joining, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := afterClosed(g.closed, cancel)
-	a, err := g.joinAndSync(joining, topics)
-	stop()
+	a, err := g.joinUntilClosed(ctx, topics, nil)
 	if err != nil {
-		select {
-		case <-g.closed:
-			return sarama.ErrClosedConsumerGroup
-		default:
-		}
-		return closedGroup(err)
+		return err
 	}
 	s, err := g.newSession(ctx, a, handler)
 	if err != nil {
 		return closedGroup(err)
 	}
-	select {
-	case <-g.closed:
-	case <-s.ctx.Done():
+	if g.cooperative {
+		err = s.cooperate(ctx, topics)
+	} else {
+		select {
+		case <-g.closed:
+		case <-s.ctx.Done():
+		}
 	}
-	return s.release(true)
+	if e := s.release(true); err == nil {
+		err = e
+	}
+	g.noteEnd(s)
+	return err
+}
+
+// noteEnd keeps why a session ended, for the next request to join, or to leave (KIP-800).
+func (g *consumerGroup) noteEnd(s *session) {
+	g.cause = nil
+	if cause := context.Cause(s.ctx); !errors.Is(cause, context.Canceled) {
+		g.cause = cause
+	}
+}
+
+// joinUntilClosed is joinAndSync, and ends with Close as well as with ctx.
+func (g *consumerGroup) joinUntilClosed(ctx context.Context, topics []string, held *assignment) (assignment, error) {
+	joining, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := afterClosed(g.closed, cancel)
+	a, err := g.joinAndSync(joining, topics, held)
+	stop()
+	if err != nil {
+		select {
+		case <-g.closed:
+			return a, sarama.ErrClosedConsumerGroup
+		default:
+		}
+		return a, closedGroup(err)
+	}
+	return a, nil
 }
 
 // afterClosed calls f once ch is closed, until the function that it returns is called.
@@ -214,17 +263,21 @@ type assignment struct {
 }
 
 // joinAndSync takes part in a rebalance until it has an assignment, in the order of sarama's own member: errors that
-// forget the member id join anew at once, errors that pass are retried after a pause.
-func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string) (assignment, error) {
+// forget the member id join anew at once, errors that pass are retried after a pause. Held is what a cooperative member has,
+// nil for one that begins; it is lost with its member id.
+func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string, held *assignment) (assignment, error) {
 	retries := g.config.Consumer.Group.Rebalance.Retry.Max
 	for {
-		a, err := g.tryJoin(ctx, topics)
+		a, err := g.tryJoin(ctx, topics, held)
 		switch {
 		case err == nil:
 			return a, nil
 		case errors.Is(err, sarama.ErrMemberIdRequired):
 		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration):
 			g.memberID = ""
+			if held != nil && len(held.claims) > 0 {
+				return assignment{}, err
+			}
 		case errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrNotCoordinatorForConsumer),
 			errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable), errors.Is(err, sarama.ErrOffsetsLoadInProgress):
 			if retries <= 0 {
@@ -251,15 +304,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (g *consumerGroup) tryJoin(ctx context.Context, topics []string) (assignment, error) {
-	protocols, err := g.protocols(topics)
+func (g *consumerGroup) tryJoin(ctx context.Context, topics []string, held *assignment) (assignment, error) {
+	protocols, err := g.protocols(topics, held)
 	if err != nil {
 		return assignment{}, err
 	}
 	v, err := g.ask(ctx, "join", func(call *seam.Call) group.Command {
 		return group.Join{
 			Tag: call, MemberID: g.memberID, InstanceID: g.instance, ClientID: g.config.ClientID, ClientHost: "/127.0.0.1",
-			RequireKnownMemberID: true, ProtocolType: "consumer", Protocols: protocols,
+			RequireKnownMemberID: g.config.Version.IsAtLeast(sarama.V2_2_0_0), ProtocolType: "consumer", Protocols: protocols, Reason: g.reason(),
 			SessionTimeout:   millis(g.config.Consumer.Group.Session.Timeout),
 			RebalanceTimeout: millis(g.config.Consumer.Group.Rebalance.Timeout),
 		}
@@ -274,7 +327,7 @@ func (g *consumerGroup) tryJoin(ctx context.Context, topics []string) (assignmen
 	if join.Err != kafka.None {
 		return assignment{}, sarama.KError(join.Err)
 	}
-	g.memberID = join.MemberID
+	g.memberID, g.cause = join.MemberID, nil
 	strategy, err := g.strategy(join.Protocol)
 	if err != nil {
 		return assignment{}, err
@@ -297,6 +350,9 @@ func (g *consumerGroup) tryJoin(ctx context.Context, topics []string) (assignmen
 	}
 	sync := v.(group.SyncResponse)
 	if sync.Err != kafka.None {
+		if held != nil {
+			held.generation = join.Generation // in which the member owns what it held, too
+		}
 		return assignment{}, sarama.KError(sync.Err)
 	}
 	return a, g.take(&a, strategy, sync.Assignment)
@@ -304,10 +360,45 @@ func (g *consumerGroup) tryJoin(ctx context.Context, topics []string) (assignmen
 
 func millis(d time.Duration) kafka.Millis { return kafka.Millis(d.Milliseconds()) }
 
-func (g *consumerGroup) protocols(topics []string) ([]group.Protocol, error) {
+// reason is why the member joins, as it tells the coordinator (KIP-800).
+func (g *consumerGroup) reason() string {
+	switch cause := g.cause; {
+	case cause == nil || !g.config.Version.IsAtLeast(sarama.V3_2_0_0):
+		return ""
+	case errors.Is(cause, sarama.ErrRebalanceInProgress):
+		return "group is rebalancing"
+	case errors.Is(cause, sarama.ErrSessionPartitionCountChanged):
+		return "partitions were added to a subscribed topic"
+	case errors.Is(cause, sarama.ErrSessionConsumeClaimExited):
+		return "a ConsumeClaim handler has exited"
+	default:
+		return cause.Error()
+	}
+}
+
+// subscriptionVersion is the version of what members say of themselves: 1 has the partitions that they own (KIP-429), 2 the
+// generation that gave them those (KIP-792).
+func (g *consumerGroup) subscriptionVersion() int16 {
+	switch v := g.config.Version; {
+	case v.IsAtLeast(sarama.V3_2_0_0):
+		return 2
+	case v.IsAtLeast(sarama.V2_4_0_0):
+		return 1
+	default:
+		return 0
+	}
+}
+
+func (g *consumerGroup) protocols(topics []string, held *assignment) ([]group.Protocol, error) {
 	req := &sarama.JoinGroupRequest{}
 	for _, s := range strategies(g.config) {
-		meta := &sarama.ConsumerGroupMemberMetadata{Topics: topics, UserData: g.userData}
+		meta := &sarama.ConsumerGroupMemberMetadata{Version: g.subscriptionVersion(), Topics: topics, UserData: g.userData, GenerationID: -1}
+		if held != nil {
+			meta.GenerationID = held.generation
+			for _, topic := range slices.Sorted(maps.Keys(held.claims)) {
+				meta.OwnedPartitions = append(meta.OwnedPartitions, &sarama.OwnedPartition{Topic: topic, Partitions: slices.Sorted(slices.Values(held.claims[topic]))})
+			}
+		}
 		if u, ok := s.(sarama.SubscriptionUserDataBalanceStrategy); ok {
 			if data, err := u.SubscriptionUserData(slices.Clone(topics)); err == nil {
 				meta.UserData = data

@@ -176,12 +176,12 @@ func (p *asyncProducer) place(o *outbound, m *sarama.ProducerMessage) (*producer
 	e.Record.Timestamp = kafka.MillisOf(m.Timestamp)
 	var err error
 	if m.Key != nil {
-		if e.Record.Key, err = encode(m.Key); err != nil {
+		if e.Record.Key, err = m.Key.Encode(); err != nil {
 			return nil, err
 		}
 	}
 	if m.Value != nil {
-		if e.Record.Value, err = encode(m.Value); err != nil {
+		if e.Record.Value, err = m.Value.Encode(); err != nil {
 			return nil, err
 		}
 	}
@@ -207,15 +207,6 @@ func intercept[M any](interceptor func(M), m M) {
 		}
 	}()
 	interceptor(m)
-}
-
-// encode is the bytes of an encoder. An encoder of nil bytes is an empty value, as a message without one is null.
-func encode(e sarama.Encoder) ([]byte, error) {
-	b, err := e.Encode()
-	if err == nil && b == nil {
-		b = []byte{}
-	}
-	return b, err
 }
 
 // add puts a message into the batch that is being filled for its partition. What does not fit goes first.

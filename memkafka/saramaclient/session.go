@@ -5,53 +5,61 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
-	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
 
-// session is a sarama.ConsumerGroupSession: one generation of one member.
+// session is a sarama.ConsumerGroupSession: one generation of one member, or all of them where the group rebalances
+// cooperatively (KIP-429).
 type session struct {
 	group   *consumerGroup
-	a       assignment
 	handler sarama.ConsumerGroupHandler
 	ctx     context.Context
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
+	offsets *offsets
 
-	claiming sync.WaitGroup // ConsumeClaim calls
-	beating  sync.WaitGroup // the heartbeat and auto-commit goroutines
-	ending   chan struct{}  // closed when these two may end
+	claiming sync.WaitGroup                         // ConsumeClaim calls
+	beating  sync.WaitGroup                         // the heartbeat, auto-commit and watching goroutines
+	ending   chan struct{}                          // closed when these may end
+	rejoin   chan error                             // capacity 1: a cooperative member is to join again, and why
+	beatTurn chan struct{}                          // capacity 1: held by heartbeats, and by who joins again
+	running  map[kafka.TopicPartition]*runningClaim // of the goroutine of Consume
+	unwatch  context.CancelFunc                     // ends watchPartitions; of the goroutine of Consume
 	released bool
-
-	mu      sync.Mutex // guards what is in offsets
-	offsets map[kafka.TopicPartition]*position
+	mu       sync.Mutex // guards a
+	a        assignment
 }
 
-// position is how far a partition was handled in this session.
-type position struct {
-	tp       kafka.TopicPartition
-	next     int64 // the offset to commit; -1 for none
-	metadata string
-	dirty    bool
-	sub      *seam.Subscription // nil until its claim began
+// runningClaim is a ConsumeClaim under way.
+type runningClaim struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when it has returned
 }
+
+// errRevoked is why a claim ends that a cooperative rebalance took away. The session goes on.
+var errRevoked = errors.New("the partition was revoked")
 
 // newSession sets handler up, and starts a ConsumeClaim for each claim.
 func (g *consumerGroup) newSession(parent context.Context, a assignment, handler sarama.ConsumerGroupHandler) (*session, error) {
-	s := &session{group: g, a: a, handler: handler, ending: make(chan struct{}), offsets: map[kafka.TopicPartition]*position{}}
-	s.ctx, s.cancel = context.WithCancel(parent)
+	s := &session{
+		group: g, a: a, handler: handler, ending: make(chan struct{}), rejoin: make(chan error, 1), beatTurn: make(chan struct{}, 1),
+		running: map[kafka.TopicPartition]*runningClaim{}, unwatch: func() {},
+		offsets: newOffsets(g.config, g.seam, g.id, a.memberID, a.generation),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(parent)
+	s.offsets.failed = func(p *position, err error) { g.handleError(err, p.tp.Topic, p.tp.Partition) }
+	s.offsets.fenced = s.cancel
 	s.beating.Add(1)
 	go s.heartbeats()
 
-	if err := s.fetchOffsets(parent); err != nil {
+	// a rebalance that begins meanwhile does not end it
+	if err := s.offsets.add(parent, partitionsOf(a.claims)); err != nil {
 		_ = s.release(false) // the first error counts, as with sarama
 		return nil, err
 	}
@@ -63,59 +71,34 @@ func (g *consumerGroup) newSession(parent context.Context, a assignment, handler
 		_ = s.release(true) // the first error counts, as with sarama
 		return nil, err
 	}
-	for _, topic := range slices.Sorted(maps.Keys(a.claims)) {
-		for _, partition := range a.claims[topic] {
-			s.claiming.Add(1)
-			go func() {
-				defer s.claiming.Done()
-				defer s.cancel() // a claim that ends, ends the session
-				s.consume(topic, partition)
-			}()
-		}
-	}
-	if a.leader {
-		s.beating.Add(1)
-		go s.watchPartitions()
-	}
+	s.start(a.claims)
+	s.watch(a)
 	return s, nil
 }
 
-// fetchOffsets asks for the committed offsets of all claims. A rebalance that begins meanwhile does not end it.
-func (s *session) fetchOffsets(ctx context.Context) error {
+// partitionsOf lists claims, sorted.
+func partitionsOf(claims map[string][]int32) []kafka.TopicPartition {
 	var tps []kafka.TopicPartition
-	for topic, partitions := range s.a.claims {
+	for topic, partitions := range claims {
 		for _, p := range partitions {
 			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: p})
 		}
 	}
-	if len(tps) == 0 {
-		return nil
-	}
 	slices.SortFunc(tps, kafka.TopicPartition.Compare)
-	v, err := s.group.ask(ctx, "fetch offsets", func(call *seam.Call) group.Command {
-		return group.FetchOffsets{Tag: call, Partitions: tps}
-	})
-	if err != nil {
-		return err
-	}
-	r := v.(group.FetchOffsetsResponse)
-	if r.Err != kafka.None {
-		return sarama.KError(r.Err)
-	}
-	for _, o := range r.Offsets {
-		if o.Err != kafka.None {
-			return sarama.KError(o.Err)
-		}
-		s.offsets[o.TP] = &position{tp: o.TP, next: int64(o.Offset), metadata: o.Metadata}
-	}
-	return nil
+	return tps
 }
 
-func (s *session) Claims() map[string][]int32 { return s.a.claims }
+func (s *session) assigned() assignment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.a
+}
 
-func (s *session) MemberID() string { return s.a.memberID }
+func (s *session) Claims() map[string][]int32 { return s.assigned().claims }
 
-func (s *session) GenerationID() int32 { return s.a.generation }
+func (s *session) MemberID() string { return s.assigned().memberID }
+
+func (s *session) GenerationID() int32 { return s.assigned().generation }
 
 func (s *session) Context() context.Context { return s.ctx }
 
@@ -125,147 +108,208 @@ func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
 
 // MarkOffset moves the offset to commit forward. It does nothing for an offset below the present one.
 func (s *session) MarkOffset(topic string, partition int32, offset int64, metadata string) {
-	s.mu.Lock()
-	p := s.offsets[kafka.TopicPartition{Topic: topic, Partition: partition}]
-	if p == nil {
-		s.mu.Unlock()
-		return
-	}
-	if offset > p.next {
-		p.next, p.metadata, p.dirty = offset, metadata, true
-	}
-	sub := p.sub
-	s.mu.Unlock()
-	if sub != nil {
-		sub.Handled(kafka.Offset(offset))
+	if p := s.offsets.find(topic, partition); p != nil {
+		s.offsets.mark(p, offset, metadata)
 	}
 }
 
 // ResetOffset moves the offset to commit backwards. It does nothing for an offset above the present one.
 func (s *session) ResetOffset(topic string, partition int32, offset int64, metadata string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.offsets[kafka.TopicPartition{Topic: topic, Partition: partition}]
-	if p != nil && offset <= p.next {
-		p.next, p.metadata, p.dirty = offset, metadata, true
+	if p := s.offsets.find(topic, partition); p != nil {
+		s.offsets.reset(p, offset, metadata)
 	}
 }
 
 // Commit sends what was marked since the last commit and waits for the answer. Failures go to the group's Errors.
-func (s *session) Commit() { s.commit() }
+func (s *session) Commit() { s.offsets.commit(nil) }
 
-// commit reports whether nothing is left to commit that another attempt could.
-func (s *session) commit() (clean bool) {
-	s.mu.Lock()
-	var commits []group.OffsetCommit
-	for _, p := range s.offsets {
-		if p.dirty && p.next >= 0 {
-			commits = append(commits, group.OffsetCommit{TP: p.tp, Offset: kafka.Offset(p.next), LeaderEpoch: -1, Metadata: p.metadata})
-		}
+// start runs ConsumeClaim for each claim.
+func (s *session) start(claims map[string][]int32) {
+	for _, tp := range partitionsOf(claims) {
+		ctx, cancel := context.WithCancelCause(s.ctx)
+		c := &runningClaim{cancel: cancel, done: make(chan struct{})}
+		s.running[tp] = c
+		s.claiming.Add(1)
+		go func() {
+			defer s.claiming.Done()
+			defer close(c.done)
+			defer cancel(nil)
+			s.consume(ctx, tp)
+			if !errors.Is(context.Cause(ctx), errRevoked) {
+				s.cancel(sarama.ErrSessionConsumeClaimExited) // a claim that ends, ends the session
+			}
+		}()
 	}
-	s.mu.Unlock()
-	if len(commits) == 0 {
-		return true
-	}
-	slices.SortFunc(commits, func(a, b group.OffsetCommit) int { return a.TP.Compare(b.TP) })
-	op := seam.Op{Name: "offset-commit", Groups: []string{s.group.id}}
-	for _, c := range commits {
-		op.Partitions = append(op.Partitions, c.TP)
-	}
-	v, err := s.group.seam.AskOf(context.Background(), "commit", s.about(commits), op, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
-		core.GroupStep(now, s.group.id, group.Commit{
-			Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation, Offsets: commits,
-		})
-	})
-	if err != nil {
-		s.group.handleError(saramaError(err), "", -1)
-		return errors.Is(err, seam.ErrClosed)
-	}
-	clean = true
-	for i, c := range v.(group.CommitResponse).Partitions {
-		if c.Err != kafka.None {
-			s.group.handleError(sarama.KError(c.Err), c.TP.Topic, c.TP.Partition)
-			clean = false
-			continue
-		}
-		s.mu.Lock()
-		if p := s.offsets[c.TP]; p != nil && p.next == int64(commits[i].Offset) && p.metadata == commits[i].Metadata {
-			p.dirty = false
-		}
-		s.mu.Unlock()
-	}
-	return clean
 }
 
-// about describes a commit for traces, which only driven clusters keep.
-func (s *session) about(commits []group.OffsetCommit) string {
-	if !s.group.seam.Engine().Driven() {
-		return s.group.id
-	}
-	var b strings.Builder
-	b.WriteString(s.group.id)
-	for _, c := range commits {
-		b.WriteString(" " + c.TP.String() + "=" + strconv.FormatInt(int64(c.Offset), 10))
-	}
-	return b.String()
-}
+// unreadable is how often a claim looks whether its partition has a leader.
+const unreadable = 5 * time.Second
 
 // consume runs ConsumeClaim for one partition.
-func (s *session) consume(topic string, partition int32) {
-	if s.ctx.Err() != nil {
+func (s *session) consume(ctx context.Context, tp kafka.TopicPartition) {
+	if ctx.Err() != nil {
 		return
 	}
-	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
-	s.mu.Lock()
-	offset := int64(-1)
-	if p := s.offsets[tp]; p != nil {
-		offset = p.next
-	}
-	s.mu.Unlock()
+	p := s.offsets.find(tp.Topic, tp.Partition)
+	offset, _ := s.offsets.nextOf(p)
 	initial := s.group.config.Consumer.Offsets.Initial
-	if offset < 0 {
-		offset = initial
+	pc, err := s.group.consumer.consume(ctx, tp.Topic, tp.Partition, offset)
+	for errors.Is(err, sarama.ErrLeaderNotAvailable) && sleep(ctx, unreadable) == nil {
+		pc, err = s.group.consumer.consume(ctx, tp.Topic, tp.Partition, offset)
 	}
-	pc, err := s.group.consumer.consume(s.ctx, topic, partition, offset)
 	if errors.Is(err, sarama.ErrOffsetOutOfRange) && s.group.config.Consumer.Group.ResetInvalidOffsets {
 		offset = initial
-		pc, err = s.group.consumer.consume(s.ctx, topic, partition, offset)
+		pc, err = s.group.consumer.consume(ctx, tp.Topic, tp.Partition, offset)
 	}
 	if err != nil {
-		if s.ctx.Err() == nil {
-			s.group.handleError(err, topic, partition)
+		if ctx.Err() == nil {
+			s.group.handleError(err, tp.Topic, tp.Partition)
 		}
 		return
 	}
-	s.mu.Lock()
-	if p := s.offsets[tp]; p != nil {
-		p.sub = pc.sub.Load()
-	}
-	s.mu.Unlock()
+	s.offsets.mu.Lock()
+	p.sub = pc.sub.Load()
+	s.offsets.mu.Unlock()
 
 	var helpers sync.WaitGroup
 	helpers.Add(1)
 	go func() {
 		defer helpers.Done()
 		for e := range pc.errors {
-			s.group.handleError(e, topic, partition)
+			s.group.handleError(e, tp.Topic, tp.Partition)
 		}
 	}()
-	stop := context.AfterFunc(s.ctx, pc.AsyncClose)
+	stop := context.AfterFunc(ctx, pc.AsyncClose)
 	defer stop()
-	c := &claim{partitionConsumer: pc, topic: topic, partition: partition, initial: offset}
+	stopClosed := afterClosed(s.group.closed, pc.AsyncClose)
+	c := &claim{partitionConsumer: pc, topic: tp.Topic, partition: tp.Partition, initial: offset}
 	if err := s.handler.ConsumeClaim(s, c); err != nil {
-		s.group.handleError(err, topic, partition)
+		s.group.handleError(err, tp.Topic, tp.Partition)
 	}
+	stopClosed()
 	pc.AsyncClose()
 	for range pc.messages { //nolint:revive // what the handler left is given up
 	}
 	helpers.Wait()
 }
 
+// cooperate goes on with a session through rebalances, until it ends (KIP-429).
+func (s *session) cooperate(ctx context.Context, topics []string) error {
+	for {
+		select {
+		case <-s.group.closed:
+			return nil
+		case <-s.ctx.Done(): // also that of ctx
+			return nil
+		case <-s.rejoin:
+		}
+		for again := true; again; {
+			a, err := s.joinAgain(ctx, topics)
+			if err != nil {
+				return err
+			}
+			if again, err = s.reconcile(ctx, a); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// joinAgain takes part in a rebalance while claims go on. Neither heartbeats nor commits come in between.
+func (s *session) joinAgain(ctx context.Context, topics []string) (a assignment, err error) {
+	s.beatTurn <- struct{}{}
+	defer func() { <-s.beatTurn }()
+	select {
+	case <-s.rejoin: // this join covers it
+	default:
+	}
+	held := s.assigned()
+	err = s.offsets.change(func() (string, int32, error) {
+		if a, err = s.group.joinUntilClosed(ctx, topics, &held); err != nil {
+			return "", 0, err
+		}
+		s.mu.Lock()
+		s.a.memberID, s.a.generation = a.memberID, a.generation
+		s.mu.Unlock()
+		return a.memberID, a.generation, nil
+	})
+	return a, err
+}
+
+// reconcile lets go of the claims that a new assignment lacks, and begins those that it adds. It reports whether the member
+// has to join again, which hands on what it let go of.
+func (s *session) reconcile(ctx context.Context, a assignment) (again bool, err error) {
+	owned := s.Claims()
+	revoked, added := without(owned, a.claims), without(a.claims, owned)
+	if len(revoked) > 0 {
+		if err := s.revoke(revoked); err != nil {
+			return false, err
+		}
+		s.offsets.finish(partitionsOf(revoked))
+	}
+	if err := s.offsets.add(ctx, partitionsOf(added)); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	s.a = a
+	s.mu.Unlock()
+	s.start(added)
+	s.watch(a)
+	return len(revoked) > 0, nil
+}
+
+// without is the claims of a that b has not.
+func without(a, b map[string][]int32) map[string][]int32 {
+	rest := map[string][]int32{}
+	for topic, partitions := range a {
+		for _, p := range partitions {
+			if !slices.Contains(b[topic], p) {
+				rest[topic] = append(rest[topic], p)
+			}
+		}
+	}
+	return rest
+}
+
+// revoke ends claims, and waits for them as long as Consumer.Group.Rebalance.Timeout says.
+func (s *session) revoke(claims map[string][]int32) error {
+	var stopping []*runningClaim
+	for _, tp := range partitionsOf(claims) {
+		if c := s.running[tp]; c != nil {
+			c.cancel(errRevoked)
+			stopping = append(stopping, c)
+			delete(s.running, tp)
+		}
+	}
+	timer := time.NewTimer(s.group.config.Consumer.Group.Rebalance.Timeout)
+	defer timer.Stop()
+	for _, c := range stopping {
+		select {
+		case <-c.done:
+		case <-timer.C:
+			s.group.handleError(sarama.ErrRebalanceTimedOut, "", -1)
+			s.cancel(sarama.ErrRebalanceTimedOut)
+			return sarama.ErrRebalanceTimedOut
+		}
+	}
+	return nil
+}
+
+// rebalance ends the session, or has a cooperative member join again.
+func (s *session) rebalance(cause error) {
+	if !s.group.cooperative {
+		s.cancel(cause)
+		return
+	}
+	select {
+	case s.rejoin <- cause:
+	default:
+	}
+}
+
 // release ends the session: claims first, then the handler's Cleanup, then the last commit, then the heartbeats.
 func (s *session) release(withCleanup bool) (err error) {
-	s.cancel()
+	s.cancel(nil)
 	s.claiming.Wait()
 	if s.released {
 		return nil
@@ -277,11 +321,9 @@ func (s *session) release(withCleanup bool) (err error) {
 			err = e
 		}
 	}
-	if s.group.config.Consumer.Offsets.AutoCommit.Enable {
-		for retries := s.group.config.Consumer.Offsets.Retry.Max; !s.commit() && retries > 0; retries-- { //nolint:revive // commits
-		}
-	}
+	s.offsets.finish(nil)
 	close(s.ending)
+	s.unwatch()
 	s.beating.Wait()
 	return err
 }
@@ -290,10 +332,11 @@ func (s *session) release(withCleanup bool) (err error) {
 // does not know the member any more.
 func (s *session) heartbeats() {
 	defer s.beating.Done()
-	defer s.cancel()
-	timer := time.NewTimer(s.group.config.Consumer.Group.Heartbeat.Interval)
+	defer s.cancel(sarama.ErrSessionHeartbeatFailed)
+	config := s.group.config
+	timer := time.NewTimer(config.Consumer.Group.Heartbeat.Interval)
 	defer timer.Stop()
-	retries := s.group.config.Metadata.Retry.Max
+	retries := config.Metadata.Retry.Max
 	beats := s.group.seam.Engine().Beats()
 	if beats != nil {
 		timer.Reset(0) // of a rebalance that began before beats
@@ -311,33 +354,45 @@ func (s *session) heartbeats() {
 			return
 		}
 		beats = s.group.seam.Engine().Beats()
-		v, err := s.group.ask(context.Background(), "heartbeat", func(call *seam.Call) group.Command {
-			return group.Heartbeat{Tag: call, MemberID: s.a.memberID, InstanceID: s.group.instance, Generation: s.a.generation}
-		})
-		if unanswered(err) {
-			if retries <= 0 {
-				s.group.handleError(err, "", -1)
-				return
-			}
+		switch err := s.beat(); {
+		case err == nil, errors.Is(err, sarama.ErrRebalanceInProgress):
+			retries = config.Metadata.Retry.Max
+			timer.Reset(config.Consumer.Group.Heartbeat.Interval)
+		case retries > 0 && (unanswered(err) || errors.Is(err, sarama.ErrNotCoordinatorForConsumer) || errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable)):
 			retries--
-			timer.Reset(s.group.config.Metadata.Retry.Backoff)
-			continue
-		}
-		if err != nil {
+			timer.Reset(config.Metadata.Retry.Backoff)
+		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration):
+			s.cancel(err)
 			return
-		}
-		switch code := v.(group.HeartbeatResponse).Err; code {
-		case kafka.None:
-			retries = s.group.config.Metadata.Retry.Max
-		case kafka.RebalanceInProgress:
-			s.cancel()
-		case kafka.UnknownMemberID, kafka.IllegalGeneration:
+		case errors.Is(err, sarama.ErrClosedClient):
 			return
 		default:
-			s.group.handleError(sarama.KError(code), "", -1)
+			s.group.handleError(err, "", -1)
+			s.cancel(err)
 			return
 		}
-		timer.Reset(s.group.config.Consumer.Group.Heartbeat.Interval)
+	}
+}
+
+// beat sends one heartbeat. The answer that the group rebalances counts before anybody joins again, or not at all.
+func (s *session) beat() error {
+	s.beatTurn <- struct{}{}
+	defer func() { <-s.beatTurn }()
+	a := s.assigned()
+	v, err := s.group.ask(context.Background(), "heartbeat", func(call *seam.Call) group.Command {
+		return group.Heartbeat{Tag: call, MemberID: a.memberID, InstanceID: s.group.instance, Generation: a.generation}
+	})
+	if err != nil {
+		return err
+	}
+	switch code := v.(group.HeartbeatResponse).Err; code {
+	case kafka.None:
+		return nil
+	case kafka.RebalanceInProgress:
+		s.rebalance(sarama.ErrRebalanceInProgress)
+		fallthrough
+	default:
+		return sarama.KError(code)
 	}
 }
 
@@ -359,7 +414,7 @@ func (s *session) autoCommit() {
 		if s.over() {
 			return
 		}
-		s.commit()
+		s.offsets.commit(nil)
 	}
 }
 
@@ -373,28 +428,40 @@ func (s *session) over() bool {
 	}
 }
 
-// watchPartitions ends the session of the leader when a topic got more partitions than were planned with.
-func (s *session) watchPartitions() {
-	defer s.beating.Done()
+// watch has the leader of a generation look for changes of what it planned with.
+func (s *session) watch(a assignment) {
+	s.unwatch()
+	s.unwatch = func() {}
 	every := s.group.config.Metadata.RefreshFrequency
-	if every == 0 {
+	if !a.leader || every == 0 {
 		return
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unwatch = cancel
+	s.beating.Add(1)
+	go func() {
+		defer s.beating.Done()
+		s.watchPartitions(ctx, a.topics, every)
+	}()
+}
+
+// watchPartitions has the group rebalance when a topic got more partitions than were planned with.
+func (s *session) watchPartitions(ctx context.Context, topics map[string][]int32, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-s.ending:
+		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if s.over() {
+		if ctx.Err() != nil {
 			return
 		}
-		for _, topic := range slices.Sorted(maps.Keys(s.a.topics)) {
+		for _, topic := range slices.Sorted(maps.Keys(topics)) {
 			m, err := topicMetadata(s.group.seam, topic, false)
-			if err != nil || len(m.partitions) != len(s.a.topics[topic]) {
-				s.cancel()
+			if err != nil || len(m.partitions) != len(topics[topic]) {
+				s.rebalance(sarama.ErrSessionPartitionCountChanged)
 				return
 			}
 		}
