@@ -253,18 +253,17 @@ func (o *offsets) about(commits []group.OffsetCommit) string {
 	return b.String()
 }
 
-// result looks at what became of one offset, and reports whether it is committed. Some errors are left to the next commit
-// without a word, as sarama does.
+// result looks at what became of one offset, and reports whether it is committed.
 func (o *offsets) result(p *position, c *group.OffsetCommit, code kafka.ErrorCode) bool {
-	switch code {
-	case kafka.None:
+	if code == kafka.None {
 		o.mu.Lock()
+		defer o.mu.Unlock()
 		if p.next == int64(c.Offset) && p.metadata == c.Metadata {
 			p.dirty = false
 		}
-		o.mu.Unlock()
 		return true
-	case kafka.NotLeaderOrFollower, kafka.LeaderNotAvailable, kafka.CoordinatorNotAvailable, kafka.NotCoordinator, kafka.CoordinatorLoadInProgress:
+	}
+	if slices.Contains(silent, code) {
 		return false
 	}
 	o.failed(p, sarama.KError(code))
@@ -272,6 +271,11 @@ func (o *offsets) result(p *position, c *group.OffsetCommit, code kafka.ErrorCod
 		o.fenced(sarama.ErrFencedInstancedId)
 	}
 	return false
+}
+
+// silent are the errors of a commit that are left to the next one without a word.
+var silent = []kafka.ErrorCode{
+	kafka.NotLeaderOrFollower, kafka.LeaderNotAvailable, kafka.CoordinatorNotAvailable, kafka.NotCoordinator, kafka.CoordinatorLoadInProgress,
 }
 
 // finish commits for the last time, some partitions or all if only is nil, and looks after them no longer. Where

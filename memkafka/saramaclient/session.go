@@ -201,7 +201,7 @@ func (s *session) cooperate(ctx context.Context, topics []string) error {
 			return nil
 		case <-s.ctx.Done(): // also that of ctx
 			return nil
-		case <-s.rejoin:
+		case s.group.cause = <-s.rejoin:
 		}
 		for again := true; again; {
 			a, err := s.joinAgain(ctx, topics)
@@ -220,7 +220,7 @@ func (s *session) joinAgain(ctx context.Context, topics []string) (a assignment,
 	s.beatTurn <- struct{}{}
 	defer func() { <-s.beatTurn }()
 	select {
-	case <-s.rejoin: // this join covers it
+	case s.group.cause = <-s.rejoin: // this join covers it
 	default:
 	}
 	held := s.assigned()
