@@ -58,7 +58,8 @@ var arrows = []row{
 	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
 	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
-	{name: "goka/codec"},
+	{name: "goka/codec", others: "google.golang.org/protobuf/proto", tests: "google.golang.org/protobuf/types/known/structpb google.golang.org/protobuf/types/known/wrapperspb"},
+	{name: "goka/typed", ours: "goka", tests: "goka/codec goka/logger tester"},
 	{name: "goka/internal/ack"},
 	{name: "goka/internal/beginning"},
 	{name: "goka/internal/copartition"},
