@@ -20,4 +20,6 @@ var sections = []section{
 	{"strategy", strategyCases},
 	{"offsets", offsetCases},
 	{"transaction", transactionCases},
+	{"client", clientCases},
+	{"admin", adminCases},
 }

@@ -1,14 +1,10 @@
 package suite
 
 import (
-	"errors"
-
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
-
-var errNotYet = errors.New("memkafka/saramaclient has no such constructor")
 
 func (d directDoor) NewClusterAdminFromClient(c sarama.Client) (sarama.ClusterAdmin, error) {
 	return saramaclient.NewClusterAdminFromClient(c)
@@ -19,7 +15,7 @@ func (d directDoor) NewConsumerFromClient(c sarama.Client) (sarama.Consumer, err
 }
 
 func (d directDoor) NewConsumerGroupFromClient(group string, c sarama.Client) (sarama.ConsumerGroup, error) {
-	return saramaclient.NewConsumerGroup(d.cluster, group, c.Config())
+	return saramaclient.NewConsumerGroupFromClient(group, c)
 }
 
 func (d directDoor) NewSyncProducerFromClient(c sarama.Client) (sarama.SyncProducer, error) {
@@ -30,6 +26,6 @@ func (d directDoor) NewAsyncProducerFromClient(c sarama.Client) (sarama.AsyncPro
 	return saramaclient.NewAsyncProducerFromClient(c)
 }
 
-func (d directDoor) NewOffsetManagerFromClient(string, sarama.Client) (sarama.OffsetManager, error) {
-	return nil, errNotYet
+func (d directDoor) NewOffsetManagerFromClient(group string, c sarama.Client) (sarama.OffsetManager, error) {
+	return saramaclient.NewOffsetManagerFromClient(group, c)
 }
