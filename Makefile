@@ -7,8 +7,9 @@ HISTORIES ?= 10000
 BROKERS  ?=
 BENCH    ?= .
 PKG      ?= ./...
+DURATION ?= 30m
 
-.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis
+.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis soak
 
 check: ## everything that CI looks at
 	.ci/run
@@ -43,6 +44,9 @@ CORES := $(addprefix ./memkafka/internal/,plog group txn check fault assign)
 sim: ## simulations with one seed, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
 	GOKASIM_SEED=$(SEED) go test -count=1 -run 'Simulat|Repeat' $(PKG)
 	go test -count=1 -timeout 2h $(CORES) -rapid.checks=$(HISTORIES) -rapid.seed=$(SEED)
+
+soak: ## random clients with faults for DURATION; nothing acknowledged may be lost, and memory stays flat
+	cd bench/wire && SOAK_DURATION=$(DURATION) go test -count=1 -timeout 0 -v ./soak
 
 redis: ## the redis store on a real server: redis-server on PATH, or GOKASIM_REDIS=host:port
 	@command -v redis-server > /dev/null || [ -n "$$GOKASIM_REDIS" ] || { echo "install redis-server or set GOKASIM_REDIS=host:port" >&2; exit 1; }
