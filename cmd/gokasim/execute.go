@@ -83,6 +83,8 @@ func (r *replay) follow(from io.Reader) (result *replaywire.Result, failure *rep
 			r.say("%s", e.Note)
 		case e.BadLine != "":
 			r.say("%s", e.BadLine)
+		case e.Graph != nil:
+			r.drawn = e.Graph
 		case e.Result != nil:
 			result = e.Result
 		case e.Failure != nil:

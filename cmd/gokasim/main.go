@@ -4,6 +4,8 @@
 //	gokasim record TOPIC...   records topics of a cluster to a dump
 //	gokasim load FILE...      loads a dump into a cluster
 //	gokasim dump-log FILE...  prints segments of a broker as text
+//	gokasim graph PACKAGE     draws a package's group graphs
+//	gokasim diff A B          compares two dumps, or the results of two runs
 //	gokasim serve             runs a Kafka cluster in memory, for development and tests
 //
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
@@ -17,7 +19,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -83,10 +84,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		root.Version = info.Main.Version
-	}
+	root.Version = thisRelease().Version
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog())
+	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog(), newGraph(), newDiff(), newMan(), newVersion())
 	return root
 }

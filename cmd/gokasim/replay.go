@@ -15,6 +15,7 @@ import (
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
 	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/picture"
 	"github.com/gokasim/gokasim/internal/replaywire"
 )
 
@@ -80,6 +81,7 @@ type replay struct {
 	pkg     string
 	display progress.Display
 	cmd     *cobra.Command
+	drawn   *picture.Graph // what the program told of its graphs, when it was asked to
 }
 
 // parse checks the command line. Arguments beside the package are inputs, when they are files.

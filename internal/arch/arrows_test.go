@@ -29,7 +29,8 @@ var arrows = []row{
 	{name: "internal/kafka"},
 	{name: "internal/dump", ours: "internal/kafka", others: "github.com/klauspost/compress"},
 	{name: "internal/door", others: "github.com/IBM/sarama"},
-	{name: "internal/replaywire"},
+	{name: "internal/picture"},
+	{name: "internal/replaywire", ours: "internal/picture"},
 	{name: "internal/script", ours: "internal/kafka internal/sim"},
 	{name: "internal/sim", ours: "internal/kafka"},
 
@@ -69,11 +70,11 @@ var arrows = []row{
 	{name: "goka/multierr", others: "golang.org/x/sync"},
 
 	{name: "tester", ours: "goka internal/dump internal/kafka memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama github.com/google/go-cmp testing", tests: "goka/codec"},
-	{name: "tester/replay", ours: "goka goka/logger internal/door internal/dump internal/kafka internal/replaywire memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama testing", tests: "goka/codec"},
+	{name: "tester/replay", ours: "goka goka/logger internal/door internal/dump internal/kafka internal/picture internal/replaywire memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama testing", tests: "goka/codec"},
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},

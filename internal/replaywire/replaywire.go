@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/gokasim/gokasim/internal/picture"
 )
 
 // Version is the version of the conversation. Both sides are usually compiled from one source, except where a module
 // requires another version of this one than gokasim was built from.
-const Version = 1
+const Version = 2
 
 // SettingsVariable names the environment variable that holds the Settings.
 const SettingsVariable = "GOKASIM_REPLAY"
@@ -31,6 +33,7 @@ type Settings struct {
 	Brokers    []string `json:"brokers"`    // empty for a simulated cluster in virtual time
 	Dir        string   `json:"dir"`        // an existing directory for the results
 	Verbose    bool     `json:"verbose"`    // let goka log to standard error
+	Describe   bool     `json:"describe"`   // replay nothing: tell the graphs, and end with an empty result
 }
 
 // Environment returns s as an entry of an environment.
@@ -63,12 +66,13 @@ func SettingsFromEnvironment() (Settings, bool, error) {
 // Event is one thing that happened during a replay; one field is set. The last event of a run that came to its end is
 // a Result or a Failure.
 type Event struct {
-	Plan     *Plan     `json:"plan,omitempty"`
-	Progress *Progress `json:"progress,omitempty"`
-	Note     string    `json:"note,omitempty"`     // something to tell the user, not an error
-	BadLine  string    `json:"bad_line,omitempty"` // a line that could not be read, with its place
-	Failure  *Failure  `json:"failure,omitempty"`
-	Result   *Result   `json:"result,omitempty"`
+	Plan     *Plan          `json:"plan,omitempty"`
+	Graph    *picture.Graph `json:"graph,omitempty"` // the groups and their topics, when they are to be described
+	Progress *Progress      `json:"progress,omitempty"`
+	Note     string         `json:"note,omitempty"`     // something to tell the user, not an error
+	BadLine  string         `json:"bad_line,omitempty"` // a line that could not be read, with its place
+	Failure  *Failure       `json:"failure,omitempty"`
+	Result   *Result        `json:"result,omitempty"`
 }
 
 // Plan says what is going to run.

@@ -37,6 +37,10 @@ func Main(t *testing.T, graphs ...Graph) {
 		pipe.tell(replaywire.Event{Failure: &replaywire.Failure{Reason: err.Error()}})
 		return
 	}
+	if settings.Describe {
+		describe(graphs, pipe)
+		return
+	}
 	execute(ctx, t, settings, graphs, pipe)
 }
 

@@ -13,7 +13,8 @@ import (
 // differences writes the differences of one topic, the first few in full.
 type differences struct {
 	topic, what string
-	count       int // of all
+	count       int    // of all
+	signs       string // what - and + stand for; expected and got when empty
 	to          io.Writer
 
 	written int
@@ -33,7 +34,11 @@ func (d *differences) next() bool {
 		if d.count == 1 {
 			verb = "differs"
 		}
-		d.printf("%s: %s %s (-expected +got)\n", d.topic, plural(d.count, d.what), verb)
+		signs := d.signs
+		if signs == "" {
+			signs = "-expected +got"
+		}
+		d.printf("%s: %s %s (%s)\n", d.topic, plural(d.count, d.what), verb, signs)
 	}
 	d.written++
 	return d.written <= maxDifferences
@@ -42,6 +47,10 @@ func (d *differences) next() bool {
 // line shows a row or record that is on one side only.
 func (d *differences) line(sign, key, value string) {
 	if d.next() {
+		if d.signs != "" { // labels that are made for people
+			d.printf("%s %s: %s\n", sign, key, value)
+			return
+		}
 		d.printf("%s %s: %s\n", sign, Text(key), Text(value))
 	}
 }
