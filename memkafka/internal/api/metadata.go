@@ -37,9 +37,13 @@ func serveMetadata(c *call, request *kmsg.MetadataRequest) wire.Body {
 			return
 		}
 		create := c.version < 4 || request.AllowAutoTopicCreation
+		asking := request.Topics
+		if c.version >= 12 {
+			asking = byID(asking)
+		}
 		var gone, known, missing []kmsg.MetadataResponseTopic // Kafka's order: ids of no topic, topics, names of no topic
-		for i := range request.Topics {
-			asked := &request.Topics[i]
+		for i := range asking {
+			asked := &asking[i]
 			switch t := c.topicMetadata(core, asked, create, request.IncludeTopicAuthorizedOperations); {
 			case t.ErrorCode == 0:
 				known = append(known, t)
@@ -55,6 +59,23 @@ func serveMetadata(c *call, request *kmsg.MetadataRequest) wire.Body {
 		return nil
 	}
 	return response
+}
+
+// byID is what is asked for: if there are ids, those alone, each once, whatever names stand beside them. Java clients send
+// empty ones.
+func byID(topics []kmsg.MetadataRequestTopic) []kmsg.MetadataRequestTopic {
+	var ids []kmsg.MetadataRequestTopic
+	seen := map[[16]byte]bool{{}: true}
+	for i := range topics {
+		if id := topics[i].TopicID; !seen[id] {
+			seen[id] = true
+			ids = append(ids, kmsg.MetadataRequestTopic{TopicID: id})
+		}
+	}
+	if ids == nil {
+		return topics
+	}
+	return ids
 }
 
 // topicMetadata answers for one topic that was asked for, by name or by id.

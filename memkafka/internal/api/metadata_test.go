@@ -82,3 +82,22 @@ func TestMetadataMakesTopics(t *testing.T) {
 		say[*kmsg.MetadataResponse](s, "asked again", 13, metadataOf(true, "made-by-asking"))
 	})
 }
+
+// TestMetadataByID asks as Java clients do, with an empty name beside each id.
+func TestMetadataByID(t *testing.T) {
+	transcript(t, func(s *script) {
+		id, empty, name := s.createTopic("by-id", 1), "", "by-id"
+		other := "other"
+		ask := func(about string, version int16, topics ...kmsg.MetadataRequestTopic) {
+			r := kmsg.NewPtrMetadataRequest()
+			r.Topics = topics
+			say[*kmsg.MetadataResponse](s, about, version, r)
+		}
+		ask("an id with an empty name", 13, kmsg.MetadataRequestTopic{Topic: &empty, TopicID: id})
+		ask("an id of no topic with an empty name", 13, kmsg.MetadataRequestTopic{Topic: &empty, TopicID: [16]byte{1, 2, 3}})
+		ask("an id twice", 13, kmsg.MetadataRequestTopic{Topic: &empty, TopicID: id}, kmsg.MetadataRequestTopic{TopicID: id})
+		ask("an id with another name", 12, kmsg.MetadataRequestTopic{Topic: &other, TopicID: id})
+		ask("a name beside an id of no topic", 12, kmsg.MetadataRequestTopic{Topic: &name}, kmsg.MetadataRequestTopic{TopicID: [16]byte{1, 2, 3}})
+		ask("a name, and an id of no topic with it", 12, kmsg.MetadataRequestTopic{Topic: &name, TopicID: [16]byte{1, 2, 3}})
+	})
+}
