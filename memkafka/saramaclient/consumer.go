@@ -19,10 +19,12 @@ type consumer struct {
 	sarama.Consumer
 	config *sarama.Config
 	seam   *seam.Client
-	claims bool // of a group's member
+	claims bool    // of a group's member
+	client *client // that it was made from, nil for none
 	closed atomic.Bool
 
-	mu       sync.Mutex // guards children
+	mu       sync.Mutex // guards all below
+	paused   map[kafka.TopicPartition]bool
 	children map[kafka.TopicPartition]*partitionConsumer
 }
 
@@ -46,7 +48,9 @@ func NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConsumer(s, own.config), nil
+	consumer := newConsumer(s, own.config)
+	consumer.client = own
+	return consumer, nil
 }
 
 // SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand) send a nil message after the last
@@ -59,7 +63,7 @@ func SendBarriers(c sarama.Consumer) {
 }
 
 func newConsumer(s *seam.Client, config *sarama.Config) *consumer {
-	return &consumer{config: config, seam: s, children: map[kafka.TopicPartition]*partitionConsumer{}}
+	return &consumer{config: config, seam: s, paused: map[kafka.TopicPartition]bool{}, children: map[kafka.TopicPartition]*partitionConsumer{}}
 }
 
 func (c *consumer) Topics() ([]string, error) { return listTopics(c.seam) }
@@ -81,7 +85,7 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 		messages: make(chan *sarama.ConsumerMessage, c.buffer()),
 		errors:   make(chan *sarama.ConsumerError, c.config.ChannelBufferSize),
 	}
-	if c.seam.Closed() {
+	if c.seam.Closed() || c.client != nil && c.client.Closed() {
 		return nil, sarama.ErrClosedClient
 	}
 	c.mu.Lock()
@@ -90,9 +94,11 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 		return nil, sarama.ConfigurationError("That topic/partition is already being consumed")
 	}
 	c.children[tp] = child
+	paused := c.paused[tp]
 	c.mu.Unlock()
 
 	options := seam.SubscribeOptions{
+		Paused:        paused,
 		Claim:         c.claims,
 		ReadCommitted: c.config.Consumer.IsolationLevel == sarama.ReadCommitted,
 		Backoff:       c.config.Consumer.Retry.Backoff,
@@ -108,6 +114,11 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 		return nil, saramaError(err)
 	}
 	child.sub.Store(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paused[tp] != options.Paused { // since it was asked
+		child.setPaused(c.paused[tp])
+	}
 	return child, nil
 }
 
@@ -150,35 +161,53 @@ func (c *consumer) all() []*partitionConsumer {
 	return ps
 }
 
-func (c *consumer) some(partitions map[string][]int32) []*partitionConsumer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var ps []*partitionConsumer
+// each calls f for the partitions that are named, and consumed or not.
+func each(partitions map[string][]int32, f func(tp kafka.TopicPartition)) {
 	for topic, numbers := range partitions {
 		for _, n := range numbers {
-			if p := c.children[kafka.TopicPartition{Topic: topic, Partition: n}]; p != nil && p.sub.Load() != nil {
-				ps = append(ps, p)
-			}
+			f(kafka.TopicPartition{Topic: topic, Partition: n})
 		}
 	}
-	return ps
 }
 
-func (c *consumer) Pause(partitions map[string][]int32) { pauseAll(c.some(partitions), true) }
-
-func (c *consumer) Resume(partitions map[string][]int32) { pauseAll(c.some(partitions), false) }
-
-func (c *consumer) PauseAll() { pauseAll(c.all(), true) }
-
-func (c *consumer) ResumeAll() { pauseAll(c.all(), false) }
-
-func pauseAll(ps []*partitionConsumer, pause bool) {
-	for _, p := range ps {
-		if pause {
-			p.Pause()
-		} else {
-			p.Resume()
+// Pause pauses partitions that are consumed. They stay paused when they are closed and consumed again.
+func (c *consumer) Pause(partitions map[string][]int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	each(partitions, func(tp kafka.TopicPartition) {
+		if p := c.children[tp]; p != nil {
+			c.paused[tp] = true
+			p.setPaused(true)
 		}
+	})
+}
+
+func (c *consumer) Resume(partitions map[string][]int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	each(partitions, func(tp kafka.TopicPartition) {
+		delete(c.paused, tp)
+		if p := c.children[tp]; p != nil {
+			p.setPaused(false)
+		}
+	})
+}
+
+func (c *consumer) PauseAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for tp, p := range c.children {
+		c.paused[tp] = true
+		p.setPaused(true)
+	}
+}
+
+func (c *consumer) ResumeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.paused)
+	for _, p := range c.children {
+		p.setPaused(false)
 	}
 }
 
@@ -200,6 +229,20 @@ type partitionConsumer struct {
 	messages chan *sarama.ConsumerMessage
 	errors   chan *sarama.ConsumerError
 	early    *sarama.ConsumerMessage // made for a receiver that did not wait
+	room     []sarama.ConsumerMessage
+}
+
+// messagesAtOnce is how many messages share one piece of memory, which lives as long as one of them: few enough.
+const messagesAtOnce = 32
+
+// next is room for a message.
+func (p *partitionConsumer) next() *sarama.ConsumerMessage {
+	if len(p.room) == 0 {
+		p.room = make([]sarama.ConsumerMessage, messagesAtOnce)
+	}
+	m := &p.room[0]
+	p.room = p.room[1:]
+	return m
 }
 
 func (p *partitionConsumer) Messages() <-chan *sarama.ConsumerMessage { return p.messages }
@@ -208,9 +251,20 @@ func (p *partitionConsumer) Errors() <-chan *sarama.ConsumerError { return p.err
 
 func (p *partitionConsumer) HighWaterMarkOffset() int64 { return int64(p.sub.Load().HighWatermark()) }
 
-func (p *partitionConsumer) Pause() { p.sub.Load().Pause() }
+func (p *partitionConsumer) Pause() { p.setPaused(true) }
 
-func (p *partitionConsumer) Resume() { p.sub.Load().Resume() }
+func (p *partitionConsumer) Resume() { p.setPaused(false) }
+
+// setPaused does nothing before there is a subscription: that looks itself whether it begins paused.
+func (p *partitionConsumer) setPaused(pause bool) {
+	switch sub := p.sub.Load(); {
+	case sub == nil:
+	case pause:
+		sub.Pause()
+	default:
+		sub.Resume()
+	}
+}
 
 func (p *partitionConsumer) IsPaused() bool { return p.sub.Load().Paused() }
 
@@ -241,7 +295,8 @@ func (p *partitionConsumer) message(r *kafka.Record) *sarama.ConsumerMessage {
 	if m := p.early; m != nil && m.Offset == int64(r.Offset) {
 		return m
 	}
-	m := &sarama.ConsumerMessage{
+	m := p.next()
+	*m = sarama.ConsumerMessage{
 		Topic:     p.tp.Topic,
 		Partition: p.tp.Partition,
 		Offset:    int64(r.Offset),

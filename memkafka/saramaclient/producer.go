@@ -17,12 +17,13 @@ import (
 // reader.
 type asyncProducer struct {
 	sarama.AsyncProducer
-	config *sarama.Config
-	seam   *seam.Client
-	txn    *transaction // nil unless transactional
-	driven bool
-	asap   bool // no setting of Producer.Flush asks to wait for more messages
-	once   int  // how many messages are sent at once
+	config  *sarama.Config
+	seam    *seam.Client
+	txn     *transaction // nil unless transactional
+	driven  bool
+	awaited bool // a SyncProducer waits for each message
+	asap    bool // no setting of Producer.Flush asks to wait for more messages
+	once    int  // how many messages are sent at once
 
 	input     chan *sarama.ProducerMessage
 	successes chan *sarama.ProducerMessage
@@ -31,6 +32,7 @@ type asyncProducer struct {
 	closing   chan struct{} // closed by AsyncClose
 	closeOnce sync.Once
 	ended     chan struct{}  // closed when the goroutine that sends has ended
+	reported  chan struct{}  // closed when the goroutine that hands out results has ended
 	endings   chan *endOfTxn // of transactions
 	answered  chan struct{}  // capacity 1: answers is not empty
 	ready     chan struct{}  // capacity 1: results is not empty, or all is done
@@ -57,7 +59,7 @@ type outbound struct {
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default.
 func NewAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.AsyncProducer, error) {
-	return newAsyncProducer(c, config)
+	return newAsyncProducer(c, config, false)
 }
 
 // NewAsyncProducerFromClient mirrors sarama.NewAsyncProducerFromClient: closing the producer does not close the client. A
@@ -67,39 +69,41 @@ func NewAsyncProducerFromClient(c sarama.Client) (sarama.AsyncProducer, error) {
 	if !ok {
 		return sarama.NewAsyncProducerFromClient(c)
 	}
-	return newAsyncProducerFrom(own)
+	return newAsyncProducerFrom(own, false)
 }
 
-func newAsyncProducerFrom(c *client) (*asyncProducer, error) {
+func newAsyncProducerFrom(c *client, awaited bool) (*asyncProducer, error) {
 	s, err := c.share("producer")
 	if err != nil {
 		return nil, err
 	}
-	return makeAsyncProducer(s, c.config)
+	return makeAsyncProducer(s, c.config, awaited)
 }
 
-func newAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (*asyncProducer, error) {
+func newAsyncProducer(c *memkafka.Cluster, config *sarama.Config, awaited bool) (*asyncProducer, error) {
 	s, config, err := open(c, config, "producer")
 	if err != nil {
 		return nil, err
 	}
-	return makeAsyncProducer(s, config)
+	return makeAsyncProducer(s, config, awaited)
 }
 
 // sendAtOnce is how many messages are taken from Input before they are sent.
 const sendAtOnce = 512
 
-func makeAsyncProducer(s *seam.Client, config *sarama.Config) (*asyncProducer, error) {
+func makeAsyncProducer(s *seam.Client, config *sarama.Config, awaited bool) (*asyncProducer, error) {
 	flush := config.Producer.Flush
 	p := &asyncProducer{
 		config:    config,
 		seam:      s,
+		awaited:   awaited,
 		driven:    s.Engine().Driven(),
 		input:     make(chan *sarama.ProducerMessage),
 		successes: make(chan *sarama.ProducerMessage, config.ChannelBufferSize),
 		errors:    make(chan *sarama.ProducerError, config.ChannelBufferSize),
 		closing:   make(chan struct{}),
 		ended:     make(chan struct{}),
+		reported:  make(chan struct{}),
 		endings:   make(chan *endOfTxn),
 		answered:  make(chan struct{}, 1),
 		ready:     make(chan struct{}, 1),
@@ -239,7 +243,10 @@ func (p *asyncProducer) report() {
 		}
 	}
 	p.seam.Close()
-	close(p.input) // as sarama does: who sends now would wait for ever otherwise
+	close(p.reported)
+	if !p.awaited {
+		close(p.input) // as sarama does: who sends now would wait for ever otherwise
+	}
 	close(p.successes)
 	close(p.errors)
 }

@@ -1,7 +1,7 @@
 package saramaclient
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"github.com/IBM/sarama"
 
@@ -11,10 +11,8 @@ import (
 // syncProducer is a sarama.SyncProducer on top of an asynchronous one.
 type syncProducer struct {
 	sarama.SyncProducer
-	p *asyncProducer
-
-	mu     sync.RWMutex // held for reading while messages are given to Input, for writing to close
-	closed bool
+	p      *asyncProducer
+	closed atomic.Bool
 }
 
 // NewSyncProducer mirrors sarama.NewSyncProducer: Return.Successes and Return.Errors must be set. A nil config is
@@ -27,7 +25,7 @@ func NewSyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.SyncPro
 	if err := checkSyncProducer(config); err != nil {
 		return nil, err
 	}
-	p, err := newAsyncProducer(c, config)
+	p, err := newAsyncProducer(c, config, true)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +42,7 @@ func NewSyncProducerFromClient(c sarama.Client) (sarama.SyncProducer, error) {
 	if err := checkSyncProducer(own.config); err != nil {
 		return nil, err
 	}
-	p, err := newAsyncProducerFrom(own)
+	p, err := newAsyncProducerFrom(own, true)
 	if err != nil {
 		return nil, err
 	}
@@ -67,22 +65,41 @@ type waiting struct {
 	result   chan error // of capacity 1, so that the result never waits
 }
 
+// give puts a message into Input.
 func (s *syncProducer) give(m *sarama.ProducerMessage) (*waiting, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if s.closed.Load() {
 		return nil, sarama.ErrShuttingDown
 	}
 	w := &waiting{metadata: m.Metadata, result: make(chan error, 1)}
 	m.Metadata = w
-	s.p.input <- m
-	return w, nil
+	select {
+	case s.p.input <- m:
+		return w, nil
+	case <-s.p.ended:
+		m.Metadata = w.metadata
+		return nil, sarama.ErrShuttingDown
+	}
+}
+
+// result waits for what became of a message.
+func (s *syncProducer) result(w *waiting) error {
+	select {
+	case err := <-w.result:
+		return err
+	case <-s.p.reported:
+	}
+	select {
+	case err := <-w.result:
+		return err
+	default: // it came too late to be sent
+		return sarama.ErrShuttingDown
+	}
 }
 
 func (s *syncProducer) SendMessage(m *sarama.ProducerMessage) (partition int32, offset int64, err error) {
 	w, err := s.give(m)
 	if err == nil {
-		err = <-w.result
+		err = s.result(w)
 	}
 	if err != nil {
 		return -1, -1, err
@@ -103,7 +120,7 @@ func (s *syncProducer) SendMessages(ms []*sarama.ProducerMessage) error {
 		if ws[i] == nil {
 			continue
 		}
-		if err := <-ws[i].result; err != nil {
+		if err := s.result(ws[i]); err != nil {
 			errs = append(errs, &sarama.ProducerError{Msg: m, Err: err})
 		}
 	}
@@ -114,9 +131,7 @@ func (s *syncProducer) SendMessages(ms []*sarama.ProducerMessage) error {
 }
 
 func (s *syncProducer) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
+	s.closed.Store(true)
 	return s.p.Close()
 }
 

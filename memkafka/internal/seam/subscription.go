@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -38,6 +39,7 @@ type Subscription struct {
 	stop      chan struct{} // closed by Close
 	finished  chan struct{} // closed after sink.End
 	wake      chan struct{} // capacity 1: there is something to look at
+	high      atomic.Int64  // the high watermark, as of the last step
 
 	// guarded by the engine's mu
 	log     *plog.Log
@@ -119,6 +121,7 @@ func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Of
 	}
 	s.log, s.part = p.Log, p
 	s.end = s.readable(p.Log)
+	s.high.Store(int64(p.Log.HighWatermark()))
 	switch {
 	case from == kafka.OffsetEarliest:
 		from = p.Log.LogStart()
@@ -170,6 +173,7 @@ func (s *Subscription) readable(l *plog.Log) kafka.Offset {
 // available is told, with mu held, that the log grew, or was deleted.
 func (s *Subscription) available(l *plog.Log, gone bool) {
 	s.end, s.gone = s.readable(l), gone
+	s.high.Store(int64(l.HighWatermark()))
 	s.signal()
 	if gone {
 		s.c.e.hand.signal()
@@ -203,12 +207,8 @@ func (s *Subscription) Name() string { return s.name }
 // Client returns whose subscription it is.
 func (s *Subscription) Client() *Client { return s.c }
 
-// HighWatermark returns the present high watermark of the partition.
-func (s *Subscription) HighWatermark() kafka.Offset {
-	s.c.e.mu.Lock()
-	defer s.c.e.mu.Unlock()
-	return s.log.HighWatermark()
-}
+// HighWatermark returns the present high watermark of the partition. It waits for nobody.
+func (s *Subscription) HighWatermark() kafka.Offset { return kafka.Offset(s.high.Load()) }
 
 // Position returns the offset of the next record to hand out.
 func (s *Subscription) Position() kafka.Offset {
@@ -240,6 +240,9 @@ func (s *Subscription) Paused() bool {
 
 // Handled says that every record below next was handled. Members of groups call it as they mark.
 func (s *Subscription) Handled(next kafka.Offset) {
+	if s.c.e.mode == Free {
+		return // where nobody waits for it
+	}
 	s.c.e.mu.Lock()
 	if next > s.handled {
 		s.handled = next
