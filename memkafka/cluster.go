@@ -231,7 +231,13 @@ func (c *Cluster) Fetch(topic string, partition int32, from Offset, limit int) (
 	var records []Record
 	err := c.partition(topic, partition, func(p *cluster.Partition) error {
 		var err error
-		records, _, err = p.Log.ReadInto(nil, from, limit, false)
+		if most := min(int64(limit), int64(p.Log.HighWatermark()-from)); most > 0 {
+			records = make([]Record, 0, most)
+		}
+		records, _, err = p.Log.ReadInto(records, from, limit, false)
+		if len(records) == 0 {
+			records = nil
+		}
 		return err
 	})
 	return records, err

@@ -106,7 +106,9 @@ func (a Assignment) give(member string, topic string, partition int32) {
 // sort brings an assignment into the order that is promised.
 func (a Assignment) sort() Assignment {
 	for _, partitions := range a {
-		slices.SortFunc(partitions, kafka.TopicPartition.Compare)
+		if !slices.IsSortedFunc(partitions, kafka.TopicPartition.Compare) {
+			slices.SortFunc(partitions, kafka.TopicPartition.Compare)
+		}
 	}
 	return a
 }

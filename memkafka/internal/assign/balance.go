@@ -28,7 +28,10 @@ type claim struct {
 
 // claimant is the index of the member that owns the partition, as far as members agree about that.
 func (b *balance) claimant(topic string, partition int32) (int, bool) {
-	c := b.claims[topic][partition]
+	return b.claims[topic][partition].claimant()
+}
+
+func (c claim) claimant() (member int, claimed bool) {
 	return c.member - 1, c.member > 0 && !c.disputed
 }
 
@@ -83,13 +86,15 @@ func (b *balance) solve(deal dealer) Assignment {
 	} else {
 		b.solveUneven()
 	}
-	a := empty(b.members)
+	a := make(Assignment, len(b.members))
 	for i, m := range b.members {
+		given := make([]kafka.TopicPartition, 0, b.count[i])
 		for _, topic := range b.names {
 			for _, p := range b.has[i][topic] {
-				a.give(m.ID, topic, p)
+				given = append(given, kafka.TopicPartition{Topic: topic, Partition: p})
 			}
 		}
+		a[m.ID] = given
 	}
 	return a.sort()
 }
@@ -114,8 +119,8 @@ func (b *balance) solveEven(deal dealer) {
 	room := make([]int, len(b.members))
 	owned := make([]int, len(b.members))
 	for _, topic := range b.names {
-		for p := range b.topics[topic] {
-			if owner, claimed := b.claimant(topic, p); claimed {
+		for _, c := range b.claims[topic] {
+			if owner, claimed := c.claimant(); claimed {
 				owned[owner]++
 			}
 		}
@@ -134,14 +139,21 @@ func (b *balance) solveEven(deal dealer) {
 		}
 	}
 	var free []kafka.TopicPartition
+	kept := make([][]int32, len(b.members)) // of one topic
 	for _, topic := range b.names {
-		for p := range b.topics[topic] {
-			tp := kafka.TopicPartition{Topic: topic, Partition: p}
-			if owner, claimed := b.claimant(topic, p); claimed && room[owner] > 0 {
+		for p, c := range b.claims[topic] {
+			if owner, claimed := c.claimant(); claimed && room[owner] > 0 {
 				room[owner]--
-				b.give(owner, tp)
+				kept[owner] = append(kept[owner], int32(p))
 			} else {
-				free = append(free, tp)
+				free = append(free, kafka.TopicPartition{Topic: topic, Partition: int32(p)})
+			}
+		}
+		for i, list := range kept {
+			if len(list) > 0 {
+				b.has[i][topic] = list
+				b.count[i] += len(list)
+				kept[i] = nil
 			}
 		}
 	}

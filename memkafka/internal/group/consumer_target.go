@@ -18,15 +18,34 @@ func (c *consumer) aim() {
 	members, topics := c.assignable()
 	assigned := assign.Server()[c.assignorName()](members, topics)
 	for _, m := range members {
-		target := parts{}
+		if before, had := c.target[m.ID]; had && c.same(before, assigned[m.ID]) {
+			continue
+		}
+		target := make(parts, len(assigned[m.ID]))
 		for _, tp := range assigned[m.ID] {
 			target[part{c.topics[tp.Topic].ID, tp.Partition}] = 0
 		}
-		if before, had := c.target[m.ID]; !had || !maps.Equal(before, target) {
-			c.put(targetRecord{memberID: m.ID, target: target})
-		}
+		c.put(targetRecord{memberID: m.ID, target: target})
 	}
 	c.put(targetEpochRecord{epoch: c.epoch, at: c.now})
+}
+
+// same reports whether a target is an assignment.
+func (c *consumer) same(target parts, assigned []kafka.TopicPartition) bool {
+	if len(target) != len(assigned) {
+		return false
+	}
+	var topic string
+	var id TopicID
+	for i, tp := range assigned {
+		if i == 0 || tp.Topic != topic {
+			topic, id = tp.Topic, c.topics[tp.Topic].ID
+		}
+		if _, there := target[part{id, tp.Partition}]; !there {
+			return false
+		}
+	}
+	return true
 }
 
 // assignable is the members as an assignor sees them, and the topics that they subscribe to. What a member owns is its
@@ -41,8 +60,15 @@ func (c *consumer) assignable() ([]assign.Member, assign.Topics) {
 				topics[topic] = t.Partitions
 			}
 		}
+		am.Owned = make([]kafka.TopicPartition, 0, len(c.target[m.id]))
+		var id TopicID
+		name, exists := "", false
 		for p := range c.target[m.id] {
-			if name, exists := c.topicName(p.topic); exists {
+			if p.topic != id || name == "" {
+				id = p.topic
+				name, exists = c.topicName(id)
+			}
+			if exists {
 				am.Owned = append(am.Owned, kafka.TopicPartition{Topic: name, Partition: p.partition})
 			}
 		}

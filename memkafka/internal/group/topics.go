@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -55,14 +56,19 @@ type part struct {
 }
 
 func (p part) compare(o part) int {
-	return cmp.Or(slices.Compare(p.topic[:], o.topic[:]), cmp.Compare(p.partition, o.partition))
+	if p.topic == o.topic {
+		return cmp.Compare(p.partition, o.partition)
+	}
+	return bytes.Compare(p.topic[:], o.topic[:])
 }
 
 // parts is a set of partitions, each with the member epoch in which it was assigned (KIP-1251).
 type parts map[part]int32
 
 func (ps parts) sorted() []part {
-	return slices.SortedFunc(maps.Keys(ps), part.compare)
+	list := slices.AppendSeq(make([]part, 0, len(ps)), maps.Keys(ps))
+	slices.SortFunc(list, part.compare)
+	return list
 }
 
 // topicPartitions is the set by topic, sorted, never nil.

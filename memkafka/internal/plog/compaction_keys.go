@@ -25,8 +25,15 @@ type keyed struct {
 }
 
 // bucketRecords is about how many records share a bucket: few enough to sort them in a processor's nearest memory, so that
-// the cost of a record does not grow with the log.
-const bucketRecords = 512
+// the cost of a record does not grow with the log. They are dealt out in rounds of at most 2^bucketBits buckets, whose ends
+// that memory holds, too.
+const (
+	bucketRecords = 512
+	bucketBits    = 8
+)
+
+// bucketsFor is the number of bits of a key that choose the bucket of so many records.
+func bucketsFor(records int) int { return min(bits.Len(uint(records/bucketRecords)), bucketBits) }
 
 // superseded is the records below to for whose key there is a newer one in [from, to). Aborted records are none.
 func (l *Log) superseded(from, to kafka.Offset) recordSet {
@@ -37,8 +44,14 @@ func (l *Log) superseded(from, to kafka.Offset) recordSet {
 			records += b.Len()
 		}
 	}
-	shift := 64 - bits.Len(uint(records/bucketRecords))
-	buckets := make([][]keyed, 1<<(64-shift))
+	used := bucketsFor(records)
+	shift := 64 - used
+	buckets := make([][]keyed, 1<<used)
+	if used == bucketBits { // else they grow little
+		for i := range buckets {
+			buckets[i] = make([]keyed, 0, records/len(buckets)*17/16)
+		}
+	}
 	txns := l.txnPass(segments[0].base, to)
 	number, firstDirty := 0, records
 	for _, s := range segments {
@@ -66,10 +79,43 @@ func (l *Log) superseded(from, to kafka.Offset) recordSet {
 		}
 	}
 	old := newRecordSet(records)
-	for _, bucket := range buckets {
-		markOld(old, bucket, firstDirty)
+	var room []keyed
+	for i, bucket := range buckets {
+		if len(bucket) > len(room) {
+			room = make([]keyed, len(bucket))
+		}
+		markAll(old, bucket, room, used, firstDirty)
+		buckets[i] = nil
 	}
 	return old
+}
+
+// markAll is markOld for a bucket of any size, which is dealt out into smaller ones first: by the bits of its keys after
+// those that are used already. Room has at least its size.
+func markAll(old recordSet, bucket, room []keyed, used, firstDirty int) {
+	more := bucketsFor(len(bucket))
+	if more < 2 || used+more > 64 {
+		markOld(old, bucket, firstDirty)
+		return
+	}
+	of := func(k *keyed) uint64 { return k.hi << used >> (64 - more) }
+	var ends [1<<bucketBits + 1]int
+	for i := range bucket {
+		ends[of(&bucket[i])+1]++
+	}
+	for i := range 1 << more {
+		ends[i+1] += ends[i]
+	}
+	for i := range bucket {
+		b := of(&bucket[i])
+		room[ends[b]] = bucket[i]
+		ends[b]++ // so that it is the end of this bucket at last
+	}
+	start := 0
+	for _, end := range ends[:1<<more] {
+		markAll(old, room[start:end], bucket[start:end], used+more, firstDirty)
+		start = end
+	}
 }
 
 // markOld adds to old all records of a bucket but the newest of each key, if that is number firstDirty or later.

@@ -29,13 +29,13 @@ type hand struct {
 
 func (h *hand) add(s *Subscription) {
 	h.version++
-	h.subs = insertSub(h.subs, s)
+	h.subs = insertSubInPlace(h.subs, s)
 	h.signal()
 }
 
 func (h *hand) remove(s *Subscription) {
 	h.version++
-	h.subs = removeSub(h.subs, s)
+	h.subs = removeSubInPlace(h.subs, s)
 	h.signal()
 }
 

@@ -132,7 +132,7 @@ func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Of
 	}
 	s.pos, s.next, s.handled = from, from, from
 	e.subs[s.tp] = insertSub(e.subs[s.tp], s)
-	s.c.subs = insertSub(s.c.subs, s)
+	s.c.subs = insertSubInPlace(s.c.subs, s)
 	e.hand.add(s)
 	if e.driver != nil {
 		e.driver.add(s)
@@ -152,8 +152,20 @@ func compareSubs(a, b *Subscription) int {
 }
 
 func insertSub(subs []*Subscription, s *Subscription) []*Subscription {
+	return insertSubInPlace(slices.Clone(subs), s)
+}
+
+// insertSubInPlace and removeSubInPlace are for lists that are read under the engine's mu only.
+func insertSubInPlace(subs []*Subscription, s *Subscription) []*Subscription {
 	i, _ := slices.BinarySearchFunc(subs, s, compareSubs)
-	return slices.Insert(slices.Clone(subs), i, s)
+	return slices.Insert(subs, i, s)
+}
+
+func removeSubInPlace(subs []*Subscription, s *Subscription) []*Subscription {
+	if i := slices.Index(subs, s); i >= 0 {
+		return slices.Delete(subs, i, i+1)
+	}
+	return subs
 }
 
 func removeSub(subs []*Subscription, s *Subscription) []*Subscription {
@@ -291,7 +303,7 @@ func (s *Subscription) Close() {
 	s.closed = true
 	close(s.stop)
 	e.subs[s.tp] = removeSub(e.subs[s.tp], s)
-	s.c.subs = removeSub(s.c.subs, s)
+	s.c.subs = removeSubInPlace(s.c.subs, s)
 	e.hand.remove(s)
 	s.tellReached()
 	if e.driver != nil {
