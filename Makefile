@@ -3,6 +3,7 @@
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 100000x
 SEED     ?= 1
+CHAOS    ?= 1000
 HISTORIES ?= 10000
 BROKERS  ?=
 BENCH    ?= .
@@ -41,8 +42,9 @@ parity: ## the flights in several shapes; with BROKERS=host:port on Apache Kafka
 
 CORES := $(addprefix ./memkafka/internal/,plog group txn check fault assign)
 
-sim: ## simulations with one seed, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
+sim: ## simulations with one seed, goka's chaos with CHAOS seeds, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
 	GOKASIM_SEED=$(SEED) go test -count=1 -run 'Simulat|Repeat' $(PKG)
+	GOKASIM_SEEDS=$(CHAOS) go test -count=1 -timeout 2h -run TestSimulatedChaos ./goka
 	go test -count=1 -timeout 2h $(CORES) -rapid.checks=$(HISTORIES) -rapid.seed=$(SEED)
 
 soak: ## random clients with faults for DURATION; nothing acknowledged may be lost, and memory stays flat
