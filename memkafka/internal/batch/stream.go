@@ -13,7 +13,7 @@ import (
 func (b *Batch) checkStream(r io.Reader) (largest kafka.Millis, err error) {
 	limited := io.LimitReader(r, maxPlainBytes+1)
 	s := stream{in: bufio.NewReaderSize(limited, 64<<10)}
-	c := checks{b: b, largest: kafka.NoTimestamp, lastDelta: -1}
+	c := b.checks()
 	for i := range b.count {
 		o, ok := s.scan()
 		if s.err != nil {
@@ -32,7 +32,7 @@ func (b *Batch) checkStream(r io.Reader) (largest kafka.Millis, err error) {
 	if _, err := s.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return 0, invalid("bytes follow the last of %d records", b.count)
 	}
-	return c.largest, nil
+	return b.checked(&c), nil
 }
 
 // stream reads records without trusting a byte of them, and keeps none.

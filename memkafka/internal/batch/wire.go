@@ -116,7 +116,7 @@ const wholeBytes = 4 << 20
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
-	c := checks{b: b, largest: kafka.NoTimestamp, lastDelta: -1}
+	c := b.checks()
 	at := 0
 	for i := range b.count {
 		r, next, ok := scan(plain, at)
@@ -131,24 +131,35 @@ func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
 	if at != len(plain) {
 		return 0, invalid("%d bytes follow the last of %d records", len(plain)-at, b.count)
 	}
-	return c.largest, nil
+	return b.checked(&c), nil
 }
 
 // checks is what has been seen of a batch's records.
 type checks struct {
-	b         *Batch
-	largest   kafka.Millis
-	lastDelta int64
+	base, largest        kafka.Millis // timestamps
+	lastDelta, mostDelta int64        // of offsets
+	headers              int32
+	nullKeys             bool
+}
+
+func (b *Batch) checks() checks {
+	return checks{base: b.BaseTimestamp(), largest: kafka.NoTimestamp, lastDelta: -1, mostDelta: int64(b.lastDelta)}
+}
+
+// checked keeps what was seen of all records, and returns the largest timestamp.
+func (b *Batch) checked(c *checks) (largest kafka.Millis) {
+	b.nullKeys, b.headers = c.nullKeys, c.headers
+	return c.largest
 }
 
 func (c *checks) take(i int32, r *outline) error {
-	if r.offsetDelta <= c.lastDelta || r.offsetDelta > int64(c.b.lastDelta) {
-		return invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, c.lastDelta, c.b.lastDelta)
+	if r.offsetDelta <= c.lastDelta || r.offsetDelta > c.mostDelta {
+		return invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, c.lastDelta, c.mostDelta)
 	}
 	c.lastDelta = r.offsetDelta
-	c.largest = max(c.largest, c.b.BaseTimestamp()+kafka.Millis(r.timeDelta))
-	c.b.nullKeys = c.b.nullKeys || r.nullKey
-	c.b.headers += r.headers
+	c.largest = max(c.largest, c.base+kafka.Millis(r.timeDelta))
+	c.nullKeys = c.nullKeys || r.nullKey
+	c.headers += r.headers
 	return nil
 }
 
