@@ -101,6 +101,7 @@ const (
 	ResourceNotFound             ErrorCode = 91
 	DuplicateResource            ErrorCode = 92
 	UnacceptableCredential       ErrorCode = 93
+	InvalidUpdateVersion         ErrorCode = 95
 	FeatureUpdateFailed          ErrorCode = 96
 	MismatchedEndpointType       ErrorCode = 114
 	UnsupportedEndpointType      ErrorCode = 115
@@ -225,6 +226,7 @@ var errorTexts = map[ErrorCode]struct{ name, text string }{
 	ResourceNotFound:             {"RESOURCE_NOT_FOUND", "a request illegally referred to a resource that does not exist"},
 	DuplicateResource:            {"DUPLICATE_RESOURCE", "a request illegally referred to the same resource twice"},
 	UnacceptableCredential:       {"UNACCEPTABLE_CREDENTIAL", "requested credential would not meet criteria for acceptability"},
+	InvalidUpdateVersion:         {"INVALID_UPDATE_VERSION", "the given update version was invalid"},
 	FeatureUpdateFailed:          {"FEATURE_UPDATE_FAILED", "unable to update finalized features due to an unexpected server error"},
 	MismatchedEndpointType:       {"MISMATCHED_ENDPOINT_TYPE", "the request was sent to an endpoint of the wrong type"},
 	UnsupportedEndpointType:      {"UNSUPPORTED_ENDPOINT_TYPE", "this endpoint type is not supported yet"},

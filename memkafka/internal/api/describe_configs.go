@@ -13,7 +13,7 @@ import (
 )
 
 // describeConfigs is DescribeConfigs (KIP-133): settings of topics and brokers, with where each value comes from (KIP-226) and
-// its type (KIP-569). Documentation is left out.
+// its type and documentation (KIP-569).
 var describeConfigs = serving(32, 1, 4, serveDescribeConfigs)
 
 func serveDescribeConfigs(c *call, request *kmsg.DescribeConfigsRequest) wire.Body {
@@ -21,7 +21,7 @@ func serveDescribeConfigs(c *call, request *kmsg.DescribeConfigsRequest) wire.Bo
 	response.Resources = make([]kmsg.DescribeConfigsResponseResource, len(request.Resources))
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
 		for i := range request.Resources {
-			response.Resources[i] = c.describeConfig(core, &request.Resources[i], request.IncludeSynonyms)
+			response.Resources[i] = c.describeConfig(core, &request.Resources[i], request)
 		}
 	})
 	if !ok {
@@ -30,7 +30,7 @@ func serveDescribeConfigs(c *call, request *kmsg.DescribeConfigsRequest) wire.Bo
 	return response
 }
 
-func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigsRequestResource, synonyms bool) kmsg.DescribeConfigsResponseResource {
+func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigsRequestResource, request *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResource {
 	r := kmsg.NewDescribeConfigsResponseResource()
 	r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
 	r.Configs = []kmsg.DescribeConfigsResponseResourceConfig{}
@@ -66,8 +66,11 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		if !e.Null {
 			config.Value = &e.Value
 		}
+		if words := cluster.Documentation(e.Name); request.IncludeDocumentation && words != "" {
+			config.Documentation = &words
+		}
 		for _, y := range e.Synonyms {
-			if synonyms {
+			if request.IncludeSynonyms {
 				config.ConfigSynonyms = append(config.ConfigSynonyms, kmsg.DescribeConfigsResponseResourceConfigConfigSynonym{
 					Name: y.Name, Value: &y.Value, Source: kmsg.ConfigSource(y.Source),
 				})

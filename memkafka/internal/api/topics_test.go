@@ -227,6 +227,41 @@ func TestElectLeaders(t *testing.T) {
 	})
 }
 
+func TestAlterPartitionReassignments(t *testing.T) {
+	transcript(t, func(s *script) {
+		s.createTopic("moved", 2)
+		for v := range int16(2) {
+			r := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+			r.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{
+				{Topic: "moved", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{
+					{Partition: 0, Replicas: []int32{1}}, {Partition: 1}, {Partition: 2, Replicas: []int32{1}},
+				}},
+				{Topic: "moved-none", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: 0, Replicas: []int32{1}}}},
+			}
+			say[*kmsg.AlterPartitionAssignmentsResponse](s, "to where they are", v, r)
+			for _, replicas := range [][]int32{{}, {4711}, {1, 1}} {
+				r.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: "moved", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: 0, Replicas: replicas}}}}
+				say[*kmsg.AlterPartitionAssignmentsResponse](s, "to what cannot be", v, r)
+			}
+		}
+	})
+}
+
+func TestUpdateFeatures(t *testing.T) {
+	transcript(t, func(s *script) {
+		for v := range int16(3) {
+			for _, u := range []kmsg.UpdateFeaturesRequestFeatureUpdate{
+				{Feature: "no.such.feature", MaxVersionLevel: 1}, {Feature: "transaction.version", MaxVersionLevel: 2}, {Feature: "transaction.version", MaxVersionLevel: 9},
+			} {
+				r := kmsg.NewPtrUpdateFeaturesRequest()
+				u.UpgradeType = 1
+				r.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{u}
+				say[*kmsg.UpdateFeaturesResponse](s, "a feature", v, r)
+			}
+		}
+	})
+}
+
 func TestOffsetForLeaderEpoch(t *testing.T) {
 	transcript(t, func(s *script) {
 		id := s.createTopic("epochs", 1)
