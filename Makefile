@@ -4,6 +4,7 @@ TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 100000x
 SEED     ?= 1
 CHAOS    ?= 1000
+REPEAT   ?= 200x20
 HISTORIES ?= 10000
 BROKERS  ?=
 BENCH    ?= .

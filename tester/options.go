@@ -37,6 +37,7 @@ type settings struct {
 	chosen    bool // seeds is what the command line says
 	runs      int
 	procs     []int // GOMAXPROCS of the runs, in turn
+	detect    bool  // ambiguous calls
 	digest    func(seed uint64, digest string)
 	start     time.Time
 

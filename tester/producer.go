@@ -66,6 +66,9 @@ func (p *producer) Produce(e *goka.Emission) {
 	}
 	topic, key := e.Topic, e.Key // e may be used again once it is done
 	inner, err := p.sender()
+	if _, apache := tt.ground.(*real); apache && err == nil {
+		err = tt.ensureTopic(topic) // else the broker makes it, with partitions of its own choice
+	}
 	if err == nil {
 		err = tt.emits.failure(topic, key, e.Value)
 	}

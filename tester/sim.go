@@ -263,6 +263,7 @@ func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) *Sim
 	driver.Trace().Text = &s.text
 	driver.Check = s.check
 	driver.NoLapses = sc.noLapses
+	driver.Detect = o.detect
 	name := fmt.Sprintf("simulation-%d", simNumber.Add(1))
 	s.broker = "mem://" + name
 	release, err := memkafka.SetNamed(name, cluster)
@@ -752,7 +753,15 @@ func firstDifference(a, b []byte) string {
 	for i := range min(len(as), len(bs)) {
 		if !bytes.Equal(as[i], bs[i]) {
 			from := max(i-30, 0)
-			return fmt.Sprintf("%s\n-%s\n+%s", bytes.Join(as[from:i], []byte("\n")), as[i], bs[i])
+			var b strings.Builder
+			fmt.Fprintf(&b, "%s\n", bytes.Join(as[from:i], []byte("\n")))
+			for _, line := range as[i:min(i+5, len(as))] {
+				fmt.Fprintf(&b, "-%s\n", line)
+			}
+			for _, line := range bs[i:min(i+5, len(bs))] {
+				fmt.Fprintf(&b, "+%s\n", line)
+			}
+			return b.String()
 		}
 	}
 	return fmt.Sprintf("the first has %d lines, the other %d", len(as), len(bs))

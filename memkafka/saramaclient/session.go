@@ -334,7 +334,8 @@ func (s *session) heartbeats() {
 	defer s.beating.Done()
 	defer s.cancel(sarama.ErrSessionHeartbeatFailed)
 	config := s.group.config
-	timer := time.NewTimer(config.Consumer.Group.Heartbeat.Interval)
+	every := config.Consumer.Group.Heartbeat.Interval + s.group.seam.Engine().Apart(1)
+	timer := time.NewTimer(every)
 	defer timer.Stop()
 	retries := config.Metadata.Retry.Max
 	beats := s.group.seam.Engine().Beats()
@@ -357,7 +358,7 @@ func (s *session) heartbeats() {
 		switch err := s.beat(); {
 		case err == nil, errors.Is(err, sarama.ErrRebalanceInProgress):
 			retries = config.Metadata.Retry.Max
-			timer.Reset(config.Consumer.Group.Heartbeat.Interval)
+			timer.Reset(every)
 		case retries > 0 && (unanswered(err) || errors.Is(err, sarama.ErrNotCoordinatorForConsumer) || errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable)):
 			retries--
 			timer.Reset(config.Metadata.Retry.Backoff)
@@ -403,7 +404,7 @@ func unanswered(err error) bool {
 
 func (s *session) autoCommit() {
 	defer s.beating.Done()
-	ticker := time.NewTicker(s.group.config.Consumer.Offsets.AutoCommit.Interval)
+	ticker := time.NewTicker(s.group.config.Consumer.Offsets.AutoCommit.Interval + s.group.seam.Engine().Apart(2))
 	defer ticker.Stop()
 	for {
 		select {
@@ -447,7 +448,7 @@ func (s *session) watch(a assignment) {
 
 // watchPartitions has the group rebalance when a topic got more partitions than were planned with.
 func (s *session) watchPartitions(ctx context.Context, topics map[string][]int32, every time.Duration) {
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(every + s.group.seam.Engine().Apart(3))
 	defer ticker.Stop()
 	for {
 		select {

@@ -131,6 +131,8 @@ type Call struct {
 	at     time.Time
 	apply  Request
 
+	goroutine uint64 // that made the call, while a driver detects ambiguity
+
 	subject Op             // what it is about, if it said so, or once faults were asked about it
 	verdict *fault.Verdict // nil unless faults were asked about it
 	heard   bool           // the broker has answered; guarded by the engine's mu

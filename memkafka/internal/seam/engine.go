@@ -252,6 +252,16 @@ func (e *Engine) OneByOne() bool {
 	return e.mode == Driven || e.mode == ByHand
 }
 
+// Apart is what a client adds to the period of its timer number n, from 1 on, so that it never fires at one instant with
+// another timer of the client that began in the same step and whose period is a multiple of it: the order would be chance
+// (determinism rule S6). It is zero unless a Driver decides what happens.
+func (e *Engine) Apart(n int) time.Duration {
+	if e.mode != Driven {
+		return 0
+	}
+	return time.Duration(n) * 100_003
+}
+
 // Driven reports whether a Driver decides what happens.
 func (e *Engine) Driven() bool { return e.mode == Driven }
 

@@ -49,6 +49,8 @@ type Emit struct {
 	client *Client
 	seq    uint64
 	at     time.Time
+
+	goroutine uint64 // that sent it, while a driver detects ambiguity
 }
 
 func (m *Emit) fail(err error) {
