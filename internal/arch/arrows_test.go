@@ -27,7 +27,7 @@ var arrows = []row{
 	{name: "internal/zz_apicheck", tests: "goka goka/logger kafkamock storage github.com/IBM/sarama github.com/golang/mock"},
 	{name: "internal/arch"},
 	{name: "internal/kafka"},
-	{name: "internal/dump", ours: "internal/kafka", others: "github.com/klauspost/compress"},
+	{name: "internal/dump", ours: "internal/kafka memkafka/logfile", others: "github.com/klauspost/compress"},
 	{name: "internal/door", others: "github.com/IBM/sarama"},
 	{name: "internal/picture"},
 	{name: "internal/replaywire", ours: "internal/picture"},

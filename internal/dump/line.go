@@ -27,9 +27,11 @@ func (e *LineError) Error() string {
 // line takes one line apart. Strings are unescaped inside text itself, which they never outgrow, so that a record
 // costs no allocation; what a record points to is therefore valid for as long as text is.
 type line struct {
-	text  []byte
-	pos   int
-	names *interner
+	text   []byte
+	pos    int
+	names  *interner
+	keys   Encoding
+	values Encoding
 }
 
 // syntaxError is a LineError that does not know yet in which line it is.
@@ -91,16 +93,16 @@ func (l *line) record(rec *Record) error {
 func (l *line) field(name []byte, rec *Record, enc *encodings) (err error) {
 	start := l.pos
 	switch string(name) {
-	case "topic":
+	case "topic", "Topic":
 		var s []byte
 		if s, err = l.string("topic"); err == nil {
 			rec.Topic = l.names.of(s)
 		}
-	case "partition":
+	case "partition", "Partition", "partitionID":
 		var n int64
 		n, err = l.integer("partition", math.MaxInt32)
 		rec.Partition = int32(n)
-	case "offset":
+	case "offset", "Offset":
 		var n int64
 		n, err = l.integer("offset", math.MaxInt64)
 		rec.Offset = kafka.Offset(n)
@@ -108,20 +110,18 @@ func (l *line) field(name []byte, rec *Record, enc *encodings) (err error) {
 		var n int64
 		n, err = l.integer("broker", math.MaxInt32)
 		rec.Broker = int32(n)
-	case "ts":
-		var n int64
-		n, err = l.integer("ts", math.MaxInt64)
-		rec.Timestamp = kafka.Millis(n)
+	case "ts", "timestamp", "Timestamp":
+		rec.Timestamp, err = l.time(string(name))
 	case "tstype":
 		rec.TimestampType, err = l.timestampType()
-	case "headers":
+	case "headers", "Headers":
 		rec.Headers, err = l.headers(rec.Headers[:0])
 		enc.headersAt = start
-	case "key":
-		rec.Key, err = l.bytes("key")
+	case "key", "Key":
+		rec.Key, err = l.content(string(name), l.keys)
 		enc.keyAt = start
-	case "payload":
-		rec.Value, err = l.bytes("payload")
+	case "payload", "value", "Value":
+		rec.Value, err = l.content(string(name), l.values)
 		enc.valueAt = start
 	case "key_encoding":
 		enc.key, err = l.encoding("key_encoding")
@@ -192,6 +192,14 @@ func (l *line) headerArray(to []kafka.Header) ([]kafka.Header, error) {
 				return nil, err
 			}
 			l.space()
+		}
+		if l.peek() == '{' {
+			h, err := l.headerPair()
+			if err != nil {
+				return nil, err
+			}
+			to = append(to, h)
+			continue
 		}
 		name, err := l.string("the name of a header")
 		if err != nil {

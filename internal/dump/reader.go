@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/gokasim/gokasim/memkafka/logfile"
 )
 
 // MaxLine is the length in bytes, compression undone, from which a line is refused: far more than a broker accepts as
@@ -32,12 +35,26 @@ type Reader struct {
 	line    int
 	skipped int
 	err     error // what ended the reading
+	options Options
+	packed  bool // it was compressed
+
+	// What is not one record a line: one of these, or none.
+	values  *values
+	columns *columns
+	segment *segment
 }
 
-// Open opens the file called name, or standard input for Stdin.
-func Open(name string) (*Reader, error) {
+// Open opens the file called name, or standard input for Stdin, as OpenWith does without options.
+func Open(name string) (*Reader, error) { return OpenWith(name, Options{}) }
+
+// OpenWith opens the file called name, or standard input for Stdin. Beside dumps of one record a line it reads the JSON of rpk, kaf, kafkactl and
+// Redpanda Console, told apart by how they begin, files of columns by their names, *.csv and *.tsv, compressed or not, and segment files of a broker.
+func OpenWith(name string, o Options) (*Reader, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	if name == Stdin {
-		return NewReader("standard input", os.Stdin)
+		return newReader("standard input", os.Stdin, o, false)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -46,7 +63,7 @@ func Open(name string) (*Reader, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.Join(fmt.Errorf("%s is a directory; name the files in it", name), f.Close())
 	}
-	r, err := NewReader(name, f)
+	r, err := newReader(name, f, o, true)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -56,35 +73,87 @@ func Open(name string) (*Reader, error) {
 
 // NewReader reads a dump from input; name stands for it in errors. It does not close input.
 func NewReader(name string, input io.Reader) (*Reader, error) {
-	r := &Reader{name: name, input: &countingReader{from: input}, names: interner{known: map[string]string{}}}
+	return newReader(name, input, Options{}, false)
+}
+
+func newReader(name string, input io.Reader, o Options, isFile bool) (*Reader, error) {
+	r := &Reader{name: name, input: &countingReader{from: input}, names: interner{known: map[string]string{}}, options: o}
+	if err := r.unpack(); err != nil {
+		return nil, err
+	}
+	return r, r.recognise(isFile)
+}
+
+// recognise finds out what the input holds.
+func (r *Reader) recognise(isFile bool) (err error) {
+	plain := strings.TrimSuffix(strings.TrimSuffix(r.name, ".gz"), ".zst")
+	n := sniffBytes
+	if !isFile { // what comes little by little is not waited for
+		if _, err := r.lines.Peek(1); err != nil {
+			return nil // the first record says what is wrong
+		}
+		n = min(n, r.lines.Buffered())
+	}
+	head, _ := r.lines.Peek(n) // as above
+	switch {
+	case isFile && strings.HasSuffix(plain, ".csv"):
+		r.columns, err = newColumns(r.name, r.lines, ',', r.options)
+	case isFile && strings.HasSuffix(plain, ".tsv"):
+		r.columns, err = newColumns(r.name, r.lines, '\t', r.options)
+	case r.options.KeyColumn+r.options.ValueColumn+r.options.TimeColumn != "" && len(head) > 0 && head[0] != '{':
+		r.columns, err = newColumns(r.name, r.lines, ',', r.options)
+	case logfile.Looks(head) && !isFile:
+		return fmt.Errorf("%s is a segment of a broker; name its file, since the folder says topic and partition", r.name)
+	case logfile.Looks(head) && r.packed:
+		return fmt.Errorf("%s is a compressed segment of a broker; unpack it into a folder TOPIC-PARTITION first", r.name)
+	case logfile.Looks(head):
+		r.segment, err = newSegment(r.name, r.lines, r.options)
+	case spansLines(head):
+		r.values = &values{from: r.lines, line: 1}
+		if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+			_, err = r.lines.Discard(3)
+		}
+		err = nil
+	default:
+		err = nil
+	}
+	return err
+}
+
+// sniffBytes is how much of an input tells what it is.
+const sniffBytes = 4 << 10
+
+// unpack undoes compression.
+func (r *Reader) unpack() error {
+	name := r.name
 	const bufferBytes = 256 << 10
 	compressed := bufio.NewReaderSize(r.input, bufferBytes)
 	magic, err := compressed.Peek(4)
 	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(compressed)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s as gzip: %w", name, err)
+			return fmt.Errorf("reading %s as gzip: %w", name, err)
 		}
-		r.lines = bufio.NewReaderSize(z, bufferBytes)
+		r.lines, r.packed = bufio.NewReaderSize(z, bufferBytes), true
 		r.close = append(r.close, z.Close)
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			return nil, fmt.Errorf("reading %s as zstd: %w", name, err)
+			return fmt.Errorf("reading %s as zstd: %w", name, err)
 		}
-		r.lines = bufio.NewReaderSize(z, bufferBytes)
+		r.lines, r.packed = bufio.NewReaderSize(z, bufferBytes), true
 		r.close = append(r.close, func() error { z.Close(); return nil })
 	case bytes.HasPrefix(magic, []byte{0xff, 0xfe}), bytes.HasPrefix(magic, []byte{0xfe, 0xff}):
-		return nil, fmt.Errorf("%s is UTF-16, as > of an old PowerShell writes it, which destroys binary; "+
+		return fmt.Errorf("%s is UTF-16, as > of an old PowerShell writes it, which destroys binary; "+
 			"record again with cmd /c or -RedirectStandardOutput", name)
 	default:
 		r.lines = compressed
 	}
-	return r, nil
+	return nil
 }
 
 // Name returns the name that the reader was opened under.
@@ -103,6 +172,22 @@ func (r *Reader) BytesRead() int64 { return r.input.n.Load() }
 // last one, and a *LineError for a malformed line, after which the next call goes on with the line below. Any other
 // error ends the reading.
 func (r *Reader) Next(rec *Record) error {
+	err := r.nextRecord(rec)
+	if err == nil && rec.Topic == "" {
+		rec.Topic = r.options.Topic
+	}
+	return err
+}
+
+func (r *Reader) nextRecord(rec *Record) error {
+	switch {
+	case r.values != nil:
+		return r.nextValue(rec)
+	case r.columns != nil:
+		return r.settle(r.columns.next(rec, r.options), rec)
+	case r.segment != nil:
+		return r.settle(r.segment.next(rec), rec)
+	}
 	for {
 		text, err := r.next()
 		if err != nil {
@@ -117,12 +202,54 @@ func (r *Reader) Next(rec *Record) error {
 			continue
 		}
 		rec.File, rec.Line = r.name, r.line
-		l := line{text: text, names: &r.names}
+		l := r.options.line(text, &r.names)
 		if err := l.record(rec); err != nil {
 			return r.lineError(err)
 		}
 		return nil
 	}
+}
+
+// nextValue reads a record that may go over several lines.
+func (r *Reader) nextValue(rec *Record) error {
+	if r.err != nil {
+		return r.err
+	}
+	text, begun, err := r.values.next()
+	if err != nil {
+		rec.Line = begun
+		return r.settle(err, rec)
+	}
+	rec.File, rec.Line, r.line = r.name, begun, r.values.line
+	l := r.options.line(text, &r.names)
+	err = l.record(rec)
+	var bad *syntaxError
+	if errors.As(err, &bad) {
+		before := text[:min(bad.pos, len(text))]
+		column := len(before) - bytes.LastIndexByte(before, '\n')
+		return &LineError{File: r.name, Line: begun + bytes.Count(before, []byte("\n")), Column: column, Reason: bad.reason}
+	}
+	return err
+}
+
+// settle completes what came of reading what is not lines: places get the name of the file, and any other error ends the reading.
+func (r *Reader) settle(err error, rec *Record) error {
+	if r.err != nil {
+		return r.err
+	}
+	var bad *LineError
+	switch {
+	case err == nil:
+		rec.File, r.line = r.name, rec.Line
+	case errors.As(err, &bad):
+		bad.File = r.name
+	case err == io.EOF:
+		r.err = io.EOF
+	default:
+		r.err = fmt.Errorf("reading %s after line %d: %w", r.name, r.line, truncated(err))
+		return r.err
+	}
+	return err
 }
 
 // lineError adds to err, from the line just read, where that line is.

@@ -1,0 +1,143 @@
+package dump
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+)
+
+// columns reads files of columns, each line of which is a record.
+type columns struct {
+	from  *csv.Reader
+	names []string
+	key   int // the column of the keys, -1 for none
+	value int
+	time  int
+	line  int
+}
+
+// newColumns reads the first line, which names the columns.
+func newColumns(name string, from io.Reader, separator rune, o Options) (*columns, error) {
+	c := &columns{from: csv.NewReader(from)}
+	c.from.Comma = separator
+	c.from.ReuseRecord = true
+	c.from.LazyQuotes = separator == '\t'
+	first, err := c.from.Read()
+	if err == io.EOF {
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the names of columns in %s: %w", name, err)
+	}
+	c.names = slices.Clone(first)
+	if len(c.names) > 0 {
+		c.names[0] = strings.TrimPrefix(c.names[0], "\xef\xbb\xbf")
+	}
+	find := func(column, flag string) (int, error) {
+		if column == "" {
+			return -1, nil
+		}
+		i := slices.Index(c.names, column)
+		if i < 0 {
+			return 0, fmt.Errorf("%s has no column %q for %s; it has %s", name, column, flag, strings.Join(c.names, ", "))
+		}
+		return i, nil
+	}
+	var errs [3]error
+	c.key, errs[0] = find(o.KeyColumn, "keys")
+	c.value, errs[1] = find(o.ValueColumn, "values")
+	c.time, errs[2] = find(o.TimeColumn, "times")
+	return c, errors.Join(errs[:]...)
+}
+
+// next reads a line into rec.
+func (c *columns) next(rec *Record, o Options) error {
+	if c.names == nil {
+		return io.EOF
+	}
+	fields, err := c.from.Read()
+	var wrong *csv.ParseError
+	switch {
+	case errors.As(err, &wrong) && errors.Is(err, csv.ErrFieldCount):
+		return &LineError{Line: wrong.Line, Column: 1, Reason: fmt.Sprintf("the line has %d columns, and the first line names %d", len(fields), len(c.names))}
+	case errors.As(err, &wrong):
+		return &LineError{Line: wrong.Line, Column: wrong.Column, Reason: wrong.Err.Error()}
+	case err != nil:
+		return err
+	}
+	c.line, _ = c.from.FieldPos(0)
+	*rec = Record{Partition: NoPartition, Offset: kafka.NoOffset, Timestamp: kafka.NoTimestamp, Broker: NoBroker, Headers: rec.Headers[:0], Line: c.line}
+	if c.key >= 0 {
+		rec.Key = []byte(fields[c.key])
+	}
+	if c.time >= 0 && fields[c.time] != "" {
+		if rec.Timestamp, err = parseTime(fields[c.time], o.TimeLayout); err != nil {
+			line, column := c.from.FieldPos(c.time)
+			return &LineError{Line: line, Column: column, Reason: err.Error()}
+		}
+	}
+	if c.value >= 0 {
+		rec.Value = []byte(fields[c.value])
+		return nil
+	}
+	rec.Value = c.object(fields)
+	return nil
+}
+
+// object is a line as JSON: numbers and truth values as such, empty fields as null, all else as text.
+func (c *columns) object(fields []string) []byte {
+	b := []byte{'{'}
+	for i, name := range c.names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, name)
+		b = append(b, ':')
+		f := fields[i]
+		switch {
+		case f == "":
+			b = append(b, "null"...)
+		case f == "true" || f == "false" || isJSONNumber(f):
+			b = append(b, f...)
+		default:
+			b = appendString(b, strings.ToValidUTF8(f, "\uFFFD"))
+		}
+	}
+	return append(b, '}')
+}
+
+func isJSONNumber(s string) bool {
+	return (s[0] == '-' || '0' <= s[0] && s[0] <= '9') && json.Valid([]byte(s))
+}
+
+// parseTime reads a time of a column.
+func parseTime(text, layout string) (kafka.Millis, error) {
+	if layout != "" {
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			return 0, fmt.Errorf("%q is no time of the form %q", text, layout)
+		}
+		return kafka.Millis(t.UnixMilli()), nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		const lastSecond = 100_000_000_000 // in the year 5138; as milliseconds it is in 1973
+		if n < lastSecond {
+			n *= 1000
+		}
+		return kafka.Millis(n), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return kafka.Millis(t.UnixMilli()), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no time; a time is RFC 3339, a date, or a number of seconds or milliseconds since 1970; --time-layout names another form", text)
+}
