@@ -21,6 +21,7 @@ import (
 type loadFlags struct {
 	connect     connect.Flags
 	topic       string
+	input       dump.Options
 	dropHeaders []string
 	partitions  int32
 	noCreate    bool
@@ -39,7 +40,8 @@ func newLoad() *cobra.Command {
 		Short: "Loads a dump into a Kafka cluster, with times, headers and partitions",
 		Long: `Load brings recorded topics back: each record goes into the topic and partition it was in, with its key, value, headers and time;
 null and empty stay apart. Several files are merged by time, the order in a file is kept; - is standard input. A topic
-that is missing is created with as many partitions as the dump has of it.
+that is missing is created with as many partitions as the dump has of it, and retention.ms=-1, as old records would expire at
+once. A topic that is there keeps its own retention.
 
 Files are read once before anything is sent: a malformed line, or a topic with too few partitions, is told while nothing has
 happened. --dry-run ends there.
@@ -58,6 +60,12 @@ Offsets are the cluster's to give: they are those of the dump when a topic was e
 	flags.SortFlags = false
 	f.connect.Add(flags)
 	flags.StringVarP(&f.topic, "topic", "t", "", "load all records into this topic")
+	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
+	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
+	flags.StringVar(&f.input.KeyColumn, "key-column", "", "column of CSV and TSV files that has the keys")
+	flags.StringVar(&f.input.ValueColumn, "value-column", "", "column that has the values; all columns as a JSON object unless given")
+	flags.StringVar(&f.input.TimeColumn, "time-column", "", "column that has the times")
+	flags.StringVar(&f.input.TimeLayout, "time-layout", "", "how times are written, in the form of Go's package time")
 	flags.StringArrayVar(&f.dropHeaders, "drop-header", nil, "leave headers of this name out; may be given several times")
 	flags.Int32Var(&f.partitions, "partitions", 0, "partitions of topics that are created; as many as the dump has unless given")
 	flags.BoolVar(&f.noCreate, "no-create", false, "fail when a topic is missing")
@@ -79,6 +87,8 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 	switch {
 	case err != nil:
 		return usagef("--speed: %w", err)
+	case f.input.Check() != nil:
+		return usagef("--key-format and --value-format: %w", f.input.Check())
 	case len(inputs) == 0:
 		return usagef("name the files to load, as in gokasim load orders.jsonl --brokers localhost:9092")
 	case f.partitions < 0:
@@ -108,7 +118,7 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 	display.Begin(total)
 	begun := time.Now()
 	loaded, err := load.Run(ctx, config, load.Options{
-		Inputs: inputs, Topic: f.topic, DropHeaders: f.dropHeaders, Partitions: f.partitions, NoCreate: f.noCreate, Hash: f.hash,
+		Inputs: inputs, Input: f.input, Topic: f.topic, DropHeaders: f.dropHeaders, Partitions: f.partitions, NoCreate: f.noCreate, Hash: f.hash,
 		Speed: speed, DryRun: f.dryRun, Patience: f.timeout,
 		Say:    func(format string, args ...any) { _, _ = fmt.Fprintf(display, format+"\n", args...) },
 		Show:   func(bytes, records int64) { display.Show(replaywire.Progress{Bytes: bytes, Records: records}) },

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/load"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
@@ -27,8 +29,13 @@ type replayFlags struct {
 	instances  int
 	out        string
 	expect     string
+	update     bool
 	brokers    []string
+	from, to   string
+	speed      string
+	input      dump.Options
 	progress   string
+	json       bool
 	verbose    bool
 }
 
@@ -41,16 +48,22 @@ func newReplay() *cobra.Command {
 func() *goka.GroupGraph return on recorded topics: in virtual time on a simulated cluster, or on a real one by --brokers.
 
 The input is JSON lines as kcat -J prints them, plain, gzip or zstd, told apart by content; - is standard input. Without
---in it is what lies in the package's testdata/*.jsonl, compressed or not. Records without a time come first, tables
-before streams; the others follow in order of time, so that an input sees exactly the table rows that are older than it
-(on a simulated cluster). A file keeps its own order. Keys are hashed to partitions as goka does it, times and headers are
-kept.
+--in it is what lies in the package's testdata/*.jsonl, compressed or not. Also read are the JSON of rpk, kaf, kafkactl and
+Redpanda Console; *.csv and *.tsv files, whose first line names the columns; and Kafka's own segments, *.log in a folder
+TOPIC-PARTITION. Files of all kinds may be mixed.
+
+Records without a time come first, tables before streams; the others follow in order of time, so that an input sees
+exactly the table rows that are older than it (on a simulated cluster). A file keeps its own order. Keys are hashed to
+partitions as goka does it, times and headers are kept.
 
 Without --out, tables of up to 50 rows are shown. With it, each table becomes DIR/TOPIC.jsonl, sorted by key, and each
 output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a file is there whole or not at all.`,
 		Example: `  gokasim replay ./examples/flights
   gokasim replay ./orders --graph Totals --in orders.jsonl.gz --partitions 8 --instances 3 --out now
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected
+  gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected --update
+  gokasim replay ./orders --in orders.jsonl.gz --from 2026-11-01 --to 2026-11-02T12:00:00Z
+  gokasim replay ./orders --in orders.csv --topic orders --key-column id --time-column placed
   kcat -C -t orders -e -J | gokasim replay ./orders --in -
   gokasim replay ./orders --in orders.jsonl.gz --brokers localhost:9092`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,8 +82,20 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
 	flags.IntVar(&f.instances, "instances", 1, "processors of every group")
 	flags.StringVar(&f.out, "out", "", "directory to write tables and outputs to")
 	flags.StringVar(&f.expect, "expect", "", "directory of expected tables and outputs; exit status 1 when something differs")
+	flags.BoolVar(&f.update, "update", false, "write tables and outputs to the directory of --expect instead of comparing them")
+	flags.StringVar(&f.from, "from", "", "leave out records before this `position`: a time (2026-01-02, RFC 3339, ms since 1970) or an offset of each partition")
+	flags.StringVar(&f.to, "to", "", "leave out this `position` and all behind it")
+	flags.StringVar(&f.speed, "speed", "max", "pace: max, or times as fast as the records were made, as 1x or 10x")
+	flags.StringVar(&f.input.Topic, "topic", "", "topic of records that name none")
+	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
+	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
+	flags.StringVar(&f.input.KeyColumn, "key-column", "", "column of CSV and TSV files that has the keys")
+	flags.StringVar(&f.input.ValueColumn, "value-column", "", "column that has the values; all columns as a JSON object unless given")
+	flags.StringVar(&f.input.TimeColumn, "time-column", "", "column that has the times")
+	flags.StringVar(&f.input.TimeLayout, "time-layout", "", "how times are written, in the form of Go's package time (default: RFC 3339, dates, seconds or ms since 1970)")
 	flags.StringSliceVar(&f.brokers, "brokers", nil, "brokers of a real cluster, on which the topics must be empty or missing")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, bar, plain or none")
+	flags.BoolVar(&f.json, "json", false, "sum up on standard output as JSON; needs --out or --expect")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what goka logs")
 	return cmd
 }
@@ -81,6 +106,9 @@ type replay struct {
 	pkg     string
 	display progress.Display
 	cmd     *cobra.Command
+	start   *replaywire.Position
+	end     *replaywire.Position
+	pace    float64
 	drawn   *picture.Graph // what the program told of its graphs, when it was asked to
 }
 
@@ -95,7 +123,10 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		packages = append(packages, a)
 	}
 	style, err := progress.ParseStyle(f.progress)
-	switch {
+	r := &replay{replayFlags: f, cmd: cmd}
+	switch wrong := r.parsePositions(); {
+	case wrong != nil:
+		return nil, wrong
 	case len(packages) == 0:
 		return nil, usagef("name the package that has the group graphs, as in gokasim replay ./orders")
 	case len(packages) > 1:
@@ -106,6 +137,10 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--instances %d: a group needs 1 or more", f.instances)
 	case err != nil:
 		return nil, usagef("--%w", err)
+	case f.update && f.expect == "":
+		return nil, usagef("--update writes to the directory of --expect; name one")
+	case f.json && f.out == "" && f.expect == "":
+		return nil, usagef("--json: tables are on standard output; give --out or --expect too")
 	case f.out != "" && sameDir(f.out, f.expect):
 		return nil, usagef("--out and --expect name the same directory %s; results would replace what they are compared with", f.out)
 	}
@@ -114,7 +149,45 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 			return nil, usagef("input %s is named twice", in)
 		}
 	}
-	return &replay{replayFlags: f, pkg: packages[0], cmd: cmd, display: progress.New(style, cmd.ErrOrStderr())}, nil
+	r.pkg, r.display = packages[0], progress.New(style, cmd.ErrOrStderr())
+	return r, nil
+}
+
+// parsePositions reads the flags that say which part of the input is replayed, and how fast.
+func (r *replay) parsePositions() (err error) {
+	if r.start, err = parsePosition(r.from); err != nil {
+		return usagef("--from: %w", err)
+	}
+	if r.end, err = parsePosition(r.to); err != nil {
+		return usagef("--to: %w", err)
+	}
+	if r.pace, err = load.ParseSpeed(r.speed); err != nil {
+		return usagef("--speed: %w", err)
+	}
+	if err := r.input.Check(); err != nil {
+		return usagef("--key-format and --value-format: %w", err)
+	}
+	return nil
+}
+
+// parsePosition reads a time or an offset, nil for none.
+func parsePosition(text string) (*replaywire.Position, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		const digitsOfMillis = 12
+		if len(text) >= digitsOfMillis {
+			return &replaywire.Position{Time: n, Offset: -1}, nil
+		}
+		return &replaywire.Position{Time: -1, Offset: n}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return &replaywire.Position{Time: t.UnixMilli(), Offset: -1}, nil
+		}
+	}
+	return nil, fmt.Errorf("%q is neither a time, as 2026-01-02, 2026-01-02T15:04:05Z or milliseconds since 1970, nor an offset", text)
 }
 
 func sameDir(a, b string) bool {
@@ -135,10 +208,10 @@ func (r *replay) say(format string, args ...any) {
 }
 
 func (r *replay) run(ctx context.Context) (err error) {
-	if err := checkFiles(r.inputs); err != nil {
+	if err := r.checkFiles(); err != nil {
 		return err
 	}
-	if r.expect != "" {
+	if r.expect != "" && !r.update {
 		if _, err := os.ReadDir(r.expect); err != nil {
 			return fmt.Errorf("reading the directory of --expect: %w", err)
 		}
@@ -154,6 +227,9 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err := r.findInputs(pkg); err != nil {
 		return err
 	}
+	if r.update {
+		r.out, r.expect = r.expect, ""
+	}
 	spool, err := results.NewSpool(r.out)
 	if err != nil {
 		return err
@@ -167,6 +243,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, cleanUp()) }()
 	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
+		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
 	})
 	if err != nil {
 		return err
@@ -175,12 +252,12 @@ func (r *replay) run(ctx context.Context) (err error) {
 }
 
 // checkFiles opens each input once, before anything slow begins.
-func checkFiles(names []string) error {
-	for _, name := range names {
+func (r *replay) checkFiles() error {
+	for _, name := range r.inputs {
 		if name == dump.Stdin {
 			continue
 		}
-		f, err := dump.Open(name)
+		f, err := dump.OpenWith(name, r.input)
 		if err != nil {
 			return fmt.Errorf("reading --in: %w", err)
 		}
@@ -246,6 +323,9 @@ func (r *replay) conclude(spool *results.Spool, result *replaywire.Result) error
 	var err error
 	switch {
 	case r.expect != "":
+		if r.json {
+			out = r.cmd.ErrOrStderr()
+		}
 		comparison, err = spool.Compare(result, r.expect, out)
 	case r.out == "":
 		long, err = spool.Show(result, out)
@@ -255,6 +335,11 @@ func (r *replay) conclude(spool *results.Spool, result *replaywire.Result) error
 	}
 	if r.out != "" {
 		if err := spool.Publish(result); err != nil {
+			return err
+		}
+	}
+	if r.json {
+		if err := r.summariseAsJSON(result, comparison); err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,12 @@ func TestWrongUsage(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct{ name, args, want string }{
 		{"unknown command", "play", `gokasim: there is no command "play"`},
-		{"unknown flag", "replay --speed 2 .", "gokasim: unknown flag: --speed"},
+		{"unknown flag", "replay --sped 2 .", "gokasim: unknown flag: --sped"},
+		{"no pace", "replay --speed 2 .", `gokasim: --speed: "2" is no pace; it is max, or a number over 0 and x`},
+		{"no position", "replay --from noon .", `gokasim: --from: "noon" is neither a time`},
+		{"encoding unheard of", "replay --value-format hex .", `encoding "hex" is none of text, json, base64`},
+		{"update of nothing", "replay --update .", "gokasim: --update writes to the directory of --expect; name one"},
+		{"json beside tables", "replay --json .", "gokasim: --json: tables are on standard output; give --out or --expect too"},
 		{"no package", "replay", "gokasim: name the package that has the group graphs, as in gokasim replay ./orders"},
 		{"two packages", "replay ./a ./b", `gokasim: "./a" and "./b" are two packages`},
 		{"no partitions", "replay . --partitions 0", "gokasim: --partitions 0: a topic has 1 or more"},

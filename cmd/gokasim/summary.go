@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
 	"github.com/gokasim/gokasim/internal/replaywire"
 )
 
@@ -34,6 +37,26 @@ func (r *replay) summarise(result *replaywire.Result) {
 	if r.out != "" {
 		r.say("tables and outputs are in %s", r.out)
 	}
+}
+
+// summariseAsJSON tells scripts the same on standard output.
+func (r *replay) summariseAsJSON(result *replaywire.Result, c results.Comparison) error {
+	summary := struct {
+		Inputs    []replaywire.Topic `json:"inputs"`
+		Tables    []replaywire.Topic `json:"tables"`
+		Outputs   []replaywire.Topic `json:"outputs"`
+		BadLines  int64              `json:"bad_lines"`
+		Skipped   int64              `json:"skipped_lines"`
+		Millis    int64              `json:"millis"`
+		Different []string           `json:"different"`
+	}{
+		append([]replaywire.Topic{}, result.Inputs...), append([]replaywire.Topic{}, result.Tables...), append([]replaywire.Topic{}, result.Outputs...),
+		result.BadLines, result.Skipped, result.Nanos / 1e6, append([]string{}, c.Different...),
+	}
+	if err := json.NewEncoder(r.cmd.OutOrStdout()).Encode(summary); err != nil {
+		return fmt.Errorf("writing to standard output: %w", err)
+	}
+	return nil
 }
 
 func (r *replay) topics(kind string, topics []replaywire.Topic, noun string, width int) {

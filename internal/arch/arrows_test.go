@@ -30,7 +30,7 @@ var arrows = []row{
 	{name: "internal/dump", ours: "internal/kafka memkafka/logfile", others: "github.com/klauspost/compress"},
 	{name: "internal/door", others: "github.com/IBM/sarama"},
 	{name: "internal/picture"},
-	{name: "internal/replaywire", ours: "internal/picture"},
+	{name: "internal/replaywire", ours: "internal/dump internal/picture"},
 	{name: "internal/script", ours: "internal/kafka internal/sim"},
 	{name: "internal/sim", ours: "internal/kafka"},
 

@@ -7,7 +7,7 @@ import (
 
 // Options say what an input does not say itself. The zero value reads dumps as they are.
 type Options struct {
-	Topic  string   `json:"topic,omitempty"` // of records that name none
+	Topic  string   `json:"topic,omitempty"`  // of records that name none
 	Keys   Encoding `json:"keys,omitempty"`   // Text when empty
 	Values Encoding `json:"values,omitempty"` // Text when empty
 

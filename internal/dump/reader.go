@@ -95,6 +95,12 @@ func (r *Reader) recognise(isFile bool) (err error) {
 		n = min(n, r.lines.Buffered())
 	}
 	head, _ := r.lines.Peek(n) // as above
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) && spansLines(head) {
+		if _, err := r.lines.Discard(3); err != nil {
+			return nil // as above
+		}
+		head = head[3:]
+	}
 	switch {
 	case isFile && strings.HasSuffix(plain, ".csv"):
 		r.columns, err = newColumns(r.name, r.lines, ',', r.options)
@@ -110,12 +116,6 @@ func (r *Reader) recognise(isFile bool) (err error) {
 		r.segment, err = newSegment(r.name, r.lines, r.options)
 	case spansLines(head):
 		r.values = &values{from: r.lines, line: 1}
-		if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
-			_, err = r.lines.Discard(3)
-		}
-		err = nil
-	default:
-		err = nil
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/picture"
 )
 
@@ -34,6 +35,26 @@ type Settings struct {
 	Dir        string   `json:"dir"`        // an existing directory for the results
 	Verbose    bool     `json:"verbose"`    // let goka log to standard error
 	Describe   bool     `json:"describe"`   // replay nothing: tell the graphs, and end with an empty result
+
+	Input dump.Options `json:"input"`           // what the inputs do not say themselves
+	From  *Position    `json:"from,omitempty"`  // earlier records are left out; nil for none
+	To    *Position    `json:"to,omitempty"`    // this record and later ones are left out; nil for none
+	Speed float64      `json:"speed,omitempty"` // times as fast as the records were made; 0 for as fast as possible
+}
+
+// Position is a place in the recorded topics, by time or by offset.
+type Position struct {
+	Time   int64 `json:"time"`   // in ms since 1970; -1 when Offset counts
+	Offset int64 `json:"offset"` // of each partition; -1 when Time counts
+}
+
+// Before reports whether a record of the given time and offset lies before p. Records without what p counts by lie nowhere: they are before no
+// position, and behind none.
+func (p *Position) Before(ms, offset int64) bool {
+	if p.Time >= 0 {
+		return ms >= 0 && ms < p.Time
+	}
+	return offset >= 0 && offset < p.Offset
 }
 
 // Environment returns s as an entry of an environment.

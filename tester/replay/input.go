@@ -14,11 +14,13 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/replaywire"
 )
 
 // input reads the dumps of a run, ahead of those who want the records. It works outside of a bubble, where files and
 // pipes belong, and hands over batches.
 type input struct {
+	settings   replaywire.Settings
 	files      []*dump.Reader
 	totalBytes int64 // 0 when unknown
 	batches    chan batch
@@ -51,11 +53,11 @@ type record struct {
 const maxBadLines = 20
 
 // openInput opens the dumps called names.
-func openInput(names []string) (*input, error) {
-	in := &input{batches: make(chan batch, 4)}
+func openInput(settings replaywire.Settings) (*input, error) {
+	in := &input{settings: settings, batches: make(chan batch, 4)}
 	known := true
-	for _, name := range names {
-		f, err := dump.Open(name)
+	for _, name := range settings.Inputs {
+		f, err := dump.OpenWith(name, settings.Input)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("reading --in: %w", err), in.close())
 		}
@@ -95,9 +97,10 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 	placer := placer{plan: p, partitions: partitions, hasher: goka.DefaultHasher()(), next: map[*topic]int32{}}
 	merge := dump.NewMerge(placer.rank, in.files...)
 	var told int
+	pace := pacer{speed: in.settings.Speed}
 	for {
 		b := batch{records: make([]record, 0, size)}
-		for b.err == nil && len(b.records) < size {
+		for b.err == nil && len(b.records) < size && !pace.due(len(b.records)) {
 			rec, err := merge.Next()
 			var bad *dump.LineError
 			switch {
@@ -108,10 +111,12 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 				}
 			case err != nil:
 				b.err = err
+			case !in.wanted(rec):
 			default:
 				var r record
 				if r, b.err = placer.place(rec); b.err == nil {
 					b.records = append(b.records, r)
+					pace.add(r.time)
 				}
 			}
 		}
@@ -121,6 +126,9 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 		}
 		in.skipped.Store(int64(skipped))
 		in.late.Store(int64(merge.Late()))
+		if !pace.wait(ctx) {
+			return
+		}
 		select {
 		case in.batches <- b:
 		case <-ctx.Done():
@@ -129,6 +137,60 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 		if b.err != nil {
 			return
 		}
+	}
+}
+
+// wanted reports whether a record lies in the part that is replayed. Rows without a time always do.
+func (in *input) wanted(rec *dump.Record) bool {
+	from, to := in.settings.From, in.settings.To
+	if rec.Timestamp < 0 && rec.Offset < 0 {
+		return true
+	}
+	ms, offset := int64(rec.Timestamp), int64(rec.Offset)
+	if from != nil && from.Before(ms, offset) {
+		return false
+	}
+	return to == nil || to.Before(ms, offset) || to.Time >= 0 && ms < 0 || to.Time < 0 && offset < 0
+}
+
+// pacer holds records back until their time has come, at speed times the pace at which they were made. It stands outside of a bubble, where
+// time passes by itself.
+type pacer struct {
+	speed float64
+
+	first   kafka.Millis // the time of the first record that has one
+	started time.Time
+	next    time.Time // when the batch at hand may go
+}
+
+// due reports whether a batch of n records should go as it is, since the next record may have to wait.
+func (p *pacer) due(n int) bool { return p.speed > 0 && n > 0 }
+
+// add takes note of a record of the batch.
+func (p *pacer) add(at kafka.Millis) {
+	if p.speed <= 0 || at < 0 {
+		return
+	}
+	if p.started.IsZero() {
+		p.first, p.started = at, time.Now()
+	}
+	after := min(float64(at-p.first)*float64(time.Millisecond)/p.speed, 1<<62)
+	p.next = p.started.Add(time.Duration(after))
+}
+
+// wait waits until the batch may go. It reports false when ctx ends first.
+func (p *pacer) wait(ctx context.Context) bool {
+	rest := time.Until(p.next)
+	if p.speed <= 0 || rest <= 0 {
+		return true
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

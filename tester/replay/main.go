@@ -62,7 +62,7 @@ const batchSize = 1024
 
 // replay runs a replay: in a bubble on a simulated cluster, or on real brokers.
 func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, graphs []Graph, pipe *reporter) (result *replaywire.Result, err error) {
-	in, err := openInput(settings.Inputs)
+	in, err := openInput(settings)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (r *run) watch(ctx context.Context, pipe *reporter) {
 			return
 		case now := <-ticker.C:
 			at := r.progress()
-			if at != before {
+			if at != before || r.settings.Speed > 0 && at.Processed >= at.Records { // at a pace, nothing may come for long
 				before, moved, warned = at, now, false
 			}
 			pipe.tell(replaywire.Event{Progress: &at})

@@ -150,7 +150,7 @@ func (p *plan) fed(name string, timeless bool) (*topic, error) {
 	t := p.topics[name]
 	switch {
 	case name == "":
-		return nil, fmt.Errorf("%w: the record names no topic; record it by kcat -J", errUnknownTopic)
+		return nil, fmt.Errorf("%w: the record names no topic; --topic NAME gives one", errUnknownTopic)
 	case t == nil:
 		return nil, fmt.Errorf("%w: no group of this run (%s) reads %q; they read %s", errUnknownTopic,
 			strings.Join(p.groupNames(), ", "), name, strings.Join(p.readable(), ", "))

@@ -248,7 +248,7 @@ func TestBadInput(t *testing.T) {
 		"no topic": {
 			[]Graph{ok},
 			[]string{`{"key":"a"}`},
-			`0.jsonl:1: unknown topic: the record names no topic; record it by kcat -J`,
+			`0.jsonl:1: unknown topic: the record names no topic; --topic NAME gives one`,
 		},
 		"an output that nobody reads": {
 			[]Graph{ok},

@@ -25,6 +25,7 @@ import (
 // Options say what to load, and how.
 type Options struct {
 	Inputs      []string
+	Input       dump.Options
 	Topic       string   // of all records; each keeps its own when it is empty
 	DropHeaders []string // names of headers that are left out
 	Partitions  int32    // of topics that are created; 0 for as many as the dump has
@@ -116,7 +117,7 @@ func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *L
 		}
 	}()
 	for _, name := range o.Inputs {
-		r, err := dump.Open(name)
+		r, err := dump.OpenWith(name, o.Input)
 		if err != nil {
 			return nil, fmt.Errorf("reading --in: %w", err)
 		}
@@ -250,8 +251,8 @@ func (l *loader) prepare(ctx context.Context, name string, partitions int32) err
 	if l.DryRun {
 		return nil
 	}
-	keep := "CreateTime" // so that records keep their times
-	answer, err := l.admin.CreateTopic(ctx, partitions, -1, map[string]*string{"message.timestamp.type": &keep}, name)
+	keep, forever := "CreateTime", "-1" // so that records keep their times, and do not expire by them at once
+	answer, err := l.admin.CreateTopic(ctx, partitions, -1, map[string]*string{"message.timestamp.type": &keep, "retention.ms": &forever}, name)
 	if err == nil {
 		err = answer.Err
 	}
