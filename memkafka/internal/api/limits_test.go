@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/memkafka/internal/api"
 )
 
 // framed puts a length before a frame.
@@ -168,4 +169,17 @@ func TestManyConnections(t *testing.T) {
 			t.Fatalf("connection %d after the end: %v", i, err)
 		}
 	}
+}
+
+// TestEveryRequestThatIsServedCanBeRead has package wire know how each of them lies in bytes.
+func TestEveryRequestThatIsServedCanBeRead(t *testing.T) {
+	api.Served(func(key, least, most int16) {
+		for v := least; v <= most; v++ {
+			r := kmsg.RequestForKey(key)
+			r.SetVersion(v)
+			if _, err := api.Read(key, v, r.AppendTo(nil)); err != nil {
+				t.Errorf("%s version %d: %v", kmsg.NameForKey(key), v, err)
+			}
+		}
+	})
 }
