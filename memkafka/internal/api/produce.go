@@ -55,7 +55,7 @@ func serveProduce(c *call, request *kmsg.ProduceRequest) wire.Body {
 		t.Topic, t.TopicID = asked.Topic, asked.TopicID
 		t.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(asked.Partitions))
 		for j := range t.Partitions {
-			t.Partitions[j] = appends[next].response()
+			t.Partitions[j] = appends[next].response(c.version)
 			next++
 		}
 	}
@@ -208,7 +208,7 @@ func (c *call) awaitReplicas(request *kmsg.ProduceRequest, appends []appending) 
 const adminClientID = "__admin_client"
 
 // response is what became of the batch.
-func (a *appending) response() kmsg.ProduceResponseTopicPartition {
+func (a *appending) response(version int16) kmsg.ProduceResponseTopicPartition {
 	r := kmsg.NewProduceResponseTopicPartition()
 	r.Partition = a.partition
 	if a.err == nil {
@@ -222,7 +222,7 @@ func (a *appending) response() kmsg.ProduceResponseTopicPartition {
 			r.ErrorRecords = append(r.ErrorRecords, kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: int32(e.Index), ErrorMessage: &e.Detail})
 		}
 	}
-	if misled(*a) {
+	if version >= 10 && misled(*a) {
 		r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = a.at.Leader, int32(a.at.LeaderEpoch)
 	}
 	return r
