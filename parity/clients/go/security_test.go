@@ -24,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+	scramclient "github.com/xdg-go/scram"
 
 	"github.com/gokasim/gokasim/memkafka"
 )
@@ -91,13 +92,33 @@ func (u tokens) Token() (*sarama.AccessToken, error) {
 	return &sarama.AccessToken{Token: bearerToken(string(u))}, nil
 }
 
+// scramLogin is a SCRAM client as sarama takes one.
+type scramLogin struct {
+	hash         scramclient.HashGeneratorFcn
+	conversation *scramclient.ClientConversation
+}
+
+func (s *scramLogin) Begin(user, password, authzID string) error {
+	client, err := s.hash.NewClient(user, password, authzID)
+	if err != nil {
+		return err
+	}
+	s.conversation = client.NewConversation()
+	return nil
+}
+
+func (s *scramLogin) Step(challenge string) (string, error) { return s.conversation.Step(challenge) }
+
+func (s *scramLogin) Done() bool { return s.conversation.Done() }
+
 func TestSaramaLogsIn(t *testing.T) {
 	cluster := memkafka.New(memkafka.WithUser("alice", "secret"))
 	t.Cleanup(cluster.Close)
-	addrs := listening(t, cluster, memkafka.WithSASL("PLAIN", "OAUTHBEARER"))
-	for _, mechanism := range []sarama.SASLMechanism{sarama.SASLTypePlaintext, sarama.SASLTypeOAuth} {
+	addrs := listening(t, cluster, memkafka.WithSASL("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"))
+	scrams := map[sarama.SASLMechanism]scramclient.HashGeneratorFcn{sarama.SASLTypeSCRAMSHA256: scramclient.SHA256, sarama.SASLTypeSCRAMSHA512: scramclient.SHA512}
+	for _, mechanism := range []sarama.SASLMechanism{sarama.SASLTypePlaintext, sarama.SASLTypeSCRAMSHA256, sarama.SASLTypeSCRAMSHA512, sarama.SASLTypeOAuth} {
 		for _, handshake := range []int16{sarama.SASLHandshakeV0, sarama.SASLHandshakeV1} {
-			if mechanism == sarama.SASLTypeOAuth && handshake == sarama.SASLHandshakeV0 {
+			if mechanism != sarama.SASLTypePlaintext && handshake == sarama.SASLHandshakeV0 {
 				continue // sarama has no such thing
 			}
 			for _, password := range []string{"secret", "guess"} {
@@ -105,10 +126,11 @@ func TestSaramaLogsIn(t *testing.T) {
 					config := sarama.NewConfig()
 					config.Net.SASL.Enable, config.Net.SASL.Mechanism, config.Net.SASL.Version = true, mechanism, handshake
 					config.Net.SASL.User, config.Net.SASL.Password, config.Net.SASL.TokenProvider = "alice", password, tokens("alice")
+					config.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &scramLogin{hash: scrams[mechanism]} }
 					config.Metadata.Retry.Max = 0
 					config.ApiVersionsRequest = handshake != sarama.SASLHandshakeV0 // sarama has it that way
 					client, err := sarama.NewClient(addrs, config)
-					if mechanism == sarama.SASLTypePlaintext && password != "secret" {
+					if mechanism != sarama.SASLTypeOAuth && password != "secret" {
 						if err == nil {
 							t.Fatal("a wrong password was taken")
 						}

@@ -179,6 +179,9 @@ func TestConfigs(t *testing.T) {
 		b.say(t, []string{"SCRAM credential configs for user-principal '" + user + "' are ", "SCRAM-SHA-256=iterations=8192", "SCRAM-SHA-512=iterations=4096"}, configs, with("--describe")...)
 		b.run(t, configs, with("--alter", "--delete-config", "SCRAM-SHA-256")...)
 		b.say(t, []string{"'" + user + "' are SCRAM-SHA-512=iterations=4096"}, configs, with("--describe")...)
+		b.run(t, configs, with("--alter", "--add-config", "producer_byte_rate=1024")...)
+		b.say(t, []string{"Quota configs for user-principal '" + user + "' are producer_byte_rate=1024.0"}, configs, with("--describe")...)
+		b.run(t, configs, with("--alter", "--delete-config", "producer_byte_rate")...)
 	})
 }
 
