@@ -2,6 +2,8 @@ package saramaclient
 
 import (
 	"context"
+	"slices"
+	"sync"
 
 	"github.com/IBM/sarama"
 
@@ -19,6 +21,9 @@ type client struct {
 	config  *sarama.Config
 	seam    *seam.Client
 	wire    *wire
+
+	mu     sync.Mutex     // guards shared, and that nothing is shared by a closed client
+	shared []*seam.Client // of producers, consumers and members that were made from this client
 }
 
 // NewClient mirrors sarama.NewClient. A nil config is sarama's default. Methods that return a *sarama.Broker return one that
@@ -35,14 +40,20 @@ func newClient(c *memkafka.Cluster, config *sarama.Config, kind string) (*client
 	return &client{cluster: c, config: config, seam: s, wire: newWire(c, config, s.Done())}, nil
 }
 
-// share registers another client of the given kind on the cluster of c, with c's configuration: what is made from a client
-// lives on its own, so that the order in which the two are closed does not matter.
+// share registers another client of the given kind on the cluster of c, with c's configuration. Whoever closes c takes it
+// along, as sarama's clients take their connections.
 func (c *client) share(kind string) (*seam.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.Closed() {
 		return nil, sarama.ErrClosedClient
 	}
 	s, _, err := open(c.cluster, c.config, kind)
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	c.shared = append(slices.DeleteFunc(c.shared, (*seam.Client).Closed), s)
+	return s, nil
 }
 
 // metadata is what a client knows of a topic.
@@ -190,7 +201,14 @@ func (c *client) Close() error {
 	if c.Closed() {
 		return sarama.ErrClosedClient
 	}
+	c.mu.Lock()
 	c.seam.Close()
+	shared := c.shared
+	c.shared = nil
+	c.mu.Unlock()
+	for _, s := range shared {
+		s.Close()
+	}
 	c.wire.close()
 	return nil
 }

@@ -17,6 +17,7 @@ var sections = []section{
 	{"producer", producerCases},
 	{"consumer", consumerCases},
 	{"group", groupCases},
+	{"moment", momentCases},
 	{"strategy", strategyCases},
 	{"offsets", offsetCases},
 	{"transaction", transactionCases},

@@ -91,20 +91,44 @@ func TestDirectDoor(t *testing.T) {
 	})
 }
 
+// virtual has Kafka's own times.
+var virtual = pace{
+	session: 45 * time.Second, heartbeat: 3 * time.Second, rebalance: time.Minute, fetch: 500 * time.Millisecond, commit: time.Second,
+	quiet: 10 * time.Second, patience: 10 * time.Minute, poll: 100 * time.Millisecond,
+}
+
 // TestBubbles is memkafka/saramaclient where time is virtual, with Kafka's own times.
 func TestBubbles(t *testing.T) {
-	p := pace{
-		session: 45 * time.Second, heartbeat: 3 * time.Second, rebalance: time.Minute, fetch: 500 * time.Millisecond, commit: time.Second,
-		quiet: 10 * time.Second, patience: 10 * time.Minute, poll: 100 * time.Millisecond,
-	}
 	each(t, func(t *testing.T, name string, c kase) {
 		if slices.Contains(pendingOnDirect, name) {
 			t.Skip("it does not work in real time yet")
 		}
 		synctest.Test(t, func(t *testing.T) {
-			c.run(&env{tb: t, Door: directDoor{newCluster(t, memkafka.WithInitialRebalanceDelay(3*time.Second))}, pace: p})
+			c.run(&env{tb: t, Door: directDoor{newCluster(t, memkafka.WithInitialRebalanceDelay(3*time.Second))}, pace: virtual})
 		})
 	})
+}
+
+// TestTimeoutsTakeNoRealTime has a member crash whose session times out after 45 s.
+func TestTimeoutsTakeNoRealTime(t *testing.T) {
+	began := time.Now()
+	for _, c := range groupCases {
+		if c.name != "a crashed member is missed when its session times out" {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			inside := time.Now()
+			c.run(&env{tb: t, Door: directDoor{newCluster(t, memkafka.WithInitialRebalanceDelay(3*time.Second))}, pace: virtual})
+			if took := time.Since(inside); took < virtual.session/2 {
+				t.Errorf("in the bubble it took %v, want about the session time-out of %v", took, virtual.session)
+			}
+		})
+		if took := time.Since(began); took > virtual.session/10 {
+			t.Errorf("it took %v", took)
+		}
+		return
+	}
+	t.Error("there is no such case")
 }
 
 // perhaps runs a case, and expects that it fails if it is pending.
@@ -182,4 +206,28 @@ func (d directDoor) NewSyncProducer(c *sarama.Config) (sarama.SyncProducer, erro
 
 func (d directDoor) NewAsyncProducer(c *sarama.Config) (sarama.AsyncProducer, error) {
 	return saramaclient.NewAsyncProducer(d.cluster, c)
+}
+
+func (d directDoor) NewClusterAdminFromClient(c sarama.Client) (sarama.ClusterAdmin, error) {
+	return saramaclient.NewClusterAdminFromClient(c)
+}
+
+func (d directDoor) NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
+	return saramaclient.NewConsumerFromClient(c)
+}
+
+func (d directDoor) NewConsumerGroupFromClient(group string, c sarama.Client) (sarama.ConsumerGroup, error) {
+	return saramaclient.NewConsumerGroupFromClient(group, c)
+}
+
+func (d directDoor) NewSyncProducerFromClient(c sarama.Client) (sarama.SyncProducer, error) {
+	return saramaclient.NewSyncProducerFromClient(c)
+}
+
+func (d directDoor) NewAsyncProducerFromClient(c sarama.Client) (sarama.AsyncProducer, error) {
+	return saramaclient.NewAsyncProducerFromClient(c)
+}
+
+func (d directDoor) NewOffsetManagerFromClient(group string, c sarama.Client) (sarama.OffsetManager, error) {
+	return saramaclient.NewOffsetManagerFromClient(group, c)
 }

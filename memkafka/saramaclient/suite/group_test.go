@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -167,8 +168,12 @@ var groupCases = slices.Concat([]kase{
 		a, b := e.join(group, []string{topic}, e.shortSession), e.join(group, []string{topic})
 		a.untilHolds(topic, 1)
 		b.untilHolds(topic, 1)
+		crashed := time.Now()
 		a.crash()
 		b.untilHolds(topic, 2)
+		if took := time.Since(crashed); took < e.pace.session/2 {
+			e.Errorf("its partitions went over after %v, want the session time-out of %v", took, e.pace.session)
+		}
 		b.leave()
 	}},
 	{"a static member that is back in time finds its partitions, and nobody notices", func(e *env) {
