@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/IBM/sarama"
@@ -64,9 +65,10 @@ func (a *clusterAdmin) CreateTopic(topic string, detail *sarama.TopicDetail, val
 	spec := cluster.TopicSpec{
 		Name: topic, Partitions: detail.NumPartitions, Replication: detail.ReplicationFactor, ValidateOnly: validateOnly,
 	}
-	for name, value := range detail.ConfigEntries {
+	for _, name := range slices.Sorted(maps.Keys(detail.ConfigEntries)) {
+		value := detail.ConfigEntries[name]
 		if value == nil {
-			continue // null takes the default
+			return topicError(&cluster.Error{Code: kafka.InvalidConfig, Detail: "null value not supported for topic configs: " + name})
 		}
 		if spec.Configs == nil {
 			spec.Configs = map[string]string{}

@@ -1,6 +1,10 @@
 package saramaclient
 
-import "github.com/IBM/sarama"
+import (
+	"errors"
+
+	"github.com/IBM/sarama"
+)
 
 // What hands out a live *sarama.Broker asks sarama's own client, which knows the wire door. What it knows is refreshed
 // first, which costs no more in memory than a look at a cache that may be old.
@@ -16,6 +20,9 @@ func (c *client) Brokers() []*sarama.Broker {
 
 func (c *client) Broker(id int32) (*sarama.Broker, error) {
 	w, err := c.connected()
+	if errors.Is(err, sarama.ErrClosedClient) {
+		return nil, sarama.ErrBrokerNotFound // as from sarama's client, which knows none when it is closed
+	}
 	if err != nil {
 		return nil, err
 	}
