@@ -174,10 +174,15 @@ var retriableTxn = map[kafka.ErrorCode]bool{
 }
 
 // request asks until there is an answer that counts, up to Producer.Transaction.Retry.Max times more.
-func (t *transaction) request(kind seam.Kind, about string, ask seam.Request, answer func(v any) (again bool, err error)) error {
+func (t *transaction) request(kind seam.Kind, op seam.Op, ask seam.Request, answer func(v any) (again bool, err error)) error {
+	op.TransactionalIDs = []string{t.config.Producer.Transaction.ID}
+	about := op.TransactionalIDs[0]
+	if kind == commitOffsets {
+		about = op.Groups[0]
+	}
 	retry := &t.config.Producer.Transaction.Retry
 	for tries := 0; ; tries++ {
-		v, err := t.seam.Ask(context.Background(), kind, about, ask)
+		v, err := t.seam.AskOf(context.Background(), kind, about, op, ask)
 		again := err != nil && !errors.Is(err, seam.ErrClosed) // nothing was heard
 		if err == nil {
 			again, err = answer(v)
@@ -202,6 +207,7 @@ func (t *transaction) request(kind seam.Kind, about string, ask seam.Request, an
 
 const (
 	addPartitions seam.Kind = "add partitions to txn"
+	commitOffsets seam.Kind = "commit in transaction"
 
 	// firstPartitionBackoff is how long the first partition of a transaction waits at most while the one before is ending.
 	firstPartitionBackoff = 20 * time.Millisecond
@@ -220,7 +226,7 @@ func (t *transaction) initialize() error {
 			return err
 		}
 	}
-	err := t.request("init producer id", id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	err := t.request("init producer id", seam.Op{Name: "init-producer-id"}, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		command.Tag = call
 		core.TxnStep(now, command)
 	}, func(v any) (bool, error) {
@@ -270,7 +276,7 @@ func (t *transaction) enlist(tps []kafka.TopicPartition) error {
 	}
 	slices.SortFunc(missing, kafka.TopicPartition.Compare)
 	id, who := t.config.Producer.Transaction.ID, t.txnProducer()
-	return t.request(addPartitions, id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	return t.request(addPartitions, seam.Op{Name: "add-partitions-to-txn", Partitions: missing}, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		if r, refused := unknownPartitions(core, missing); refused {
 			call.Resolve(r, nil)
 			return
@@ -397,7 +403,7 @@ func (t *transaction) finish(commit bool) error {
 // commitOffsets sends the offsets of one member to its group, as part of the transaction.
 func (t *transaction) commitOffsets(g groupKey) error {
 	id, who := t.config.Producer.Transaction.ID, t.txnProducer()
-	err := t.request("add offsets to txn", id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	err := t.request("add offsets to txn", seam.Op{Name: "add-offsets-to-txn", Groups: []string{g.group}}, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		core.TxnStep(now, txn.AddOffsets{
 			Tag: call, TransactionalID: id, GroupID: g.group, Producer: who, NoProducerFenced: t.fencedByOldName(),
 		})
@@ -422,7 +428,9 @@ func (t *transaction) commitOffsets(g groupKey) error {
 	t.offsetsAdded = true
 	left := maps.Clone(*t.offsets[g])
 	t.mu.Unlock()
-	err = t.request("commit in transaction", g.group, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	err = t.request(commitOffsets, seam.Op{
+		Name: "txn-offset-commit", Groups: []string{g.group}, Partitions: slices.SortedFunc(maps.Keys(left), kafka.TopicPartition.Compare),
+	}, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		t.sendOffsets(core, now, call, who, g, left)
 	}, func(v any) (bool, error) { return t.offsetsSent(v.(group.CommitResponse), left) })
 	if err == nil {
@@ -476,7 +484,7 @@ func (t *transaction) offsetsSent(r group.CommitResponse, offsets groupOffsets) 
 
 func (t *transaction) end(commit bool) error {
 	id, who := t.config.Producer.Transaction.ID, t.txnProducer()
-	return t.request("end txn", id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+	return t.request("end txn", seam.Op{Name: "end-txn"}, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
 		core.TxnStep(now, txn.EndTxn{
 			Tag: call, TransactionalID: id, Producer: who, Commit: commit, NoProducerFenced: t.fencedByOldName(),
 		})

@@ -448,6 +448,8 @@ func (e *Engine) spoil(call *Call, value any, code kafka.ErrorCode, only []kafka
 // brokerOf is the broker that a request goes to.
 func (e *Engine) brokerOf(op Op) int32 {
 	switch {
+	case len(op.TransactionalIDs) > 0 && (op.Name == "add-partitions-to-txn" || op.Name == "add-offsets-to-txn"):
+		return e.core.TransactionCoordinator(op.TransactionalIDs[0])
 	case len(op.Groups) > 0:
 		return e.core.GroupCoordinator(op.Groups[0])
 	case len(op.TransactionalIDs) > 0 && len(op.Partitions) == 0:

@@ -90,6 +90,9 @@ func (e *Engine) ship(b *shipment) {
 	v := &fault.Verdict{}
 	if e.faults != nil {
 		op := Op{Name: "produce", ClientID: b.c.id, Partitions: []kafka.TopicPartition{b.emits[0].TP}}
+		if b.from != nil && b.from.TransactionalID != "" {
+			op.TransactionalIDs = []string{b.from.TransactionalID}
+		}
 		op.Broker = e.brokerOf(op)
 		judged := e.judge(op)
 		v = &judged
