@@ -114,6 +114,10 @@ func listTopics(s *seam.Client) ([]string, error) {
 func getOffset(s *seam.Client, topic string, partition int32, at int64) (int64, error) {
 	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
 	v, err := s.Ask(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+		if p := core.Partition(topic, partition); p != nil && p.Leader == cluster.NoLeader {
+			call.Resolve(nil, kafka.LeaderNotAvailable) // there is nobody to ask
+			return
+		}
 		o, _, err := core.ListOffset(topic, partition, kafka.Millis(at), false)
 		call.Resolve(o, err)
 	})
