@@ -3,6 +3,7 @@ package saramaclient_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -139,7 +140,7 @@ func copying(t *testing.T, seed uint64, faults string) (digest, text string) {
 			must(t, "group", err)
 			go func() {
 				defer close(done)
-				for ctx.Err() == nil && cg.Consume(ctx, []string{"in"}, exactlyOnce{c, id}) != sarama.ErrClosedConsumerGroup { //nolint:revive // again
+				for ctx.Err() == nil && !errors.Is(cg.Consume(ctx, []string{"in"}, exactlyOnce{c, id}), sarama.ErrClosedConsumerGroup) { //nolint:revive // again
 				}
 				_ = cg.Close() // a crashed member cannot leave
 			}()

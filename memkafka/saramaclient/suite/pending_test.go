@@ -1,10 +1,7 @@
 package suite
 
 // pendingOnDirect are the cases that memkafka/saramaclient does not pass yet. A case that begins to pass has to leave the list.
-var pendingOnDirect = []string{
-	"admin/no topic is created with a setting that is null",
-	"client/a closed client does nothing",
-}
+var pendingOnDirect = []string{}
 
 // pendingOnWire are the cases that sarama's clients on the wire door do not pass yet.
 var pendingOnWire = []string{}
