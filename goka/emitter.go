@@ -25,16 +25,16 @@ type Emitter struct {
 
 // NewEmitter makes an emitter for topic. It does not create the topic.
 func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterOption) (*Emitter, error) {
-	o := newEmitterOptions(topic, codec, options)
+	o, err := newEmitterOptions(topic, codec, options)
 	switch {
+	case err != nil:
+		return nil, fmt.Errorf("error applying options of emitter for %s: %w", topic, err)
 	case topic == "":
 		return nil, errors.New("emitter needs a topic")
 	case codec == nil:
 		return nil, fmt.Errorf("emitter for %s needs a codec, such as new(codec.Bytes)", topic)
 	case o.producer == nil:
 		return nil, errors.New("ProducerBuilder not set")
-	case o.hasher == nil:
-		return nil, errors.New("Hasher not set")
 	}
 	if o.topicManager != nil {
 		if err := checkTopicExists(brokers, string(topic), o.topicManager); err != nil {
@@ -42,7 +42,7 @@ func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterO
 		}
 	}
 	p, err := o.producer(brokers, o.clientID, o.hasher)
-	if err != nil {
+	if p, err = built("producer", p, err); err != nil {
 		return nil, fmt.Errorf("error creating emitter for %s: %w", topic, err)
 	}
 	return &Emitter{
@@ -57,7 +57,7 @@ func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterO
 
 func checkTopicExists(brokers []string, topic string, build TopicManagerBuilder) error {
 	tm, err := build(brokers)
-	if err != nil {
+	if tm, err = built("topic manager", tm, err); err != nil {
 		return err
 	}
 	_, err = tm.Partitions(topic)
@@ -78,7 +78,7 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 	var data []byte
 	if msg != nil {
 		var err error
-		if data, err = e.codec.Encode(msg); err != nil {
+		if data, err = encode(e.codec, msg); err != nil {
 			e.end(nil)
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}

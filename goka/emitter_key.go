@@ -45,7 +45,7 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 	var data []byte
 	if msg != nil {
 		var err error
-		if data, err = e.codec.Encode(msg); err != nil {
+		if data, err = encode(e.codec, msg); err != nil {
 			e.end(nil)
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}

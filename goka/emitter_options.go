@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 )
@@ -17,17 +18,22 @@ type eoptions struct {
 	topicManager   TopicManagerBuilder
 }
 
-func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) *eoptions {
+func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) (*eoptions, error) {
 	o := &eoptions{
 		log:      DefaultLogger(),
 		clientID: fmt.Sprintf("goka-emitter-%s", topic),
 		hasher:   DefaultHasher(),
 		producer: DefaultProducerBuilder,
 	}
-	for _, option := range options {
+	var errs []error
+	for i, option := range options {
+		if option == nil {
+			errs = append(errs, errNilOption(i))
+			continue
+		}
 		option(o, topic, codec)
 	}
-	return o
+	return o, errors.Join(append(errs, checkHasher(o.hasher))...)
 }
 
 // WithEmitterLogger sets where the emitter logs to, standard error by default.

@@ -265,13 +265,13 @@ func (gg *GroupGraph) Validate() error {
 	wrong := func(format string, args ...interface{}) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	if len(gg.loops) > 1 {
-		wrong("more than one loop stream in group graph")
+		wrong("more than one loop stream in group graph; give goka.Loop once")
 	}
 	if len(gg.tables) > 1 {
-		wrong("more than one group table in group graph")
+		wrong("more than one group table in group graph; give goka.Persist once")
 	}
 	if len(gg.inputs) == 0 {
-		wrong("no input stream in group graph")
+		wrong("no input stream in group graph; give a goka.Input at least")
 	}
 	for _, edges := range []struct {
 		role  string
@@ -292,9 +292,9 @@ func (gg *GroupGraph) Validate() error {
 			case seen[topic]:
 				wrong("%s %q is defined twice; define it once", edges.role, topic)
 			case topic == gg.loopTopic:
-				wrong("%s %q: should not directly use loop stream", edges.role, topic)
+				wrong("%s %q: should not directly use loop stream; give goka.Loop, and send to it by Loopback", edges.role, topic)
 			case topic == gg.tableTopic:
-				wrong("%s %q: should not directly use group table", edges.role, topic)
+				wrong("%s %q: should not directly use group table; give goka.Persist, and use Value and SetValue", edges.role, topic)
 			}
 			seen[topic] = true
 			if e.Codec() == nil {
@@ -304,7 +304,7 @@ func (gg *GroupGraph) Validate() error {
 	}
 	for _, i := range gg.inputs {
 		if i.cb == nil {
-			wrong("input %q has no callback", i.name)
+			wrong("input %q has no callback; give one", i.name)
 		}
 	}
 	for _, l := range gg.loops {
@@ -314,21 +314,21 @@ func (gg *GroupGraph) Validate() error {
 	}
 	for _, t := range gg.tables {
 		if t.codec == nil {
-			wrong("table %q has no codec", t.name)
+			wrong("table %q has no codec; give one, such as new(codec.Bytes)", t.name)
 		}
 	}
 	names := map[string]bool{}
 	for _, v := range gg.visitors {
 		switch {
 		case v.cb == nil:
-			wrong("visitor %q has no callback", v.name)
+			wrong("visitor %q has no callback; give one", v.name)
 		case names[v.name]:
 			wrong("visitor %q is defined twice; define it once", v.name)
 		}
 		names[v.name] = true
 	}
 	if len(gg.visitors) > 0 && gg.isStateless() {
-		wrong("visitors cannot be used in a stateless processor")
+		wrong("visitors cannot be used in a stateless processor; leave visitor %q out, or give goka.Persist", gg.visitors[0].name)
 	}
 	if len(errs) == 0 {
 		return nil

@@ -41,7 +41,7 @@ func (i *iterator) Value() (interface{}, error) {
 	if err != nil || data == nil {
 		return nil, err
 	}
-	value, err := i.codec.Decode(data)
+	value, err := decode(i.codec, data)
 	if err != nil {
 		return nil, fmt.Errorf("error decoding value (key %s): %w", i.Key(), err)
 	}

@@ -40,16 +40,6 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 	r.call(l.cb, value)
 }
 
-// decode calls a codec, and turns its panic into an error.
-func decode(c Codec, data []byte) (value interface{}, err error) {
-	defer func() {
-		if x := recover(); x != nil {
-			err = fmt.Errorf("panic in codec: %v\n%s", x, userStack())
-		}
-	}()
-	return c.Decode(data)
-}
-
 // call runs a callback for the message or row that r.cb is about.
 func (r *partitionRun) call(cb ProcessCallback, value interface{}) {
 	m := r.cb.m

@@ -69,13 +69,16 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 			backoff:       DefaultBackoffBuilder,
 		},
 	}
-	for _, option := range options {
+	var errs []error
+	for i, option := range options {
+		if option == nil {
+			errs = append(errs, errNilOption(i))
+			continue
+		}
 		option(o, gg)
 	}
-	errs := []error{o.builders.check()}
-	if o.hasher == nil {
-		errs = append(errs, errors.New("Hasher not set"))
-	}
+	errs = append(errs, o.builders.check(), checkHasher(o.hasher))
+	o.builders = o.builders.guarded()
 	if o.nilHandling < NilIgnore || o.nilHandling > NilDecode {
 		errs = append(errs, fmt.Errorf("unknown NilHandling %d", o.nilHandling))
 	}

@@ -272,7 +272,7 @@ func (r *partitionRun) settle() {
 
 // storeRows writes rows and their offset to the storage, and reports whether that went well.
 func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
-	if err := writeRows(r.store, rows, offset); err != nil {
+	if err := guardedRows(r.store, rows, offset); err != nil {
 		r.broken = true
 		r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
 		return false
@@ -281,6 +281,11 @@ func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
 	clear(rows)
 	r.rows = rows
 	return true
+}
+
+func guardedRows(st storage.Storage, rows []storage.Row, offset int64) (err error) {
+	defer caught("storage", &err)
+	return writeRows(st, rows, offset)
 }
 
 // work handles the messages and visits that have come, until the run is halted.

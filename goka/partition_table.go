@@ -258,7 +258,8 @@ func (p *PartitionTable) open(o *opening) {
 	}
 }
 
-func (p *PartitionTable) openOnce(ctx context.Context) (storage.Storage, error) {
+func (p *PartitionTable) openOnce(ctx context.Context) (_ storage.Storage, err error) {
+	defer caught(fmt.Sprintf("storage of %s/%d", p.topic, p.partition), &err)
 	st, err := p.build(p.topic, p.partition)
 	if err != nil {
 		return nil, fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, err)

@@ -457,7 +457,7 @@ func (g *Processor) Get(key string) (interface{}, error) {
 	if data == nil {
 		return nil, nil
 	}
-	value, err := table.Codec().Decode(slices.Clone(data))
+	value, err := decode(table.Codec(), slices.Clone(data))
 	if err != nil {
 		return nil, fmt.Errorf("error decoding %s: %w", key, err)
 	}

@@ -26,7 +26,10 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 		return fmt.Errorf("error setting up: %w", err)
 	}
 	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
-	g.opts.rebalanceCallback(assignmentOf(assigned))
+	err = guarded("rebalance callback", func() error { g.opts.rebalanceCallback(assignmentOf(assigned)); return nil })
+	if err != nil {
+		return err
+	}
 
 	g.drop(assigned)
 	marks, err := g.begin(session, assigned)
@@ -273,7 +276,7 @@ func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 		return err
 	})()
 	if claims, err := assignedPartitions(session.Claims(), g.graph.consumed()); err == nil {
-		g.opts.revokeCallback(assignmentOf(claims))
+		failed = errors.Join(failed, guarded("revoke callback", func() error { g.opts.revokeCallback(assignmentOf(claims)); return nil }))
 	}
 	g.state.SetState(ProcStateStarting)
 	if failed != nil {

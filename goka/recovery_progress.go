@@ -56,9 +56,7 @@ func (g *progress) at(position int64) {
 	}
 	state := g.state(position, now)
 	g.nextCall = now.Add(progressInterval)
-	if cb := g.table.told; cb != nil {
-		cb(state)
-	}
+	g.tell(state)
 	if now.Before(g.nextLog) {
 		return
 	}
@@ -69,13 +67,19 @@ func (g *progress) at(position int64) {
 
 // done tells that the recovery is over.
 func (g *progress) done() {
+	state := g.state(g.end, time.Now())
+	state.Done, state.Left = true, 0
+	g.tell(state)
+}
+
+func (g *progress) tell(state RecoveryProgress) {
 	cb := g.table.told
 	if cb == nil {
 		return
 	}
-	state := g.state(g.end, time.Now())
-	state.Done, state.Left = true, 0
-	cb(state)
+	if err := guarded("recovery callback", func() error { cb(state); return nil }); err != nil {
+		g.table.log.Printf("%v", err) // whoever wants to know is broken, and not the recovery
+	}
 }
 
 func (g *progress) state(position int64, now time.Time) RecoveryProgress {

@@ -311,11 +311,7 @@ func (r *reading) apply() error {
 	if st == nil {
 		return permanent("table %s/%d: %w", r.topic, r.partition, storage.ErrClosed)
 	}
-	write := r.writeRows
-	if r.update != nil {
-		write = r.callUpdate
-	}
-	if err := write(st, last.Offset); err != nil {
+	if err := r.write(st, last.Offset); err != nil {
 		return err
 	}
 	bytes, delay := 0, time.Duration(0)
@@ -330,6 +326,23 @@ func (r *reading) apply() error {
 	r.recover.offset.Store(last.Offset)
 	r.recover.reading.Store(now.UnixNano())
 	return nil
+}
+
+// write applies the batch to the storage. Neither the update callback nor the storage ends the program by a panic.
+func (r *reading) write(st storage.Storage, last int64) (err error) {
+	where := "storage"
+	if r.update != nil {
+		where = "update callback"
+	}
+	defer func() {
+		if x := recover(); x != nil {
+			err = permanent("panic in %s at table %s/%d, up to offset %d: %v\n%s", where, r.topic, r.partition, last, x, userStack())
+		}
+	}()
+	if r.update != nil {
+		return r.callUpdate(st, last)
+	}
+	return r.writeRows(st, last)
 }
 
 func (r *reading) writeRows(st storage.Storage, last int64) error {

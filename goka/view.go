@@ -310,7 +310,7 @@ func (v *View) Get(key string) (interface{}, error) {
 	if data == nil {
 		return nil, nil
 	}
-	value, err := v.codec.Decode(data)
+	value, err := decode(v.codec, data)
 	if err != nil {
 		return nil, fmt.Errorf("error decoding value (key %s): %w", key, err)
 	}

@@ -48,13 +48,16 @@ func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, 
 			backoff:       DefaultBackoffBuilder,
 		},
 	}
-	for _, option := range options {
+	var errs []error
+	for i, option := range options {
+		if option == nil {
+			errs = append(errs, errNilOption(i))
+			continue
+		}
 		option(o, topic, codec)
 	}
-	errs := []error{o.builders.checkReading()}
-	if o.hasher == nil {
-		errs = append(errs, errors.New("Hasher not set"))
-	}
+	errs = append(errs, o.builders.checkReading(), checkHasher(o.hasher))
+	o.builders = o.builders.guarded()
 	if o.start < sarama.OffsetOldest {
 		errs = append(errs, fmt.Errorf("start offset %d is neither an offset nor sarama.OffsetOldest or OffsetNewest", o.start))
 	}
