@@ -42,12 +42,14 @@ var adminCases = slices.Concat([]kase{
 		e.check(e.clusterAdmin().CreateTopic(topic, &sarama.TopicDetail{
 			NumPartitions: 2, ReplicationFactor: 1, ConfigEntries: map[string]*string{"retention.ms": text("12345")},
 		}, false), "CreateTopic")
-		topics, err := e.clusterAdmin().ListTopics()
-		e.check(err, "ListTopics")
-		d, ok := topics[topic]
-		if !ok {
-			e.Fatalf("ListTopics does not have %s", topic)
-		}
+		var d sarama.TopicDetail
+		e.until("the topic is listed", func() bool {
+			topics, err := e.clusterAdmin().ListTopics()
+			e.check(err, "ListTopics")
+			var listed bool
+			d, listed = topics[topic]
+			return listed
+		})
 		equal(e, "partitions and replicas", fmt.Sprint(d.NumPartitions, d.ReplicationFactor, len(d.ReplicaAssignment)), "2 1 2")
 		if v := d.ConfigEntries["retention.ms"]; v == nil || *v != "12345" {
 			e.Errorf("retention.ms is %v, want 12345", v)
@@ -130,8 +132,8 @@ var adminCases = slices.Concat([]kase{
 	{"partitions are reassigned, and none is being moved", func(e *env) {
 		topic := e.topic(1)
 		a := e.clusterAdmin()
-		b, err := a.Controller()
-		e.check(err, "Controller")
+		b, err := e.client().Leader(topic, 0)
+		e.check(err, "Leader")
 		e.check(a.AlterPartitionReassignments(topic, [][]int32{{b.ID()}}), "AlterPartitionReassignments")
 		if err := a.AlterPartitionReassignments(topic, [][]int32{{4711}}); err == nil {
 			e.Errorf("AlterPartitionReassignments to a broker that there is not gives no error")
@@ -419,8 +421,8 @@ var adminCases = slices.Concat([]kase{
 	{"log directories are described", func(e *env) {
 		topic := e.topic(1)
 		e.produce(topic, 0, strings.Repeat("v", 1000))
-		b, err := e.clusterAdmin().Controller()
-		e.check(err, "Controller")
+		b, err := e.client().Leader(topic, 0)
+		e.check(err, "Leader")
 		e.until("the directory has the topic, with its size", func() bool {
 			dirs, err := e.clusterAdmin().DescribeLogDirs([]int32{b.ID()})
 			e.check(err, "DescribeLogDirs")
