@@ -439,3 +439,25 @@ func TestConsumersWaitForALeader(t *testing.T) {
 		}
 	})
 }
+
+// TestMetadataIsAskedForAgain has a producer that finds its topic at the fourth attempt, and one that gives up.
+func TestMetadataIsAskedForAgain(t *testing.T) {
+	for plan, want := range map[string]struct {
+		err  error
+		took time.Duration
+	}{
+		"on metadata times=3: disconnect":                 {nil, 750 * time.Millisecond},
+		"on metadata times=4: disconnect":                 {io.EOF, 750 * time.Millisecond},
+		"on metadata times=1: error LEADER_NOT_AVAILABLE": {nil, 250 * time.Millisecond},
+		"on metadata times=1: drop-response":              {nil, 30250 * time.Millisecond},
+	} {
+		t.Run(plan, func(t *testing.T) {
+			faulty(t, plan, func(t *testing.T, c *memkafka.Cluster) {
+				errs, took := send(t, c, nil, "a")
+				if !errors.Is(errs[0], want.err) || took != want.took {
+					t.Errorf("it gave %v after %v, want %v after %v", errs[0], took, want.err, want.took)
+				}
+			})
+		})
+	}
+}

@@ -75,7 +75,7 @@ func (m metadata) writable() []int32 {
 
 // topicMetadata asks for a topic, which auto.create.topics.enable creates as it does for any client that asks.
 func topicMetadata(s *seam.Client, topic string, autoCreate bool) (metadata, error) {
-	v, err := s.Ask(context.Background(), "metadata", topic, func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+	v, err := s.AskAgain(context.Background(), "metadata", topic, func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
 		t := core.Topic(topic)
 		if t == nil && autoCreate {
 			var err error
@@ -101,7 +101,7 @@ func topicMetadata(s *seam.Client, topic string, autoCreate bool) (metadata, err
 }
 
 func listTopics(s *seam.Client) ([]string, error) {
-	v, err := s.Ask(context.Background(), "metadata", "", func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+	v, err := s.AskAgain(context.Background(), "metadata", "", func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
 		call.Resolve(core.Topics(), nil)
 	})
 	if err != nil {
@@ -113,7 +113,7 @@ func listTopics(s *seam.Client) ([]string, error) {
 // getOffset looks at all records, also for consumers of committed ones: sarama's clients send no isolation level here.
 func getOffset(s *seam.Client, topic string, partition int32, at int64) (int64, error) {
 	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
-	v, err := s.Ask(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+	v, err := s.AskAgain(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
 		if p := core.Partition(topic, partition); p != nil && p.Leader == cluster.NoLeader {
 			call.Resolve(nil, kafka.LeaderNotAvailable) // there is nobody to ask
 			return

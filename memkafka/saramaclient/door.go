@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 
@@ -108,6 +109,13 @@ func open(cluster *memkafka.Cluster, config *sarama.Config, kind string) (*seam.
 		return nil, nil, saramaError(err)
 	}
 	c.SetPatience(config.Net.ReadTimeout)
+	retry := config.Metadata.Retry
+	c.SetAskAgain(retry.Max, func(left int) time.Duration {
+		if retry.BackoffFunc != nil {
+			return retry.BackoffFunc(retry.Max-left, retry.Max)
+		}
+		return retry.Backoff
+	})
 	return c, config, nil
 }
 

@@ -2,6 +2,7 @@ package seam
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type Client struct {
 	producer *Producer // nil unless idempotent
 	numbered map[kafka.TopicPartition]*numbering
 
+	again    int // of AskAgain
+	pause    func(left int) time.Duration
 	patience time.Duration // how long it waits for an answer that a fault keeps back
 	sends    Sending
 	quiet    time.Time // brokers do not listen to it until then
@@ -232,6 +235,35 @@ func (c *Client) SetPatience(d time.Duration) {
 	c.e.mu.Lock()
 	c.patience = d
 	c.e.unlock()
+}
+
+// SetAskAgain says how often the client asks for metadata again when it is not answered, and after which pauses (sarama's
+// Metadata.Retry): never unless set.
+func (c *Client) SetAskAgain(times int, pause func(left int) time.Duration) {
+	c.e.mu.Lock()
+	c.again, c.pause = times, pause
+	c.e.unlock()
+}
+
+// AskAgain is Ask, again and again as SetAskAgain says, as long as there is no answer or the answer is that a leader is not
+// known yet.
+func (c *Client) AskAgain(ctx context.Context, kind Kind, about string, apply Request) (any, error) {
+	for left := c.again; ; left-- {
+		v, err := c.Ask(ctx, kind, about, apply)
+		if left <= 0 || !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrNoAnswer) && !errors.Is(err, kafka.LeaderNotAvailable) {
+			return v, err
+		}
+		timer := time.NewTimer(c.pause(left))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		case <-c.done:
+			timer.Stop()
+			return nil, ErrClosed
+		}
+	}
 }
 
 // FaultsElsewhere says that whoever asks for the client asks about faults too: see Judge.

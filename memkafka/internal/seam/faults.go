@@ -470,6 +470,7 @@ var operations = map[Kind]string{
 	"leave":                 "leave-group",
 	"commit":                "offset-commit",
 	"fetch offsets":         "offset-fetch",
+	"list offsets of group": "offset-fetch",
 	"commit in transaction": "txn-offset-commit",
 	"create topic":          "create-topics",
 	"delete topic":          "delete-topics",
