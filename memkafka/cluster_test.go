@@ -72,7 +72,7 @@ func TestErrorsNameThePlaceAndCarryKafkasCode(t *testing.T) {
 		{"an unknown config", func() error { return c.CreateTopic("u", 1, memkafka.WithConfig("retention", "1")) }, sarama.ErrInvalidConfig, "retention"},
 		{"a bad config value", func() error { return c.CreateTopic("u", 1, memkafka.WithConfig("retention.ms", "soon")) }, sarama.ErrInvalidConfig, "soon"},
 		{"too many replicas", func() error { return c.CreateTopic("u", 1, memkafka.WithReplication(2)) }, sarama.ErrInvalidReplicationFactor, "1 broker"},
-		{"too few partitions", func() error { return c.CreateTopic("u", -7) }, sarama.ErrInvalidPartitions, "-7"},
+		{"too few partitions", func() error { return c.CreateTopic("u", -7) }, sarama.ErrInvalidPartitions, "non-positive"},
 		{"a record from the future", func() error {
 			r := record("k", "v")
 			r.Timestamp = memkafka.Millis(time.Now().Add(2 * time.Hour).UnixMilli())

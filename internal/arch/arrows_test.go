@@ -82,6 +82,8 @@ var arrows = []row{
 	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},
 
+	{name: "parity", ours: "internal/kafka internal/script", others: "github.com/twmb/franz-go/pkg/kmsg github.com/klauspost/compress github.com/pierrec/lz4", tests: "memkafka"},
+
 	{name: "examples/flights", ours: "goka goka/logger storage memkafka/saramaclient", others: "github.com/IBM/sarama golang.org/x/sync", tests: "memkafka tester"},
 }
 

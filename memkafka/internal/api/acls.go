@@ -14,20 +14,17 @@ const noAuthorizer = "no Authorizer is configured"
 func checkACL(a cluster.ACL) error {
 	invalid := func(detail string) error { return invalidRequest(detail) }
 	switch {
-	case a.Resource <= cluster.AnyResource || a.Resource > cluster.UserResource:
-		return invalid("invalid resource type")
-	case a.Pattern != cluster.Literal && a.Pattern != cluster.Prefixed:
-		return invalid("invalid pattern type")
-	case a.Operation <= cluster.AnyOperation || a.Operation > maxOperation:
-		return invalid("invalid operation")
-	case a.Permission != cluster.Allow && a.Permission != cluster.Deny:
-		return invalid("invalid permission type")
-	case a.Name == "":
-		return invalid("resource name should not be empty")
 	case a.Resource == cluster.ClusterResource && a.Name != cluster.ClusterName:
-		return invalid("the only valid name for the CLUSTER resource is " + cluster.ClusterName)
+		return invalid("The only valid name for the CLUSTER resource is " + cluster.ClusterName)
+	case a.Name == "":
+		return invalid("Invalid empty resource name")
+	case a.Resource <= cluster.AnyResource || a.Resource > cluster.UserResource,
+		a.Pattern != cluster.Literal && a.Pattern != cluster.Prefixed,
+		a.Operation <= cluster.AnyOperation || a.Operation > maxOperation,
+		a.Permission != cluster.Allow && a.Permission != cluster.Deny:
+		return kafka.UnknownServerError // Kafka's controller has an exception of Java's for these, which the broker does not know
 	case !isPrincipal(a.Principal):
-		return invalid("could not parse principal from " + a.Principal + ": give TYPE:NAME")
+		return invalid("Could not parse principal from `" + a.Principal + "` (no colon is present separating the principal type from the principal name)")
 	default:
 		return nil
 	}

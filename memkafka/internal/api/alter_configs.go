@@ -66,5 +66,5 @@ func replaceConfigs(core *cluster.Cluster, now millis, kind kmsg.ConfigResourceT
 }
 
 func cannotAlter(kind kmsg.ConfigResourceType) error {
-	return invalidRequest(fmt.Sprintf("settings of resource type %d cannot be altered here; those of topics (2) and brokers (4) can", kind))
+	return invalidRequest(fmt.Sprintf("Unknown resource type %d", kind))
 }

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"fmt"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -28,11 +26,11 @@ func serveAlterUserScramCredentials(c *call, request *kmsg.AlterUserSCRAMCredent
 		}
 		switch {
 		case user == "":
-			wrong[user] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "username must not be empty"}
+			wrong[user] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "Username must not be empty"}
 		case scramMechanisms[mechanism] == "":
-			wrong[user] = &cluster.Error{Code: kafka.UnsupportedSASLMechanism, Detail: "unknown SCRAM mechanism"}
+			wrong[user] = &cluster.Error{Code: kafka.UnsupportedSASLMechanism, Detail: "Unknown SCRAM mechanism"}
 		case twice: // whatever the mechanisms
-			wrong[user] = &cluster.Error{Code: kafka.DuplicateResource, Detail: "a user credential cannot be altered twice in the same request"}
+			wrong[user] = &cluster.Error{Code: kafka.DuplicateResource, Detail: "A user credential cannot be altered twice in the same request"}
 		}
 	}
 	for _, d := range request.Deletions {
@@ -40,8 +38,12 @@ func serveAlterUserScramCredentials(c *call, request *kmsg.AlterUserSCRAMCredent
 	}
 	for _, u := range request.Upsertions {
 		note(u.Name, u.Mechanism)
-		if wrong[u.Name] == nil && (u.Iterations < sasl.MinIterations || u.Iterations > sasl.MaxIterations) {
-			wrong[u.Name] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: fmt.Sprintf("%d iterations; give %d to %d", u.Iterations, sasl.MinIterations, sasl.MaxIterations)}
+		switch {
+		case wrong[u.Name] != nil:
+		case u.Iterations < sasl.MinIterations:
+			wrong[u.Name] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "Too few iterations"}
+		case u.Iterations > sasl.MaxIterations:
+			wrong[u.Name] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "Too many iterations"}
 		}
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
@@ -52,7 +54,7 @@ func serveAlterUserScramCredentials(c *call, request *kmsg.AlterUserSCRAMCredent
 		}
 		for _, d := range request.Deletions {
 			if _, has := core.Scram(d.Name, scramMechanisms[d.Mechanism]); !has && wrong[d.Name] == nil {
-				wrong[d.Name] = &cluster.Error{Code: kafka.ResourceNotFound, Detail: "attempt to delete a user credential that does not exist"}
+				wrong[d.Name] = &cluster.Error{Code: kafka.ResourceNotFound, Detail: "Attempt to delete a user credential that does not exist"}
 			}
 		}
 		for _, d := range request.Deletions {

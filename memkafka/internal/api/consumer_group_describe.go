@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -49,9 +50,9 @@ func (c *call) describeConsumerGroup(core *cluster.Cluster, id string) kmsg.Cons
 	}
 	g := core.Group(id)
 	if g == nil || g.State() == group.Dead || g.Type() != group.Consumer {
-		text := fmt.Sprintf("group %s not found", id)
+		text := fmt.Sprintf("Group %s not found.", id)
 		if g != nil && g.State() != group.Dead {
-			text = fmt.Sprintf("group %s is not a consumer group", id)
+			text = fmt.Sprintf("Group %s is not a consumer group.", id)
 		}
 		return refuse(kafka.GroupIDNotFound, &text)
 	}
@@ -63,7 +64,7 @@ func (c *call) describeConsumerGroup(core *cluster.Cluster, id string) kmsg.Cons
 		member.ClientID, member.ClientHost = m.ClientID, m.ClientHost
 		member.SubscribedTopics = append([]string{}, m.SubscribedTopics...)
 		member.SubscribedTopicRegex = &m.SubscribedRegex
-		member.Assignment, member.TargetAssignment = assignmentNamed(core, m.Assigned), assignmentNamed(core, m.Target)
+		member.Assignment, member.TargetAssignment = assignmentNamed(core, slices.Concat(m.Assigned, m.Revoking)), assignmentNamed(core, m.Target)
 		member.MemberType = memberConsumer
 		if m.Type == group.Classic {
 			member.MemberType = memberClassic
@@ -84,7 +85,11 @@ func assignmentNamed(core *cluster.Cluster, list []group.TopicPartitions) kmsg.A
 	a := kmsg.NewAssignment()
 	a.TopicPartitions = []kmsg.AssignmentTopicPartition{}
 	for _, t := range list {
-		if topic := core.TopicByID(t.Topic); topic != nil {
+		at := slices.IndexFunc(a.TopicPartitions, func(known kmsg.AssignmentTopicPartition) bool { return known.TopicID == t.Topic })
+		if at >= 0 { // some that the member works on, some that it is to let go of
+			known := &a.TopicPartitions[at]
+			known.Partitions = slices.Sorted(slices.Values(slices.Concat(known.Partitions, t.Partitions)))
+		} else if topic := core.TopicByID(t.Topic); topic != nil {
 			a.TopicPartitions = append(a.TopicPartitions, kmsg.AssignmentTopicPartition{TopicID: t.Topic, Topic: topic.Name, Partitions: t.Partitions})
 		}
 	}

@@ -32,6 +32,15 @@ func serveConsumerGroupHeartbeat(c *call, request *kmsg.ConsumerGroupHeartbeatRe
 			return nil
 		}
 	}
+	for _, given := range []struct {
+		name  string
+		value *string
+	}{{"InstanceId", request.InstanceID}, {"RackId", request.RackID}} {
+		if given.value != nil && *given.value == "" && request.Group != "" && request.MemberID != "" {
+			response.ErrorCode, response.ErrorMessage = int16(kafka.InvalidRequest), kmsg.StringPtr(given.name+" can't be empty.")
+			return response
+		}
+	}
 	denied := kafka.None
 	if !c.do(func(core *cluster.Cluster, _ millis) {
 		for _, topic := range request.SubscribedTopicNames {

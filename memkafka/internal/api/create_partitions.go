@@ -29,7 +29,7 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 			case n == 0:
 				continue // answered already
 			case n > 1:
-				err, named[asked.Topic] = invalidRequest("duplicate topic name"), 0
+				err, named[asked.Topic] = invalidRequest("Duplicate topic name."), 0
 			case c.mayTopic(core, cluster.Alter, asked.Topic) != kafka.None:
 				err = kafka.TopicAuthorizationFailed
 			case tooMany:
@@ -45,6 +45,9 @@ func serveCreatePartitions(c *call, request *kmsg.CreatePartitionsRequest) wire.
 				}
 				if err == nil && !request.ValidateOnly {
 					err = core.CreateAssignedPartitions(asked.Topic, asked.Count, assignment, false)
+				}
+				if core.Topic(asked.Topic) == nil {
+					err = kafka.UnknownTopicOrPartition // without words
 				}
 			}
 			r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)

@@ -25,7 +25,7 @@ func serveCreateTopics(c *call, request *kmsg.CreateTopicsRequest) wire.Body {
 			asked := &request.Topics[i]
 			switch n := named[asked.Topic]; {
 			case n > 1: // all of them are refused, with one answer
-				response.Topics = append(response.Topics, topicRefused(asked.Topic, invalidRequest("duplicate topic name")))
+				response.Topics = append(response.Topics, topicRefused(asked.Topic, invalidRequest("Duplicate topic name.")))
 				named[asked.Topic] = 0
 			case n == 1:
 				if !c.mayCluster(core, cluster.Create) && c.mayTopic(core, cluster.Create, asked.Topic) != kafka.None {
@@ -79,13 +79,18 @@ func (c *call) createTopic(core *cluster.Cluster, now millis, asked *kmsg.Create
 	}
 	for _, config := range asked.Configs {
 		if config.Value == nil {
-			return topicRefused(asked.Topic, &cluster.Error{Code: kafka.InvalidConfig, Detail: "null value not supported for topic configs: " + config.Name})
+			return topicRefused(asked.Topic, &cluster.Error{Code: kafka.InvalidConfig, Detail: "Null value not supported for topic configs: " + config.Name})
 		}
 		spec.Configs[config.Name] = *config.Value
 	}
 	if len(asked.ReplicaAssignment) > 0 {
-		if asked.NumPartitions != -1 || asked.ReplicationFactor != -1 {
-			return topicRefused(asked.Topic, invalidRequest("a manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1"))
+		for _, given := range []struct {
+			what string
+			n    int32
+		}{{"replication factor", int32(asked.ReplicationFactor)}, {"number of partitions", asked.NumPartitions}} {
+			if given.n != -1 {
+				return topicRefused(asked.Topic, invalidRequest("A manual partition assignment was specified, but "+given.what+" was not set to -1."))
+			}
 		}
 		var err error
 		if spec.Assignment, err = assignmentOf(asked.ReplicaAssignment); err != nil {

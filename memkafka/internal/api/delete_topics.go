@@ -18,8 +18,21 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 	for _, name := range request.TopicNames {
 		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &name})
 	}
+	names := map[string]int{}
+	for i := range asked {
+		if asked[i].Topic != nil {
+			names[*asked[i].Topic]++
+		}
+	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
 		for i := range asked {
+			if name := asked[i].Topic; name != nil && names[*name] != 1 {
+				if names[*name] > 1 { // all of them are refused, with one answer
+					response.Topics = append(response.Topics, notDeleted(asked[i], invalidRequest("Duplicate topic name.")))
+				}
+				names[*name] = 0
+				continue
+			}
 			response.Topics = append(response.Topics, c.deleteTopic(core, now, &asked[i]))
 		}
 	})
@@ -30,39 +43,42 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 }
 
 func (c *call) deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.DeleteTopicsRequestTopic) kmsg.DeleteTopicsResponseTopic {
-	r := kmsg.NewDeleteTopicsResponseTopic()
-	r.Topic, r.TopicID = asked.Topic, asked.TopicID
 	if asked.Topic != nil && asked.TopicID != [16]byte{} {
-		err := invalidRequest("you may not specify both topic name and topic id")
-		r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
-		return r
+		return notDeleted(*asked, invalidRequest("You may not specify both topic name and topic id."))
 	}
 	var t *cluster.Topic
-	missing := kafka.UnknownTopicOrPartition
+	missing := error(&cluster.Error{Code: kafka.UnknownTopicOrPartition, Detail: notHosted})
 	if asked.Topic != nil {
 		t = core.Topic(*asked.Topic)
 	} else {
-		t, missing = core.TopicByID(asked.TopicID), kafka.UnknownTopicID
+		t, missing = core.TopicByID(asked.TopicID), &cluster.Error{Code: kafka.UnknownTopicID, Detail: "This server does not host this topic ID."}
 	}
 	if asked.Topic != nil && c.mayTopic(core, cluster.Describe, *asked.Topic) != kafka.None {
 		t, missing = nil, kafka.TopicAuthorizationFailed
 	}
 	if t == nil {
-		r.ErrorCode = int16(missing)
-		return r
+		return notDeleted(*asked, missing)
 	}
 	if code := c.mayTopic(core, cluster.Delete, t.Name); code != kafka.None {
 		if asked.Topic == nil && c.mayTopic(core, cluster.Describe, t.Name) != kafka.None {
 			code = kafka.UnknownTopicID // its name is none of the client's business
 		}
-		r.ErrorCode = int16(code)
-		return r
+		return notDeleted(*asked, code)
 	}
-	r.Topic, r.TopicID = &t.Name, t.ID
+	asked.Topic, asked.TopicID = &t.Name, t.ID
 	err := c.spend(core, now, len(t.Partitions), c.version >= 5)
 	if err == nil {
 		err = core.DeleteTopic(now, t.Name)
 	}
-	r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
+	return notDeleted(*asked, err)
+}
+
+// notDeleted is the answer about a topic, with nil for one that is deleted after all.
+func notDeleted(asked kmsg.DeleteTopicsRequestTopic, err error) kmsg.DeleteTopicsResponseTopic {
+	r := kmsg.NewDeleteTopicsResponseTopic()
+	r.Topic, r.TopicID, r.ErrorCode, r.ErrorMessage = asked.Topic, asked.TopicID, codeOf(err), messageOf(err)
 	return r
 }
+
+// notHosted is what Kafka says of topics and partitions that there are not, where it says anything.
+const notHosted = "This server does not host this topic-partition."

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -20,9 +22,10 @@ func serveDescribeCluster(c *call, request *kmsg.DescribeClusterRequest) wire.Bo
 	response.Brokers = []kmsg.DescribeClusterResponseBroker{}
 	response.ClusterAuthorizedOperations = noOperations
 	if c.version >= 1 && request.EndpointType != endpointBrokers {
-		detail := "the given endpoint type is not supported by brokers"
+		detail := "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
 		response.ErrorCode, response.ErrorMessage = int16(kafka.MismatchedEndpointType), &detail
 		if request.EndpointType != 2 {
+			detail = fmt.Sprintf("Unsupported endpoint type %d", request.EndpointType)
 			response.ErrorCode = int16(kafka.UnsupportedEndpointType)
 		}
 		response.ControllerID = -1

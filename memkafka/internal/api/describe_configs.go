@@ -41,12 +41,14 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		err = denied
 	case asked.ResourceType == kmsg.ConfigResourceTypeTopic:
 		if err = cluster.CheckTopicName(asked.ResourceName); err == nil {
-			entries, err = core.DescribeTopic(asked.ResourceName, asked.ConfigNames)
+			if entries, err = core.DescribeTopic(asked.ResourceName, asked.ConfigNames); err != nil {
+				err = kafka.UnknownTopicOrPartition // without words
+			}
 		}
 	case asked.ResourceType == kmsg.ConfigResourceTypeBroker:
 		var broker int32
 		if broker, err = brokerNamed(asked.ResourceName); err == nil && broker != 0 && broker != c.broker.id {
-			err = invalidRequest(fmt.Sprintf("unexpected broker id, expected %d or empty string, but received %d", c.broker.id, broker))
+			err = invalidRequest(fmt.Sprintf("Unexpected broker id, expected %d or empty string, but received %d", c.broker.id, broker))
 		}
 		if err == nil {
 			entries, err = core.DescribeBroker(broker, asked.ConfigNames)
@@ -55,7 +57,7 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		entries, err = describeGroupConfig(core, asked.ResourceName, asked.ConfigNames)
 	case asked.ResourceType == kmsg.ConfigResourceTypeBrokerLogger, asked.ResourceType == kmsg.ConfigResourceTypeClientMetrics: // of which there are none
 	default:
-		err = invalidRequest(fmt.Sprintf("unsupported resource type: %d", asked.ResourceType))
+		err = invalidRequest(malformed)
 	}
 	r.ErrorCode, r.ErrorMessage = codeOf(err), messageOf(err)
 	for _, e := range entries {
@@ -81,6 +83,10 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 	return r
 }
 
+// malformed is what Kafka says with INVALID_REQUEST when it has nothing to say.
+const malformed = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. " +
+	"See the broker logs for more details."
+
 // mayConfigure tells why the client may not describe or alter the settings of a resource, None if it may.
 func (c *call) mayConfigure(core *cluster.Cluster, op cluster.Operation, kind kmsg.ConfigResourceType, name string) kafka.ErrorCode {
 	switch kind {
@@ -100,7 +106,7 @@ func brokerNamed(name string) (int32, error) {
 	}
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil || id < 1 {
-		return 0, invalidRequest("broker id must be an integer, but it is: " + name)
+		return 0, invalidRequest("Broker id must be an integer, but it is: " + name)
 	}
 	return int32(id), nil
 }
@@ -108,7 +114,7 @@ func brokerNamed(name string) (int32, error) {
 // describeGroupConfig tells what members of a KIP-848 group live by: what the brokers say.
 func describeGroupConfig(core *cluster.Cluster, id string, names []string) ([]cluster.ConfigEntry, error) {
 	if id == "" {
-		return nil, invalidRequest("group name must not be empty")
+		return nil, invalidRequest("Group name must not be empty")
 	}
 	settings := core.Settings().Group
 	var entries []cluster.ConfigEntry

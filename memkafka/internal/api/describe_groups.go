@@ -42,15 +42,12 @@ func (c *call) describeGroup(core *cluster.Cluster, id string) kmsg.DescribeGrou
 	case core.GroupCoordinator(id) != c.broker.id:
 		r.ErrorCode = int16(kafka.NotCoordinator)
 		return r
-	case id == "":
-		r.ErrorCode = int16(kafka.InvalidGroupID)
-		return r
 	case g == nil || g.State() == group.Dead || g.Type() != group.Classic:
 		r.State = string(group.Dead)
 		if c.version >= 6 {
-			text := fmt.Sprintf("group %s not found", id)
+			text := fmt.Sprintf("Group %s not found.", id)
 			if g != nil && g.Type() != group.Classic {
-				text = fmt.Sprintf("group %s is not a classic group", id)
+				text = fmt.Sprintf("Group %s is not a classic group.", id)
 			}
 			r.ErrorCode, r.ErrorMessage = int16(kafka.GroupIDNotFound), &text
 		}

@@ -43,6 +43,9 @@ func (c *call) describeProducers(core *cluster.Cluster, topic string, partition 
 	}
 	if code != kafka.None {
 		r.ErrorCode = int16(code)
+		if t == nil && code == kafka.UnknownTopicOrPartition {
+			r.ErrorMessage = kmsg.StringPtr(notHosted)
+		}
 		return r
 	}
 	for _, info := range p.Log.Producers() {

@@ -20,7 +20,13 @@ func serveDescribeTopicPartitions(c *call, request *kmsg.DescribeTopicPartitions
 	response := request.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
 	response.Topics = []kmsg.DescribeTopicPartitionsResponseTopic{}
 	if request.Cursor != nil && request.Cursor.Partition < 0 {
-		return c.close("DescribeTopicPartitions begins at partition %d of %s", request.Cursor.Partition, request.Cursor.Topic)
+		for i := range request.Topics {
+			d := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			d.Topic, d.ErrorCode, d.AuthorizedOperations = &request.Topics[i].Topic, int16(kafka.InvalidRequest), noOperations
+			d.Partitions = []kmsg.DescribeTopicPartitionsResponseTopicPartition{}
+			response.Topics = append(response.Topics, d)
+		}
+		return response
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
 		names := make([]string, 0, len(request.Topics))
@@ -32,10 +38,7 @@ func serveDescribeTopicPartitions(c *call, request *kmsg.DescribeTopicPartitions
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
-		left := maxDescribedPartitions
-		if limit := int(request.ResponsePartitionLimit); limit > 0 {
-			left = min(left, limit)
-		}
+		left := max(1, min(maxDescribedPartitions, int(request.ResponsePartitionLimit)))
 		for _, name := range names {
 			first := 0
 			if cursor := request.Cursor; cursor != nil {

@@ -37,7 +37,7 @@ func serveDescribeUserScramCredentials(c *call, request *kmsg.DescribeUserSCRAMC
 			r := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
 			r.User, r.CredentialInfos = user, []kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo{}
 			if times[user] > 1 {
-				text := "cannot describe SCRAM credentials for the same user twice in a single request: " + user
+				text := "Cannot describe SCRAM credentials for the same user twice in a single request: " + user
 				r.ErrorCode, r.ErrorMessage = int16(kafka.DuplicateResource), &text
 				response.Results = append(response.Results, r)
 				continue
@@ -48,7 +48,7 @@ func serveDescribeUserScramCredentials(c *call, request *kmsg.DescribeUserSCRAMC
 				}
 			}
 			if len(r.CredentialInfos) == 0 {
-				text := "attempt to describe a user credential that does not exist: " + user
+				text := "Attempt to describe a user credential that does not exist: " + user
 				r.ErrorCode, r.ErrorMessage = int16(kafka.ResourceNotFound), &text
 			}
 			response.Results = append(response.Results, r)

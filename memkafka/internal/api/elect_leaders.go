@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -20,6 +21,14 @@ func serveElectLeaders(c *call, request *kmsg.ElectLeadersRequest) wire.Body {
 	response.Topics = []kmsg.ElectLeadersResponseTopic{}
 	if request.ElectionType != 0 && request.ElectionType != electUnclean {
 		response.ErrorCode = int16(kafka.InvalidRequest)
+		text := fmt.Sprintf("Unknown election type %d", request.ElectionType)
+		for _, asked := range request.Topics {
+			t := kmsg.ElectLeadersResponseTopic{Topic: asked.Topic}
+			for _, partition := range asked.Partitions {
+				t.Partitions = append(t.Partitions, kmsg.ElectLeadersResponseTopicPartition{Partition: partition, ErrorCode: response.ErrorCode, ErrorMessage: &text})
+			}
+			response.Topics = append(response.Topics, t)
+		}
 		return response
 	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {

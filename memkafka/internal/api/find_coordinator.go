@@ -38,6 +38,9 @@ func serveFindCoordinator(c *call, request *kmsg.FindCoordinatorRequest) wire.Bo
 		return response
 	}
 	f := found[0]
+	if f.ErrorCode == 0 && c.version >= 1 {
+		f.ErrorMessage = kmsg.StringPtr("NONE")
+	}
 	response.ErrorCode, response.ErrorMessage, response.NodeID, response.Host, response.Port = f.ErrorCode, f.ErrorMessage, f.NodeID, f.Host, f.Port
 	return response
 }
@@ -54,7 +57,7 @@ func (c *call) coordinator(core *cluster.Cluster, kind int8, key string) kmsg.Fi
 		r.ErrorCode = int16(c.mayTransact(core, cluster.Describe, key))
 		id = core.TransactionCoordinator(key)
 	default:
-		r.ErrorCode = int16(kafka.InvalidRequest)
+		r.ErrorCode, r.ErrorMessage = int16(kafka.InvalidRequest), kmsg.StringPtr(malformed)
 		return r
 	}
 	if r.ErrorCode != 0 {

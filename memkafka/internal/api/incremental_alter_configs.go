@@ -43,7 +43,7 @@ func changeConfigs(core *cluster.Cluster, now millis, asked *kmsg.IncrementalAlt
 	case kmsg.ConfigResourceTypeBroker:
 		broker, err := brokerNamed(asked.ResourceName)
 		if err != nil {
-			return err
+			return invalidRequest("Node id must be an integer, but it is: " + asked.ResourceName)
 		}
 		return core.AlterBrokerConfigs(now, broker, changes, validateOnly)
 	default:

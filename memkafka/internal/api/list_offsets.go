@@ -28,9 +28,16 @@ func serveListOffsets(c *call, request *kmsg.ListOffsetsRequest) wire.Body {
 		for i := range request.Topics {
 			asked, t := &request.Topics[i], &response.Topics[i]
 			t.Topic = asked.Topic
-			t.Partitions = make([]kmsg.ListOffsetsResponseTopicPartition, len(asked.Partitions))
+			twice := repeated(asked.Partitions)
 			for j := range asked.Partitions {
-				t.Partitions[j] = c.listOffset(core, asked.Topic, &asked.Partitions[j], request.IsolationLevel == readCommitted)
+				switch first, again := twice[asked.Partitions[j].Partition]; {
+				case !again:
+					t.Partitions = append(t.Partitions, c.listOffset(core, asked.Topic, &asked.Partitions[j], request.IsolationLevel == readCommitted))
+				case first == j:
+					r := kmsg.NewListOffsetsResponseTopicPartition()
+					r.Partition, r.ErrorCode, r.Timestamp, r.Offset, r.LeaderEpoch = asked.Partitions[j].Partition, int16(kafka.InvalidRequest), -1, -1, -1
+					t.Partitions = append(t.Partitions, r)
+				}
 			}
 		}
 	})
@@ -38,6 +45,19 @@ func serveListOffsets(c *call, request *kmsg.ListOffsetsRequest) wire.Body {
 		return nil
 	}
 	return response
+}
+
+// repeated are the partitions that are asked for more than once, with the index of the first time.
+func repeated(asked []kmsg.ListOffsetsRequestTopicPartition) map[int32]int {
+	seen, twice := map[int32]int{}, map[int32]int{}
+	for i := range asked {
+		if first, again := seen[asked[i].Partition]; again {
+			twice[asked[i].Partition] = first
+		} else {
+			seen[asked[i].Partition] = i
+		}
+	}
+	return twice
 }
 
 // readCommitted is isolation.level=read_committed.
@@ -71,7 +91,8 @@ func (c *call) listOffset(core *cluster.Cluster, topic string, asked *kmsg.ListO
 		return r
 	}
 	r.Offset, r.Timestamp = int64(offset), int64(timestamp)
-	if epoch := p.Log.EpochAt(offset); offset >= 0 && epoch != batch.NoLeaderEpoch {
+	// The record with the largest timestamp may be one before the log start, in a batch that reaches beyond it.
+	if epoch := p.Log.EpochAt(max(offset, p.Log.LogStart())); offset >= 0 && epoch != batch.NoLeaderEpoch {
 		r.LeaderEpoch = int32(epoch)
 	}
 	return r

@@ -42,8 +42,15 @@ func serveMetadata(c *call, request *kmsg.MetadataRequest) wire.Body {
 			asking = byID(asking)
 		}
 		var gone, known, missing []kmsg.MetadataResponseTopic // Kafka's order: ids of no topic, topics, names of no topic
+		seen := map[string]bool{}
 		for i := range asking {
 			asked := &asking[i]
+			if asked.Topic != nil {
+				if seen[*asked.Topic] {
+					continue
+				}
+				seen[*asked.Topic] = true
+			}
 			switch t := c.topicMetadata(core, asked, create, request.IncludeTopicAuthorizedOperations); {
 			case t.ErrorCode == 0:
 				known = append(known, t)

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -44,6 +46,18 @@ func serveOffsetCommit(c *call, request *kmsg.OffsetCommitRequest) wire.Body {
 	if len(places) == 0 && len(request.Topics) > 0 {
 		return response
 	}
+	tooOld := false
+	if c.version < 9 && !c.do(func(core *cluster.Cluster, _ millis) {
+		tooOld = modernMember(core.Group(request.Group), request.MemberID)
+	}) {
+		return nil
+	}
+	if tooOld {
+		for _, place := range places {
+			place.ErrorCode = int16(kafka.UnsupportedVersion)
+		}
+		return response
+	}
 	answer, code, ok := askGroup[group.CommitResponse](c, cluster.Read, "commit", request.Group, func(tag *tag) group.Command { commit.Tag = tag; return commit })
 	if !ok {
 		return nil
@@ -56,6 +70,13 @@ func serveOffsetCommit(c *call, request *kmsg.OffsetCommitRequest) wire.Body {
 		}
 	}
 	return response
+}
+
+// modernMember reports whether somebody is a member of a KIP-848 group, by its protocol. Its commits need version 9.
+func modernMember(g *group.Group, member string) bool {
+	return g != nil && g.Type() == group.Consumer && slices.ContainsFunc(g.Describe().Members, func(m group.MemberDescription) bool {
+		return m.MemberID == member && m.Type == group.Consumer
+	})
 }
 
 func (c *call) committing(request *kmsg.OffsetCommitRequest, topic string, p *kmsg.OffsetCommitRequestTopicPartition) group.OffsetCommit {

@@ -42,6 +42,10 @@ func serveOffsetDelete(c *call, request *kmsg.OffsetDeleteRequest) wire.Body {
 	if !ok {
 		return nil
 	}
+	if request.Group == "" {
+		response.ErrorCode = int16(kafka.InvalidGroupID)
+		return response
+	}
 	answer, code, ok := askGroup[group.DeleteOffsetsResponse](c, cluster.Delete, "delete offsets", request.Group, func(tag *tag) group.Command { command.Tag = tag; return command })
 	if !ok {
 		return nil

@@ -2,7 +2,9 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,6 +30,11 @@ const (
 func serveProduce(c *call, request *kmsg.ProduceRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.ProduceResponse)
 	appends := c.readBatches(request)
+	if i := slices.IndexFunc(appends, frameless); i >= 0 {
+		for j := range appends {
+			appends[j].err = appends[i].err // Kafka gives up the whole request
+		}
+	}
 	if request.Acks != acksNone && request.Acks != acksLeader && request.Acks != acksAll {
 		for i := range appends {
 			appends[i].err = kafka.InvalidRequiredAcks
@@ -79,7 +86,14 @@ type appending struct {
 	appended plog.Appended
 	logStart kafka.Offset // -1 unless the log was asked
 	waits    bool         // for replicas
+	notAdded bool         // the partition is not part of the transaction
 	err      error
+}
+
+// frameless reports whether the bytes of a batch cannot be told from what follows.
+func frameless(a appending) bool {
+	b := (*batch.Error)(nil)
+	return errors.As(a.err, &b) && b.Frame
 }
 
 // misled reports whether another broker leads the partition.
@@ -123,11 +137,20 @@ func (c *call) append(core *cluster.Cluster, now millis, request *kmsg.ProduceRe
 		for range asked.Partitions {
 			a := &appends[next]
 			next++
+			if within := (*batch.Error)(nil); errors.As(a.err, &within) && within.Within && t != nil {
+				if p, code := c.ledPartition(core, t, a.partition, -1); code == kafka.None {
+					a.logStart = p.Log.LogStart() // the log itself looks at records
+				}
+			}
 			if a.err != nil {
 				continue
 			}
 			if t == nil {
 				a.err = code
+				continue
+			}
+			if a.batch.IsTransactional() && request.TransactionID == nil {
+				a.err = kafka.TransactionalIDAuthFailed
 				continue
 			}
 			a.topic = t.Name
@@ -157,6 +180,12 @@ func (c *call) appendOne(core *cluster.Cluster, now millis, t *cluster.Topic, re
 			id = *request.TransactionID
 		}
 		a.appended, a.err = core.ProduceTransactional(now, p, a.batch, id, c.version >= 12)
+		if errors.Is(a.err, kafka.InvalidTxnState) {
+			a.notAdded = true
+			if c.version >= 11 {
+				a.err = kafka.TransactionAbortable // which older producers do not know
+			}
+		}
 	} else {
 		a.appended, a.err = core.Produce(now, p, a.batch)
 	}
@@ -216,16 +245,41 @@ func (a *appending) response(version int16) kmsg.ProduceResponseTopicPartition {
 		return r
 	}
 	r.BaseOffset, r.LogStartOffset, r.LogAppendTime = -1, int64(a.logStart), -1
-	r.ErrorCode, r.ErrorMessage = codeOf(a.err), messageOf(a.err)
-	if refused := (*plog.Error)(nil); errors.As(a.err, &refused) {
-		for _, e := range refused.Records {
-			r.ErrorRecords = append(r.ErrorRecords, kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: int32(e.Index), ErrorMessage: &e.Detail})
-		}
+	r.ErrorCode = codeOf(a.err)
+	if b := (*batch.Error)(nil); errors.As(a.err, &b) && b.Frame {
+		r.ErrorMessage = &b.Detail
+	}
+	if a.notAdded && r.ErrorCode == int16(kafka.InvalidTxnState) {
+		r.ErrorMessage = kmsg.StringPtr("Partition was not added to the transaction")
+	}
+	if refused := (*plog.Error)(nil); errors.As(a.err, &refused) && len(refused.Records) > 0 {
+		a.blame(&r, refused)
 	}
 	if version >= 10 && misled(*a) {
 		r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = a.at.Leader, int32(a.at.LeaderEpoch)
 	}
 	return r
+}
+
+// blame says which records are at fault, in Kafka's words (KIP-467).
+func (a *appending) blame(r *kmsg.ProduceResponseTopicPartition, refused *plog.Error) {
+	var first []string
+	for _, e := range refused.Records {
+		text := e.Detail
+		if text == plog.MissingKey {
+			text += fmt.Sprintf(" in topic partition %s-%d", a.topic, a.partition)
+		}
+		if len(first) < 3 {
+			first = append(first, fmt.Sprintf("RecordError(batchIndex=%d, message='%s')", e.Index, text))
+		}
+		r.ErrorRecords = append(r.ErrorRecords, kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: int32(e.Index), ErrorMessage: &text})
+	}
+	message := "One or more records have been rejected due to invalid timestamp"
+	if refused.Code != kafka.InvalidTimestamp {
+		message = fmt.Sprintf("One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: [%s]",
+			len(refused.Records), strings.Join(first, ", "))
+	}
+	r.ErrorMessage = &message
 }
 
 // leaders are the addresses of the brokers to which the client should have turned.

@@ -64,6 +64,9 @@ func serveTxnOffsetCommit(c *call, request *kmsg.TxnOffsetCommitRequest) wire.Bo
 		if code := c.mayGroup(core, cluster.Read, request.Group); code != kafka.None {
 			return code
 		}
+		if request.Group == "" {
+			return kafka.InvalidGroupID
+		}
 		if core.GroupCoordinator(request.Group) != c.broker.id {
 			return kafka.NotCoordinator
 		}
@@ -81,6 +84,9 @@ func serveTxnOffsetCommit(c *call, request *kmsg.TxnOffsetCommitRequest) wire.Bo
 		}
 		if err == kafka.InvalidTxnState && c.version >= 4 {
 			err = kafka.TransactionAbortable
+		}
+		if err == kafka.ProducerFenced && c.version >= 5 {
+			err = kafka.InvalidProducerEpoch // as for records
 		}
 		place.ErrorCode = int16(err)
 	}

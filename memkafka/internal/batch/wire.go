@@ -12,8 +12,10 @@ import (
 
 // Error is why bytes are not a batch that a broker takes. errors.As finds the kafka.ErrorCode in it.
 type Error struct {
-	Code   kafka.ErrorCode // CorruptMessage, InvalidRecord or UnsupportedCompressionType
+	Code   kafka.ErrorCode // CorruptMessage, InvalidRecord, UnsupportedCompressionType; UnknownServerError if it does not decompress
 	Detail string
+	Within bool // the batch is whole, what it says of its records is wrong
+	Frame  bool // there is no telling where the batch ends
 }
 
 func (e *Error) Error() string { return e.Code.Name() + ": " + e.Detail }
@@ -29,6 +31,16 @@ func invalid(format string, args ...any) error {
 	return &Error{Code: kafka.InvalidRecord, Detail: fmt.Sprintf(format, args...)}
 }
 
+// undecodable is records that do not decompress, for which Kafka has no code.
+func undecodable(err error) error {
+	return &Error{Code: kafka.UnknownServerError, Detail: fmt.Sprintf("records of a batch do not decompress: %v", err), Within: true}
+}
+
+// within is a fault of what a batch says of its records.
+func within(format string, args ...any) error {
+	return &Error{Code: kafka.InvalidRecord, Detail: fmt.Sprintf(format, args...), Within: true}
+}
+
 // FromBytes takes the bytes of exactly one batch and keeps them: they belong to the batch from then on, and a batch that
 // is part of a larger buffer keeps all of it in memory. It checks length, version, checksum and every record, and sets a
 // max timestamp right that the records do not bear out, as a broker does. Its errors are of type *Error.
@@ -42,7 +54,7 @@ func FromBytes(wire []byte) (*Batch, error) {
 	b.lastDelta = b.int32(atLastDelta)
 	b.count = b.int32(atCount)
 	if b.count < 0 || b.lastDelta < 0 || b.count > b.lastDelta+1 {
-		return nil, invalid("batch of %d records has last offset delta %d", b.count, b.lastDelta)
+		return nil, within("batch of %d records has last offset delta %d", b.count, b.lastDelta)
 	}
 	codec := b.Codec()
 	if !codec.known() {
@@ -64,10 +76,12 @@ func checkFrame(wire []byte) error {
 		return invalid("%d bytes hold no record batch, whose header alone takes %d", len(wire), HeaderBytes)
 	}
 	length := int64(int32(binary.BigEndian.Uint32(wire[atLength:]))) + lengthOverhead
-	if magic := wire[atMagic]; magic != magic2 {
-		return invalid("batch has magic %d; produce version 2", magic)
-	}
+	magic := wire[atMagic]
 	switch {
+	case magic > magic2:
+		return &Error{Code: kafka.CorruptMessage, Detail: fmt.Sprintf("Invalid magic found in record: %d", magic), Frame: true}
+	case magic < magic2:
+		return invalid("batch has magic %d; produce version 2", magic)
 	case length < HeaderBytes:
 		return corrupt("batch says it is %d bytes long, its header alone takes %d", length, HeaderBytes)
 	case length > int64(len(wire)):
@@ -99,11 +113,11 @@ func (b *Batch) checkRecords(codec Codec) (largest kafka.Millis, err error) {
 	case err == nil:
 		return b.checkPlain(plain)
 	case !errors.Is(err, errTooMuch):
-		return 0, corrupt("records of a batch do not decompress: %v", err)
+		return 0, undecodable(err)
 	}
 	stream, err := codec.stream(compressed)
 	if err != nil {
-		return 0, corrupt("records of a batch do not decompress: %v", err)
+		return 0, undecodable(err)
 	}
 	defer stream.Close()
 	return b.checkStream(stream)
@@ -121,7 +135,7 @@ func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
 	for i := range b.count {
 		r, next, ok := scan(plain, at)
 		if !ok {
-			return 0, invalid("record %d of %d is malformed", i, b.count)
+			return 0, within("record %d of %d is malformed", i, b.count)
 		}
 		if err := c.take(i, &r); err != nil {
 			return 0, err
@@ -129,7 +143,7 @@ func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
 		at = next
 	}
 	if at != len(plain) {
-		return 0, invalid("%d bytes follow the last of %d records", len(plain)-at, b.count)
+		return 0, within("%d bytes follow the last of %d records", len(plain)-at, b.count)
 	}
 	return b.checked(&c), nil
 }
@@ -154,7 +168,7 @@ func (b *Batch) checked(c *checks) (largest kafka.Millis) {
 
 func (c *checks) take(i int32, r *outline) error {
 	if r.offsetDelta <= c.lastDelta || r.offsetDelta > c.mostDelta {
-		return invalid("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, c.lastDelta, c.mostDelta)
+		return within("record %d has offset delta %d after %d, the batch's last is %d", i, r.offsetDelta, c.lastDelta, c.mostDelta)
 	}
 	c.lastDelta = r.offsetDelta
 	c.largest = max(c.largest, c.base+kafka.Millis(r.timeDelta))

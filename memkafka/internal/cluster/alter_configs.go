@@ -2,9 +2,9 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -32,6 +32,12 @@ type ConfigChange struct {
 // AlterTopicConfigs changes settings of a topic and leaves the others, or only says whether it could.
 func (c *Cluster) AlterTopicConfigs(now kafka.Millis, topic string, changes []ConfigChange, validateOnly bool) error {
 	t := c.topics[topic]
+	if topic == "" {
+		return errorf(kafka.InvalidRequest, "Default topic resources are not allowed.")
+	}
+	if err := CheckTopicName(topic); err != nil {
+		return err
+	}
 	if t == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "The topic '%s' does not exist.", topic)
 	}
@@ -92,8 +98,8 @@ func (c *Cluster) reconfigure(now kafka.Millis, t *Topic, config plog.Config) {
 // one broker's own can be changed where there is no other.
 func (c *Cluster) AlterBrokerConfigs(now kafka.Millis, broker int32, changes []ConfigChange, validateOnly bool) error {
 	if broker != 0 {
-		if err := c.checkBroker(broker); err != nil {
-			return err
+		if c.checkBroker(broker) != nil {
+			return errorf(kafka.InvalidRequest, "Unexpected broker id, expected %s, but received %d", c.brokerIDs(), broker)
 		}
 		if c.settings.Brokers > 1 {
 			return errorf(kafka.InvalidRequest,
@@ -121,7 +127,7 @@ func (c *Cluster) AlterBrokerConfigs(now kafka.Millis, broker int32, changes []C
 	for _, name := range sortedKeys(values) {
 		trial := c.base
 		if err := trial.Set(name, values[name]); err != nil {
-			return errorf(kafka.InvalidConfig, "%v", err)
+			return errorf(kafka.InvalidRequest, "%v", err)
 		}
 	}
 	before := c.settings
@@ -146,6 +152,13 @@ func (c *Cluster) AlterBrokerConfigs(now kafka.Millis, broker int32, changes []C
 		c.reconfigure(now, c.topics[name], configs[c.topics[name]])
 	}
 	return nil
+}
+
+func (c *Cluster) brokerIDs() string {
+	if c.settings.Brokers == 1 {
+		return "1"
+	}
+	return fmt.Sprintf("one of 1 to %d", c.settings.Brokers)
 }
 
 func detailOf(err error) string {
@@ -201,7 +214,7 @@ func changed(have map[string]string, changes []ConfigChange, lookup func(name st
 			}
 			values[ch.Name] = strings.Join(list, ",")
 		default:
-			return nil, errorf(kafka.InvalidRequest, "Unsupported operation type %d for config %s", ch.Op, ch.Name)
+			return nil, kafka.UnknownServerError // Kafka has no better word for it
 		}
 	}
 	return values, nil
@@ -256,6 +269,9 @@ func (c *Cluster) DescribeConfigsOf(t *Topic, names ...string) []ConfigEntry {
 		}
 		e := ConfigEntry{Name: tc.name, Value: c.settings.topicDefault(tc), Source: FromDefault, Type: tc.kind}
 		if v, set := t.Configs[tc.name]; set {
+			if tc.kind == ConfigList {
+				v = strings.Join(listOf(v), ",")
+			}
 			e.Value = v
 			e.Synonyms = append(e.Synonyms, ConfigSynonym{tc.name, v, FromTopic})
 		}
@@ -278,6 +294,9 @@ func (c *Cluster) sourcesOf(t *topicConfig, y synonym) []ConfigSynonym {
 	var list []ConfigSynonym
 	if v, set := c.settings.Dynamic[y.name]; set {
 		list = append(list, ConfigSynonym{y.name, v, FromBrokerDefault})
+	} else if y.name == "min.insync.replicas" && c.settings.since("4.1") {
+		// With eligible leader replicas the controller makes the brokers' value the cluster's own (KIP-966).
+		list = append(list, ConfigSynonym{y.name, c.settings.topicDefault(t), FromBrokerDefault})
 	}
 	if v, set := c.settings.Static[y.name]; set {
 		list = append(list, ConfigSynonym{y.name, v, FromStatic})
@@ -294,8 +313,7 @@ func (c *Cluster) sourcesOf(t *topicConfig, y synonym) []ConfigSynonym {
 // cluster-wide defaults, of which there are those that were changed while the brokers ran.
 func (c *Cluster) DescribeBroker(broker int32, names []string) ([]ConfigEntry, error) {
 	if broker < 0 || broker > c.settings.Brokers {
-		return nil, errorf(kafka.InvalidRequest, "Unexpected broker id, expected one of 1 to %d or empty string, but received %s",
-			c.settings.Brokers, strconv.Itoa(int(broker)))
+		return nil, errorf(kafka.InvalidRequest, "Unexpected broker id, expected %s or empty string, but received %d", c.brokerIDs(), broker)
 	}
 	var entries []ConfigEntry
 	for _, name := range SettingNames() {

@@ -12,24 +12,24 @@ func (c *Cluster) checkAssignment(topic string, assignment [][]int32, replicatio
 	if len(assignment) == 0 {
 		return errorf(kafka.InvalidPartitions, "topic %q: the assignment names no partition", topic)
 	}
-	for i, brokers := range assignment {
+	for _, brokers := range assignment {
 		if replication == 0 {
 			replication = len(brokers)
 		}
-		switch {
-		case len(brokers) == 0:
-			return errorf(kafka.InvalidReplicaAssignment, "topic %q: the manual partition assignment includes an empty replica list for partition %d", topic, i)
-		case len(brokers) != replication:
-			return errorf(kafka.InvalidReplicaAssignment, "topic %q: the manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s)",
-				topic, len(brokers), replication)
+		if len(brokers) == 0 {
+			return errorf(kafka.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 		}
 		for j, b := range brokers {
 			if b < 1 || b > c.settings.Brokers {
-				return errorf(kafka.InvalidReplicaAssignment, "topic %q: the manual partition assignment includes broker %d, but no such broker is registered", topic, b)
+				return errorf(kafka.InvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", b)
 			}
 			if slices.Contains(brokers[:j], b) {
-				return errorf(kafka.InvalidReplicaAssignment, "topic %q: the manual partition assignment includes the broker %d more than once", topic, b)
+				return errorf(kafka.InvalidReplicaAssignment, "The manual partition assignment includes the broker %d more than once.", b)
 			}
+		}
+		if len(brokers) != replication {
+			return errorf(kafka.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
+				len(brokers), replication)
 		}
 	}
 	return nil

@@ -123,11 +123,14 @@ func (c *Cluster) MoveLeader(now kafka.Millis, tp kafka.TopicPartition, to int32
 func (c *Cluster) ElectLeader(now kafka.Millis, tp kafka.TopicPartition, unclean bool) error {
 	p := c.Partition(tp.Topic, tp.Partition)
 	if p == nil {
-		return errorf(kafka.UnknownTopicOrPartition, "no such topic as %s", tp)
+		if c.topics[tp.Topic] == nil {
+			return errorf(kafka.UnknownTopicOrPartition, "No such topic as %s", tp.Topic)
+		}
+		return errorf(kafka.UnknownTopicOrPartition, "No such partition as %s-%d", tp.Topic, tp.Partition)
 	}
 	if unclean {
 		if p.Leader != NoLeader {
-			return errorf(kafka.ElectionNotNeeded, "leader election not needed for partition %s", tp)
+			return errorf(kafka.ElectionNotNeeded, "Leader election not needed for topic partition.")
 		}
 		next := c.candidate(p, false)
 		if next == NoLeader {
@@ -138,7 +141,7 @@ func (c *Cluster) ElectLeader(now kafka.Millis, tp kafka.TopicPartition, unclean
 	}
 	switch preferred := p.Replicas[0]; {
 	case p.Leader == preferred:
-		return errorf(kafka.ElectionNotNeeded, "leader election not needed for partition %s", tp)
+		return errorf(kafka.ElectionNotNeeded, "Leader election not needed for topic partition.")
 	case c.down[preferred] || !slices.Contains(p.ISR, preferred):
 		return errorf(kafka.PreferredLeaderNotAvailable, "the preferred leader %d of partition %s is not available", preferred, tp)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -62,6 +63,8 @@ var topicConfigs = []topicConfig{
 	{"follower.replication.throttled.replicas", "", ConfigList, nil, nil},
 	{"index.interval.bytes", "4096", ConfigInt, integer(0, math.MaxInt32, nil), same("log.index.interval.bytes", "4096")},
 	{"leader.replication.throttled.replicas", "", ConfigList, nil, nil},
+	{"local.retention.bytes", "-2", ConfigLong, long(-2, math.MaxInt64, nil), same("log.local.retention.bytes", "-2")},
+	{"local.retention.ms", "-2", ConfigLong, long(-2, math.MaxInt64, nil), same("log.local.retention.ms", "-2")},
 	{"max.compaction.lag.ms", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.MaxCompactionLagMs = v }), same("log.cleaner.max.compaction.lag.ms", "9223372036854775807")},
 	{"max.message.bytes", "1048588", ConfigInt, integer(0, math.MaxInt32, func(c *plog.Config, v int64) { c.MaxMessageBytes = int(v) }), same("message.max.bytes", "1048588")},
 	{"message.timestamp.after.max.ms", "3600000", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.TimestampAfterMs = v }), same("log.message.timestamp.after.max.ms", "3600000")},
@@ -71,6 +74,9 @@ var topicConfigs = []topicConfig{
 	{"min.compaction.lag.ms", "0", ConfigLong, long(0, math.MaxInt64, func(c *plog.Config, v int64) { c.MinCompactionLagMs = v }), same("log.cleaner.min.compaction.lag.ms", "0")},
 	{"min.insync.replicas", "1", ConfigInt, integer(1, math.MaxInt32, nil), same("min.insync.replicas", "1")},
 	{"preallocate", "false", ConfigBoolean, boolean, same("log.preallocate", "false")},
+	{"remote.log.copy.disable", "false", ConfigBoolean, boolean, nil},
+	{"remote.log.delete.on.disable", "false", ConfigBoolean, boolean, nil},
+	{"remote.storage.enable", "false", ConfigBoolean, boolean, nil},
 	{"retention.bytes", "-1", ConfigLong, long(math.MinInt64, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionBytes = v }), same("log.retention.bytes", "-1")},
 	{"retention.ms", "604800000", ConfigLong, long(-1, math.MaxInt64, func(c *plog.Config, v int64) { c.RetentionMs = v }), []synonym{
 		{name: "log.retention.ms"}, {name: "log.retention.minutes", ms: minuteMs}, {name: "log.retention.hours", value: "168", ms: hourMs},
@@ -100,10 +106,18 @@ func (t *topicConfig) check(value string) error {
 		return nil
 	}
 	if err := t.apply(&plog.Config{}, value); err != nil {
+		if bad := (*badElement)(nil); errors.As(err, &bad) {
+			value = bad.value
+		}
 		return errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
 	}
 	return nil
 }
+
+// badElement is what is wrong with one value of a list.
+type badElement struct{ value, text string }
+
+func (e *badElement) Error() string { return e.text }
 
 // logConfig is the configuration of a topic's logs: the overrides on top of the brokers' defaults, each one checked.
 func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
@@ -248,7 +262,7 @@ func applyCleanupPolicy(c *plog.Config, value string) error {
 			c.Delete = true
 		case "":
 		default:
-			return fmt.Errorf("String must be one of: compact, delete") //nolint:staticcheck // Kafka\'s words
+			return &badElement{strings.TrimSpace(p), "String must be one of: compact, delete"}
 		}
 	}
 	return nil
@@ -272,8 +286,8 @@ func applyCompression(c *plog.Config, value string) error {
 
 // gzipLevel checks a level of gzip, of which -1 stands for the default.
 func gzipLevel(_ *plog.Config, value string) error {
-	v, err := parseWhole("INT", 32, -1, 9, value)
-	if err == nil && v == 0 {
+	v, err := parseWhole("INT", 32, math.MinInt32, math.MaxInt32, value)
+	if err == nil && v != -1 && (v < 1 || v > 9) {
 		return fmt.Errorf("Value must be between 1 and 9 or equal to -1") //nolint:staticcheck // Kafka's words
 	}
 	return err
@@ -296,8 +310,11 @@ func applyDirtyRatio(c *plog.Config, value string) error {
 	if err != nil {
 		return fmt.Errorf("Not a number of type DOUBLE") //nolint:staticcheck // Kafka\'s words
 	}
-	if v < 0 || v > 1 {
-		return fmt.Errorf("Value must be between 0 and 1") //nolint:staticcheck // Kafka\'s words
+	if v < 0 {
+		return fmt.Errorf("Value must be at least 0") //nolint:staticcheck // Kafka's words
+	}
+	if v > 1 {
+		return fmt.Errorf("Value must be no more than 1") //nolint:staticcheck // Kafka's words
 	}
 	c.MinCleanableDirtyRatio = v
 	return nil

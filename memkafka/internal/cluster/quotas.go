@@ -132,7 +132,7 @@ func entityOf(parts []QuotaPart) (quotaEntity, error) {
 		}
 	}
 	if e.ip.given && (e.user.given || e.clientID.given) {
-		return e, errorf(kafka.InvalidRequest, "Invalid quota entity combination")
+		return e, errorf(kafka.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId") //nolint:misspell // Kafka's words
 	}
 	return e, nil
 }
@@ -206,7 +206,7 @@ func (c *Cluster) Quotas(filters []QuotaFilter, strict bool) ([]QuotaEntry, erro
 	for _, f := range filters {
 		switch {
 		case f.Type != QuotaUser && f.Type != QuotaClientID && f.Type != QuotaIP:
-			return nil, errorf(kafka.UnsupportedVersion, "Custom entity type '%s' not supported", f.Type)
+			return nil, errorf(kafka.UnsupportedVersion, "Unsupported entity type %s", f.Type)
 		case seen[f.Type]:
 			return nil, errorf(kafka.InvalidRequest, "Entity type %s cannot appear more than once in the filter.", f.Type)
 		case f.Match < QuotaExact || f.Match > QuotaAny:

@@ -147,6 +147,11 @@ var settings = []setting{
 	millis("transactional.id.expiration.ms", ConfigInt, 1, 1, func(s *Settings) *kafka.Millis { return &s.Transactions.IDExpiration }),
 }
 
+// since reports whether the brokers are those of a release or a later one.
+func (s *Settings) since(release string) bool {
+	return s.AsVersion == "" || s.AsVersion >= release
+}
+
 func listOf(value string) []string {
 	var list []string
 	for _, v := range strings.Split(value, ",") {

@@ -102,18 +102,18 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 		partitions = c.settings.NumPartitions
 	}
 	if partitions < 1 {
-		return nil, errorf(kafka.InvalidPartitions, "topic %q: number of partitions was set to an invalid non-positive value: %d", spec.Name, spec.Partitions)
+		return nil, errorf(kafka.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	}
 	if replication == -1 || replication == 0 {
 		replication = c.settings.DefaultReplication
 	}
 	if replication < 1 {
-		return nil, errorf(kafka.InvalidReplicationFactor, "topic %q: replication factor must be larger than 0, or -1 to use the default value, and is %d", spec.Name, spec.Replication)
+		return nil, errorf(kafka.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
 	}
 	if int32(replication) > c.settings.Brokers {
 		return nil, errorf(kafka.InvalidReplicationFactor,
-			"Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.",
-			replication, replication, c.settings.Brokers)
+			"Unable to replicate the partition %[1]d time(s): The target replication factor of %[1]d cannot be reached because only %[2]d broker(s) are registered%[3]s.",
+			replication, c.settings.Brokers, c.cordoned())
 	}
 	config, err := c.logConfig(spec.Configs)
 	if err != nil {
@@ -125,13 +125,21 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 		Internal:    isInternal(spec.Name),
 		Configs:     maps.Clone(spec.Configs),
 	}
+	copy(t.ID[:], uuid(c.ids))
 	if spec.ValidateOnly {
 		return t, nil
 	}
-	copy(t.ID[:], uuid(c.ids))
 	c.topics[spec.Name], c.topicsByID[t.ID] = t, t
 	c.addPartitions(t, int(partitions), config, spec.Assignment)
 	return t, nil
+}
+
+// cordoned is what Apache Kafka 4.3 adds to its words about too few brokers (KIP-1066).
+func (c *Cluster) cordoned() string {
+	if c.settings.since("4.3") {
+		return " or some brokers have all their log directories cordoned"
+	}
+	return ""
 }
 
 func isInternal(topic string) bool {
@@ -143,16 +151,16 @@ func CheckTopicName(name string) error {
 	const max = 249
 	switch {
 	case name == "":
-		return errorf(kafka.InvalidTopic, "topic name is invalid: the empty string is not allowed")
+		return errorf(kafka.InvalidTopic, "Topic name is invalid: the empty string is not allowed")
 	case name == "." || name == "..":
-		return errorf(kafka.InvalidTopic, "topic name is invalid: %q is not allowed", name)
+		return errorf(kafka.InvalidTopic, "Topic name is invalid: '%s' is not allowed", name)
 	case len(name) > max:
-		return errorf(kafka.InvalidTopic, "topic name is invalid: the length of %q is longer than the max allowed length %d", name, max)
+		return errorf(kafka.InvalidTopic, "Topic name is invalid: the length of '%s' is longer than the max allowed length %d", name, max)
 	}
 	for _, r := range name {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-' {
 			return errorf(kafka.InvalidTopic,
-				"topic name is invalid: %q contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
+				"Topic name is invalid: '%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
 		}
 	}
 	return nil
@@ -170,7 +178,7 @@ func (c *Cluster) checkNewTopic(name string) error {
 		plain := strings.ReplaceAll(name, ".", "_")
 		for _, other := range c.Topics() {
 			if strings.ReplaceAll(other, ".", "_") == plain {
-				return errorf(kafka.InvalidTopic, "topic %q collides with existing topic %q", name, other)
+				return errorf(kafka.InvalidTopic, "Topic '%s' collides with existing topic: %s", name, other)
 			}
 		}
 	}
@@ -223,13 +231,16 @@ func (c *Cluster) CreateAssignedPartitions(name string, count int32, assignment 
 	if t == nil {
 		return errorf(kafka.UnknownTopicOrPartition, "topic %q does not exist", name)
 	}
-	if have := int32(len(t.Partitions)); count <= have {
+	switch have := int32(len(t.Partitions)); {
+	case count == have:
+		return errorf(kafka.InvalidPartitions, "Topic already has %d partition(s).", have)
+	case count < have:
 		return errorf(kafka.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", name, have, count)
 	}
 	more := int(count) - len(t.Partitions)
 	if assignment != nil {
 		if len(assignment) != more {
-			return errorf(kafka.InvalidReplicaAssignment, "topic %q: attempted to add %d additional partition(s), but only %d assignment(s) were specified", name, more, len(assignment))
+			return errorf(kafka.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", more, len(assignment))
 		}
 		if err := c.checkAssignment(name, assignment, int(t.Replication)); err != nil {
 			return err

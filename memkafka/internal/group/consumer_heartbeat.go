@@ -1,7 +1,9 @@
 package group
 
 import (
+	"errors"
 	"fmt"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -92,8 +94,12 @@ func (c Config) checkConsumerHeartbeat(groupID string, cmd ConsumerHeartbeat) Co
 	}
 	if cmd.SubscribedRegex != nil {
 		if _, err := compileRegex(*cmd.SubscribedRegex); err != nil {
-			return refuseConsumer(kafka.InvalidRegularExpression, "SubscribedTopicRegex `%s` is not a valid regular expression: %v.",
-				*cmd.SubscribedRegex, err)
+			why := err.Error()
+			if bad := (*syntax.Error)(nil); errors.As(err, &bad) {
+				why = bad.Code.String()
+			}
+			return refuseConsumer(kafka.InvalidRegularExpression, "SubscribedTopicRegex `%s` is not a valid regular expression: %s.",
+				*cmd.SubscribedRegex, why)
 		}
 	}
 	return ConsumerHeartbeatResponse{}
@@ -290,6 +296,9 @@ func (c *consumer) keepAlive(m *consumerMember) {
 func (g *Group) consumerLeave(cmd ConsumerHeartbeat) ConsumerHeartbeatResponse {
 	c := &g.consumer
 	if !c.exists {
+		if g.State() == Dead {
+			return refuseConsumer(kafka.GroupIDNotFound, "Group %s not found.", g.id)
+		}
 		return refuseConsumer(kafka.GroupIDNotFound, "Group %s is not a consumer group.", g.id)
 	}
 	m, known := c.members[cmd.MemberID]

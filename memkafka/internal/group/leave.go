@@ -37,7 +37,11 @@ func (g *Group) leave(cmd Leave) {
 	case g.id == "":
 		g.reply(cmd.Tag, LeaveResponse{Err: kafka.InvalidGroupID})
 	case g.State() == Dead:
-		g.reply(cmd.Tag, LeaveResponse{Err: kafka.UnknownMemberID})
+		r := LeaveResponse{Members: make([]LeftMember, len(cmd.Members))}
+		for i, l := range cmd.Members {
+			r.Members[i] = LeftMember{MemberID: l.MemberID, InstanceID: l.InstanceID, Err: kafka.UnknownMemberID}
+		}
+		g.reply(cmd.Tag, r)
 	case g.consumer.exists:
 		g.leaveConsumer(cmd)
 	default:

@@ -12,6 +12,8 @@ func (g *Group) becomeConsumer(cmd ConsumerHeartbeat) ConsumerHeartbeatResponse 
 	switch {
 	case g.consumer.exists:
 		return ConsumerHeartbeatResponse{}
+	case cmd.MemberEpoch != epochJoin && g.State() == Dead:
+		return refuseConsumer(kafka.GroupIDNotFound, "Consumer group %s not found.", g.id)
 	case cmd.MemberEpoch != epochJoin:
 		return refuseConsumer(kafka.GroupIDNotFound, "Group %s is not a consumer group.", g.id)
 	case g.classic.state == Dead:

@@ -139,28 +139,28 @@ func (l *Log) checkRecords(now kafka.Millis, b *batch.Batch) error {
 	for r := range b.All() {
 		switch {
 		case keys && r.Key == nil:
-			bad = append(bad, RecordError{i, "compacted topic cannot accept message without key"})
+			bad = append(bad, RecordError{i, MissingKey})
 		case l.cfg.TimestampType == batch.CreateTime && r.Timestamp != kafka.NoTimestamp:
 			if l.cfg.outOfBounds(r.Timestamp, now) {
 				code = kafka.InvalidTimestamp
-				bad = append(bad, RecordError{i, fmt.Sprintf("timestamp %d of message with offset %d is out of range; it should be within [%d, %d]",
+				bad = append(bad, RecordError{i, fmt.Sprintf("Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]",
 					r.Timestamp, r.Offset, int64(now)-l.cfg.TimestampBeforeMs, int64(now)+l.cfg.TimestampAfterMs)})
 			}
 		case b.TimestampType() == batch.LogAppendTime:
 			code = kafka.InvalidTimestamp
-			bad = append(bad, RecordError{i, "invalid timestamp type in message: a producer should not set it to LogAppendTime"})
+			bad = append(bad, RecordError{i, fmt.Sprintf("Invalid timestamp type in message DefaultRecord(offset=%d, timestamp=%d, key=%d bytes, value=%d bytes). "+
+				"Producer should not set timestamp type to LogAppendTime.", r.Offset, r.Timestamp, len(r.Key), len(r.Value))})
 		}
 		i++
 	}
 	if len(bad) == 0 {
 		return nil
 	}
-	return &Error{
-		Code:    code,
-		Detail:  fmt.Sprintf("%d of %d records were rejected; the first, number %d: %s", len(bad), i, bad[0].Index, bad[0].Detail),
-		Records: bad,
-	}
+	return &Error{Code: code, Detail: fmt.Sprintf("%d of %d records were rejected; the first, number %d: %s", len(bad), i, bad[0].Index, bad[0].Detail), Records: bad}
 }
+
+// MissingKey is what is wrong with a record without a key on a compacted topic.
+const MissingKey = "Compacted topic cannot accept message without key"
 
 // mayBeOutOfBounds answers from the batch's largest timestamp alone where it can.
 func (l *Log) mayBeOutOfBounds(now kafka.Millis, b *batch.Batch) bool {
