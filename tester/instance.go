@@ -332,6 +332,15 @@ func (tt *Tester) outcome(what string, result <-chan error) error {
 }
 
 func (tt *Tester) inputsOf(group goka.Group) ([]string, error) {
+	if g, ok := tt.ground.(*inSimulation); ok {
+		if gg := g.sim.groups[string(group)]; gg != nil {
+			topics := gg.InputStreams().Topics()
+			if l := gg.LoopStream(); l != nil {
+				topics = append(topics, l.Topic())
+			}
+			return topics, nil
+		}
+	}
 	tt.parties.mu.Lock()
 	defer tt.parties.mu.Unlock()
 	var known []string

@@ -69,13 +69,14 @@ func (sh *shrinker) remark() string {
 		}
 		parts = append(parts, fmt.Sprintf("%d of %d records of workload %s", n, sh.has.inputs[name], name))
 	}
+	lapses := "with lapses of time"
 	if sh.best.noLapses {
-		parts = append(parts, "no lapses of time")
+		lapses = "without lapses of time"
 	}
 	if len(parts) == 0 {
-		return "nothing could be left out"
+		return "it fails " + lapses
 	}
-	return fmt.Sprintf("it was made small in %d runs: %s are left", sh.runs, strings.Join(parts, ", "))
+	return fmt.Sprintf("it was made small in %d runs: %s are left, %s", sh.runs, strings.Join(parts, ", "), lapses)
 }
 
 // attempt tries the best script with a change, and keeps that if it fails in the same way.

@@ -602,8 +602,8 @@ func (s *Sim) start(i *Instance) *Instance {
 	return i
 }
 
-// StartProcessor makes and runs a processor with tables in memory; its group reads inputs from their first record on.
-// The options come after the simulation's own, so that they win.
+// StartProcessor makes and runs a processor with tables in memory; its group reads inputs from their first record on. Topics
+// that it reads and that are not there are made, with as many partitions as WithPartitions says. The options come after the simulation's own, so that they win.
 func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...goka.ProcessorOption) (*goka.Processor, *Instance) {
 	s.t.Helper()
 	c := s.configFor(clientID)
@@ -616,6 +616,7 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
 	s.must(s.tester.registerCodecs(gg))
+	s.must(s.makeInputs(gg))
 	s.groups[string(gg.Group())] = gg
 	i := s.start(&Instance{
 		name: clientID, what: "processor " + clientID, group: string(gg.Group()),
@@ -628,6 +629,20 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 		},
 	})
 	return i.proc, i
+}
+
+// makeInputs makes what a graph reads, as far as it is not there.
+func (s *Sim) makeInputs(gg *goka.GroupGraph) error {
+	tables := slices.Concat(gg.JointTables().Topics(), gg.LookupTables().Topics())
+	for _, topic := range slices.Concat(gg.InputStreams().Topics(), tables) {
+		if s.cluster.Partitions(topic) > 0 {
+			continue
+		}
+		if err := s.tester.ensure(topic, s.settings.partitions, slices.Contains(tables, topic)); err != nil {
+			return fmt.Errorf("topic %s: %w", topic, err)
+		}
+	}
+	return nil
 }
 
 // StartView makes and runs a view in memory. The options come after the simulation's own, so that they win.
