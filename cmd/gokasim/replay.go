@@ -19,6 +19,7 @@ import (
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/picture"
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // replayFlags are the settings of gokasim replay, as given.
@@ -33,6 +34,10 @@ type replayFlags struct {
 	brokers    []string
 	from, to   string
 	speed      string
+	seed       uint64
+	rebalances int
+	crashes    int
+	faults     string
 	input      dump.Options
 	progress   string
 	json       bool
@@ -56,12 +61,17 @@ Records without a time come first, tables before streams; the others follow in o
 exactly the table rows that are older than it (on a simulated cluster). A file keeps its own order. Keys are hashed to
 partitions as goka does it, times and headers are kept.
 
+On a simulated cluster instances can leave and come back (--rebalance), crash (--crash) and requests fail (--faults), where
+--seed says: tables have to come out the same. An instance crashes after a commit, since what it did after one would be done
+again. Outputs may come twice then; with --expect those are counted and told, and do not fail the run.
+
 Without --out, tables of up to 50 rows are shown. With it, each table becomes DIR/TOPIC.jsonl, sorted by key, and each
 output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a file is there whole or not at all.`,
 		Example: `  gokasim replay ./examples/flights
   gokasim replay ./orders --graph Totals --in orders.jsonl.gz --partitions 8 --instances 3 --out now
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected --update
+  gokasim replay ./orders --instances 3 --rebalance 10 --crash 3 --seed 7 --expect testdata/expected
   gokasim replay ./orders --in orders.jsonl.gz --from 2026-11-01 --to 2026-11-02T12:00:00Z
   gokasim replay ./orders --in orders.csv --topic orders --key-column id --time-column placed
   kcat -C -t orders -e -J | gokasim replay ./orders --in -
@@ -86,6 +96,10 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
 	flags.StringVar(&f.from, "from", "", "leave out records before this `position`: a time (2026-01-02, RFC 3339, ms since 1970) or an offset of each partition")
 	flags.StringVar(&f.to, "to", "", "leave out this `position` and all behind it")
 	flags.StringVar(&f.speed, "speed", "max", "pace: max, or times as fast as the records were made, as 1x or 10x")
+	flags.IntVar(&f.rebalances, "rebalance", 0, "how often an instance leaves its group in the middle of its work and comes back")
+	flags.IntVar(&f.crashes, "crash", 0, "how often an instance is killed and replaced, its tables in memory lost")
+	flags.StringVar(&f.faults, "faults", "", "`file` with faults of the simulated cluster, as: on produce topic=t nth=3: drop-response")
+	flags.Uint64Var(&f.seed, "seed", 1, "decides where rebalances and crashes happen, and what faults do by chance")
 	flags.StringVar(&f.input.Topic, "topic", "", "topic of records that name none")
 	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
 	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
@@ -137,6 +151,10 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--instances %d: a group needs 1 or more", f.instances)
 	case err != nil:
 		return nil, usagef("--%w", err)
+	case f.rebalances < 0 || f.crashes < 0:
+		return nil, usagef("--rebalance %d, --crash %d: give 0 or more", f.rebalances, f.crashes)
+	case len(f.brokers) > 0 && (f.rebalances > 0 || f.crashes > 0 || f.faults != ""):
+		return nil, usagef("--rebalance, --crash and --faults act on a simulated cluster; leave --brokers out")
 	case f.update && f.expect == "":
 		return nil, usagef("--update writes to the directory of --expect; name one")
 	case f.json && f.out == "" && f.expect == "":
@@ -224,6 +242,15 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var faults []byte
+	if r.faults != "" {
+		if faults, err = os.ReadFile(r.faults); err != nil {
+			return fmt.Errorf("reading --faults: %w", err)
+		}
+		if _, err := memkafka.ParseFaults(string(faults)); err != nil {
+			return fmt.Errorf("--faults %s: %w", r.faults, err)
+		}
+	}
 	if err := r.findInputs(pkg); err != nil {
 		return err
 	}
@@ -244,6 +271,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
+		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: string(faults),
 	})
 	if err != nil {
 		return err
@@ -326,7 +354,7 @@ func (r *replay) conclude(spool *results.Spool, result *replaywire.Result) error
 		if r.json {
 			out = r.cmd.ErrOrStderr()
 		}
-		comparison, err = spool.Compare(result, r.expect, out)
+		comparison, err = spool.Compare(result, r.expect, out, r.crashes > 0 || r.faults != "")
 	case r.out == "":
 		long, err = spool.Show(result, out)
 	}
@@ -363,6 +391,9 @@ func (r *replay) verdict(result *replaywire.Result, c results.Comparison) error 
 	}
 	if result.BadLines > 0 || len(c.Different) > 0 {
 		return errSaid
+	}
+	if c.Twice > 0 {
+		r.say("%s of outputs came again, as they may after a crash", counted(int64(c.Twice), "record"))
 	}
 	if r.expect != "" {
 		r.say("as expected: %s", joined(c.Compared))

@@ -62,6 +62,8 @@ func TestWrongUsage(t *testing.T) {
 		{"no pace", "replay --speed 2 .", `gokasim: --speed: "2" is no pace; it is max, or a number over 0 and x`},
 		{"no position", "replay --from noon .", `gokasim: --from: "noon" is neither a time`},
 		{"encoding unheard of", "replay --value-format hex .", `encoding "hex" is none of text, json, base64`},
+		{"crash of a real cluster", "replay --brokers a:1 --crash 1 .", "gokasim: --rebalance, --crash and --faults act on a simulated cluster; leave --brokers out"},
+		{"fewer than no crashes", "replay --crash -1 .", "gokasim: --rebalance 0, --crash -1: give 0 or more"},
 		{"update of nothing", "replay --update .", "gokasim: --update writes to the directory of --expect; name one"},
 		{"json beside tables", "replay --json .", "gokasim: --json: tables are on standard output; give --out or --expect too"},
 		{"no package", "replay", "gokasim: name the package that has the group graphs, as in gokasim replay ./orders"},

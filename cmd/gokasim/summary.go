@@ -28,6 +28,18 @@ func (r *replay) summarise(result *replaywire.Result) {
 	r.topics("input", result.Inputs, "record", width)
 	r.topics("table", result.Tables, "row", width)
 	r.topics("output", result.Outputs, "record", width)
+	for _, f := range result.Faults {
+		r.say("  fault   %s: struck %s", f.Name, counted(f.Injected, "time"))
+	}
+	if n := len(result.Incidents); n > 0 {
+		crashes := 0
+		for _, i := range result.Incidents {
+			if i.Kind == "crash" {
+				crashes++
+			}
+		}
+		r.say("went through %s and %s, with seed %d", counted(int64(n-crashes), "rebalance"), counted(int64(crashes), "crash"), r.seed)
+	}
 	if result.Skipped > 0 {
 		r.say("skipped %s beginning with %%", counted(result.Skipped, "line"))
 	}
@@ -68,6 +80,9 @@ func (r *replay) topics(kind string, topics []replaywire.Topic, noun string, wid
 // counted is a number of things.
 func counted(n int64, noun string) string {
 	if n != 1 {
+		if strings.HasSuffix(noun, "sh") {
+			noun += "e"
+		}
 		noun += "s"
 	}
 	return progress.Count(n) + " " + noun

@@ -40,6 +40,12 @@ type Settings struct {
 	From  *Position    `json:"from,omitempty"`  // earlier records are left out; nil for none
 	To    *Position    `json:"to,omitempty"`    // this record and later ones are left out; nil for none
 	Speed float64      `json:"speed,omitempty"` // times as fast as the records were made; 0 for as fast as possible
+
+	// On a simulated cluster only.
+	Seed       uint64 `json:"seed,omitempty"`       // decides where incidents happen, and what faults do by chance
+	Rebalances int    `json:"rebalances,omitempty"` // how often an instance leaves its group and comes back
+	Crashes    int    `json:"crashes,omitempty"`    // how often one is killed and replaced
+	Faults     string `json:"faults,omitempty"`     // a plan of faults, as text
 }
 
 // Position is a place in the recorded topics, by time or by offset.
@@ -125,6 +131,23 @@ type Result struct {
 	Skipped  int64   `json:"skipped"`   // lines beginning with %
 	Late     int64   `json:"late"`      // records older than one before them in their file
 	Nanos    int64   `json:"nanos"`     // real time from the first record to the last result
+
+	Incidents []Incident `json:"incidents,omitempty"`
+	Faults    []Fault    `json:"faults,omitempty"`
+}
+
+// Incident is something that was done to the groups.
+type Incident struct {
+	Record   int64  `json:"record"` // how many records were fed before
+	Kind     string `json:"kind"`   // rebalance or crash
+	Group    string `json:"group"`
+	Instance int    `json:"instance"`
+}
+
+// Fault is how often a fault of the plan struck.
+type Fault struct {
+	Name     string `json:"name"`
+	Injected int64  `json:"injected"`
 }
 
 // Topic is a topic of a Result.

@@ -30,6 +30,8 @@ type cluster struct {
 	// interrupted reports that the run is to end. The context behind it does not belong to a bubble, so nobody may wait
 	// for it there.
 	interrupted func() bool
+
+	kill func(clientID string) // ends clients as a crash does; of a simulated cluster
 }
 
 func (c *cluster) simulated() bool { return c.idle != nil }

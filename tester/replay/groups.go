@@ -23,6 +23,7 @@ type groups struct {
 	log       goka.Logger
 
 	stop    context.CancelCauseFunc
+	members []*member
 	running sync.WaitGroup
 	mu      sync.Mutex // guards failed
 	failed  error
@@ -42,17 +43,16 @@ func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbos
 	if verbose {
 		g.log = logger.Default()
 	}
-	members, err := g.makeMembers(instances)
-	if err != nil {
+	if err := g.makeMembers(instances); err != nil {
 		return nil, nil, err
 	}
 	ctx, g.stop = context.WithCancelCause(ctx)
-	for _, m := range members {
-		g.running.Go(func() { g.run(ctx, m) })
+	for _, m := range g.members {
+		g.start(ctx, m)
 	}
 	starting, cancel := context.WithTimeoutCause(ctx, startupBound, fmt.Errorf("the processors were not ready within %v", startupBound))
 	defer cancel()
-	for _, m := range members {
+	for _, m := range g.members {
 		if err := m.processor.WaitForReadyContext(starting); err != nil {
 			err = g.cause(starting, err)
 			_ = g.end() // its error is the cause already
@@ -64,35 +64,79 @@ func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbos
 
 // member is one instance of a group.
 type member struct {
-	group     *group
-	instance  int
-	processor *goka.Processor
+	group      *group
+	instance   int
+	generation int // how often it was replaced
+	processor  *goka.Processor
+	leave      context.CancelFunc
+	ended      chan struct{} // closed when its processor has ended
+	left       *atomic.Bool  // it was told to leave
+	killed     *atomic.Bool
 }
 
-func (g *groups) makeMembers(instances int) ([]member, error) {
-	var members []member
+// clientID differs in each generation, so that a new instance is not killed with the old one.
+func (m *member) clientID() string {
+	if m.generation == 0 {
+		return fmt.Sprintf("gokasim-%s-%d", m.group.name, m.instance)
+	}
+	return fmt.Sprintf("gokasim-%s-%d-%d", m.group.name, m.instance, m.generation)
+}
+
+func (g *groups) makeMembers(instances int) error {
 	for _, group := range g.plan.groups {
 		g.positions[group] = positions{}
 		for _, t := range group.inputs {
 			g.positions[group][t.name] = make([]atomic.Int64, g.cluster.partitions)
 		}
 		for i := range instances {
-			p, err := goka.NewProcessor(g.cluster.brokers, group.graph, g.options(group, i)...)
-			if err != nil {
-				return nil, fmt.Errorf("making a processor of group %s: %w", group.name, err)
+			m := &member{group: group, instance: i}
+			if err := g.makeProcessor(m); err != nil {
+				return err
 			}
-			members = append(members, member{group, i, p})
+			g.members = append(g.members, m)
 		}
 	}
-	return members, nil
+	return nil
+}
+
+func (g *groups) makeProcessor(m *member) error {
+	p, err := goka.NewProcessor(g.cluster.brokers, m.group.graph, g.options(m)...)
+	if err != nil {
+		return fmt.Errorf("making a processor of group %s: %w", m.group.name, err)
+	}
+	m.processor = p
+	return nil
+}
+
+// start runs a member's processor until ctx ends or the member is told to leave.
+func (g *groups) start(ctx context.Context, m *member) {
+	own, leave := context.WithCancel(ctx)
+	left, killed, ended := new(atomic.Bool), new(atomic.Bool), make(chan struct{})
+	m.left, m.killed, m.ended = left, killed, ended
+	m.leave = func() { left.Store(true); leave() }
+	p, what := m.processor, fmt.Sprintf("group %s, instance %d", m.group.name, m.instance)
+	g.running.Go(func() {
+		defer close(ended)
+		defer leave()
+		err := p.Run(own)
+		switch {
+		case killed.Load(), err == nil && (ctx.Err() != nil || left.Load()):
+			return
+		case err == nil:
+			err = errors.New("it ended by itself")
+		}
+		g.fail(fmt.Errorf("%s: %w", what, err))
+	})
 }
 
 // options returns what a processor needs to be part of the run, whatever the user's global configuration says: tables
 // are in memory, and the group's inputs are read from their beginning.
-func (g *groups) options(group *group, instance int) []goka.ProcessorOption {
-	config := g.cluster.config
+func (g *groups) options(m *member) []goka.ProcessorOption {
+	own := *g.cluster.config
+	own.ClientID = m.clientID() // of all its clients, so that they end with it when it is killed
+	config, group := &own, m.group
 	return []goka.ProcessorOption{
-		goka.WithClientID(fmt.Sprintf("gokasim-%s-%d", group.name, instance)),
+		goka.WithClientID(m.clientID()),
 		goka.WithStorageBuilder(storage.MemoryBuilder()),
 		goka.WithLogger(g.log),
 		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(config)),
@@ -106,17 +150,6 @@ func (g *groups) options(group *group, instance int) []goka.ProcessorOption {
 			return &watchedMember{ConsumerGroup: member, positions: g.positions[group]}, nil
 		}),
 	}
-}
-
-func (g *groups) run(ctx context.Context, m member) {
-	err := m.processor.Run(ctx)
-	if err == nil && ctx.Err() != nil {
-		return
-	}
-	if err == nil {
-		err = errors.New("it ended by itself")
-	}
-	g.fail(fmt.Errorf("group %s, instance %d: %w", m.group.name, m.instance, err))
 }
 
 func (g *groups) fail(err error) {

@@ -62,6 +62,12 @@ const batchSize = 1024
 
 // replay runs a replay: in a bubble on a simulated cluster, or on real brokers.
 func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, graphs []Graph, pipe *reporter) (result *replaywire.Result, err error) {
+	var records int64
+	if settings.Rebalances+settings.Crashes > 0 {
+		if records, err = countRecords(ctx, settings); err != nil {
+			return nil, err
+		}
+	}
 	in, err := openInput(settings)
 	if err != nil {
 		return nil, err
@@ -72,7 +78,7 @@ func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, gra
 	defer outside.Wait()
 	defer stopReading()
 	plans := make(chan *plan, 1)
-	r := &run{settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell, outer: ctx}
+	r := &run{settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell, outer: ctx, records: records}
 	outside.Go(func() {
 		defer close(in.batches)
 		select {
@@ -140,7 +146,8 @@ func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
 
 // inBubble replays on a cluster that begins in the bubble, as its timers belong there, and hands over what came of it.
 func (r *run) inBubble(hand func(*replaywire.Result, error)) {
-	cluster := memkafka.New(memkafka.WithAutoCreateTopics(false))
+	cluster := memkafka.New(memkafka.WithAutoCreateTopics(false), memkafka.WithSeed(r.settings.Seed))
+	r.simulated = cluster
 	release, err := memkafka.SetNamed(simulatedName, cluster)
 	if err != nil {
 		hand(nil, err)

@@ -8,17 +8,20 @@ import (
 	"sync/atomic"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // run is one replay: input in, tables and outputs out. It talks to its cluster as goka does, so that it is the same
 // run in a bubble and outside.
 type run struct {
-	settings replaywire.Settings
-	graphs   []Graph
-	in       *input
-	plans    chan<- *plan // takes the plan, once the topics are there, so that reading begins
-	tell     func(replaywire.Event)
-	outer    context.Context // ends when the run is to end; see cluster.interrupted
+	settings  replaywire.Settings
+	graphs    []Graph
+	in        *input
+	plans     chan<- *plan // takes the plan, once the topics are there, so that reading begins
+	tell      func(replaywire.Event)
+	outer     context.Context   // ends when the run is to end; see cluster.interrupted
+	records   int64             // of the input, when incidents are to happen among them
+	simulated *memkafka.Cluster // nil on a real cluster
 
 	fed     atomic.Pointer[feed] // for those who watch
 	running atomic.Pointer[groups]
@@ -42,6 +45,13 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
+	disorder, err := newChaos(r.settings, r.records)
+	if err != nil {
+		return nil, err
+	}
+	if r.simulated != nil {
+		c.kill = func(clientID string) { r.simulated.Kill(clientID) }
+	}
 	if err := c.createTopics(p); err != nil {
 		return nil, err
 	}
@@ -56,7 +66,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	}})
 	r.plans <- p
 
-	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}}
+	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder}
 	if err := cur.feedTables(ctx, f); err != nil {
 		return nil, err
 	}
@@ -70,6 +80,11 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	r.running.Store(g)
+	if r.simulated != nil && r.settings.Faults != "" {
+		if err := r.simulated.SetFaults(r.settings.Faults); err != nil {
+			return nil, errors.Join(err, g.end())
+		}
+	}
 	result, err = r.feedAndCollect(ctx, cur, f, g, outputs)
 	if ended := g.end(); err == nil {
 		err = ended
@@ -109,6 +124,12 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 		}
 		result.Tables = append(result.Tables, table)
 	}
+	result.Incidents = cur.chaos.done
+	if r.simulated != nil {
+		for _, count := range r.simulated.FaultCounts() {
+			result.Faults = append(result.Faults, replaywire.Fault{Name: count.Fault, Injected: int64(count.Injected)})
+		}
+	}
 	result.BadLines, result.Skipped, result.Late = r.in.badLines.Load(), r.in.skipped.Load(), r.in.late.Load()
 	return &result, nil
 }
@@ -120,6 +141,7 @@ type cursor struct {
 	batch batch
 	at    int
 	timed map[*topic]bool // tables of which rows came between messages
+	chaos *chaos
 }
 
 // peek returns the next record without passing it, io.EOF at the end.
@@ -209,6 +231,9 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs 
 		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
 			sinceTrimmed = 0
 			err = g.trim(ctx, outputs.kept)
+		}
+		if err == nil {
+			err = cur.chaos.next(ctx, f, g)
 		}
 		if err := errors.Join(err, outputs.failure()); err != nil {
 			return g.cause(ctx, err)

@@ -24,14 +24,16 @@ type Comparison struct {
 	Compared   []string // topics with an expectation
 	Unexpected []string // topics without one: their results were not compared
 	Different  []string // topics that are not as expected
+	Twice      int      // records of outputs that came more often than expected, where that is allowed
 }
 
 // Compare compares the results with the files of the same names in dir, plain or compressed, and writes what differs
 // to w: lines with - are expected and missing, lines with + are there and not expected.
 //
 // Tables are compared by key. Of outputs the keys, values and headers are compared, as often as they occur: partitions,
-// offsets, times and the order of records depend on how many partitions and instances there are.
-func (s *Spool) Compare(result *replaywire.Result, dir string, w io.Writer) (Comparison, error) {
+// offsets, times and the order of records depend on how many partitions and instances there are. With atLeastOnce, expected records may come more
+// than once.
+func (s *Spool) Compare(result *replaywire.Result, dir string, w io.Writer, atLeastOnce bool) (Comparison, error) {
 	var c Comparison
 	expected, err := expectations(dir)
 	if err != nil {
@@ -57,7 +59,12 @@ func (s *Spool) Compare(result *replaywire.Result, dir string, w io.Writer) (Com
 		}
 	}
 	for _, t := range result.Outputs {
-		if err := compare(t, differentOutputs); err != nil {
+		outputs := func(want, got string, w io.Writer) (bool, error) {
+			different, twice, err := differentOutputs(want, got, w, atLeastOnce)
+			c.Twice += twice
+			return different, err
+		}
+		if err := compare(t, outputs); err != nil {
 			return c, fmt.Errorf("comparing output %s: %w", t.Name, err)
 		}
 	}
@@ -135,8 +142,9 @@ func differentTables(want, got string, w io.Writer) (bool, error) {
 	return true, d.end()
 }
 
-// differentOutputs compares two files of records as bags. It holds a hash of each record, not the records.
-func differentOutputs(want, got string, w io.Writer) (bool, error) {
+// differentOutputs compares two files of records as bags. It holds a hash of each record, not the records. With atLeastOnce it counts further copies of
+// records that are expected, and does not take them for a difference.
+func differentOutputs(want, got string, w io.Writer, atLeastOnce bool) (different bool, twice int, err error) {
 	type sum [16]byte
 	sumOf := func(rec *dump.Record) sum {
 		h := sha256.New()
@@ -148,10 +156,25 @@ func differentOutputs(want, got string, w io.Writer) (bool, error) {
 	}
 	surplus := map[sum]int{} // by how many more there are than expected
 	if err := each(got, func(rec *dump.Record) error { surplus[sumOf(rec)]++; return nil }); err != nil {
-		return false, err
+		return false, 0, err
 	}
-	if err := each(want, func(rec *dump.Record) error { surplus[sumOf(rec)]--; return nil }); err != nil {
-		return false, err
+	expected := map[sum]bool{}
+	err = each(want, func(rec *dump.Record) error {
+		s := sumOf(rec)
+		surplus[s]--
+		if atLeastOnce {
+			expected[s] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return false, 0, err
+	}
+	for s := range expected {
+		if n := surplus[s]; n > 0 {
+			twice += n
+			delete(surplus, s)
+		}
 	}
 	count := 0
 	maps.DeleteFunc(surplus, func(_ sum, n int) bool {
@@ -159,7 +182,7 @@ func differentOutputs(want, got string, w io.Writer) (bool, error) {
 		return n == 0
 	})
 	if count == 0 {
-		return false, nil
+		return false, twice, nil
 	}
 	d := differences{topic: nameOf(got), what: "record", count: count, to: w}
 	show := func(sign string, step int) func(rec *dump.Record) error {
@@ -171,8 +194,8 @@ func differentOutputs(want, got string, w io.Writer) (bool, error) {
 			return nil
 		}
 	}
-	err := errors.Join(each(want, show("-", -1)), each(got, show("+", 1)))
-	return true, errors.Join(err, d.end())
+	err = errors.Join(each(want, show("-", -1)), each(got, show("+", 1)))
+	return true, twice, errors.Join(err, d.end())
 }
 
 func nameOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".jsonl") }

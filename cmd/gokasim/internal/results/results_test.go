@@ -177,7 +177,7 @@ func TestCompare(t *testing.T) {
 			s := fill(t, "", map[string]string{"t.jsonl": tc.table, "o.jsonl": tc.output})
 			dir := write(t, tc.expected)
 			var out strings.Builder
-			c, err := s.Compare(&replaywire.Result{Tables: topics("t"), Outputs: topics("o")}, dir, &out)
+			c, err := s.Compare(&replaywire.Result{Tables: topics("t"), Outputs: topics("o")}, dir, &out, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestCompareRefusesAnEmptyDirectoryAndAmbiguousFiles(t *testing.T) {
 		"holds no TOPIC.jsonl file": {"README": ""},
 		"expect the same topic":     {"t.jsonl": "", "t.jsonl.gz": ""},
 	} {
-		if _, err := s.Compare(&replaywire.Result{}, write(t, files), new(strings.Builder)); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := s.Compare(&replaywire.Result{}, write(t, files), new(strings.Builder), false); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not say %q", err, name)
 		}
 	}
