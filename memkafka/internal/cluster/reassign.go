@@ -13,9 +13,12 @@ func (c *Cluster) Reassign(now kafka.Millis, tp kafka.TopicPartition, replicas [
 	p := c.Partition(tp.Topic, tp.Partition)
 	switch {
 	case p == nil:
-		return errorf(kafka.UnknownTopicOrPartition, "The partition does not exist.")
+		if c.topics[tp.Topic] == nil {
+			return errorf(kafka.UnknownTopicOrPartition, "Unable to find a topic named %s.", tp.Topic)
+		}
+		return errorf(kafka.UnknownTopicOrPartition, "Unable to find partition %s:%d.", tp.Topic, tp.Partition)
 	case replicas == nil:
-		return errorf(kafka.NoReassignmentInProgress, "%s", kafka.NoReassignmentInProgress)
+		return kafka.NoReassignmentInProgress
 	case len(replicas) == 0:
 		return errorf(kafka.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	case !resize && len(replicas) != len(p.Replicas):
