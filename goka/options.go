@@ -44,6 +44,7 @@ type poptions struct {
 	backoffResetTime       time.Duration
 	shutdownTimeout        time.Duration
 	hotStandby             bool
+	tableStarts            map[string]int64 // see WithTableStartOffset
 	recoverAhead           bool
 	producerDefaultHeaders Headers
 	defaultStorage         bool // no option has set another one
@@ -77,7 +78,7 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 		}
 		option(o, gg)
 	}
-	errs = append(errs, o.builders.check(), checkHasher(o.hasher))
+	errs = append(errs, o.builders.check(), checkHasher(o.hasher), o.checkTableStarts(gg))
 	o.builders = o.builders.guarded()
 	if o.nilHandling < NilIgnore || o.nilHandling > NilDecode {
 		errs = append(errs, fmt.Errorf("unknown NilHandling %d", o.nilHandling))

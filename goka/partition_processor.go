@@ -161,7 +161,7 @@ func (pp *PartitionProcessor) newTable(s *shared, topic string, follows bool) (*
 		follows:    follows,
 		log:        pp.log,
 		told:       s.opts.recoveryCallback,
-		start:      sarama.OffsetOldest,
+		start:      s.opts.tableStart(topic),
 	}), nil
 }
 

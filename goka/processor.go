@@ -105,6 +105,7 @@ func (g *Processor) newLookup(lookup *lookupTable) (*View, error) {
 		WithViewConsumerSaramaBuilder(o.builders.consumer),
 		WithViewContextCallback(o.updateCallback),
 		WithViewBackoffBuilder(o.builders.backoff),
+		WithViewStartOffset(o.tableStart(lookup.name)),
 		WithViewBackoffResetTimeout(o.backoffResetTime),
 		func(v *voptions, _ Table, _ Codec) { v.autoreconnect, v.defaultStorage = true, o.defaultStorage },
 	)
