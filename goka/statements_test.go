@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,11 +214,10 @@ func TestD11_WhatArrivesAtTheEndOfARecoveryIsAppliedOrLeftUnread(t *testing.T) {
 				w.send("g-table", fmt.Sprint(i), "v")
 				w.send("joined", fmt.Sprint(i), "v")
 			}
-			late := 0
+			var late atomic.Int64
 			reads := &consumers{wrap: wrap, skip: func(m *sarama.ConsumerMessage) bool {
 				if m.Offset >= 8 && m.Offset < 13 {
-					w.send(m.Topic, fmt.Sprint("late ", late), "v")
-					late++
+					w.send(m.Topic, fmt.Sprint("late ", late.Add(1)), "v")
 				}
 				return false
 			}}
