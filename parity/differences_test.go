@@ -20,9 +20,6 @@ var left = []difference{
 	{"", "admin/incremental-alter-broker-configs", "incremental-alter-configs broker 1: set log.cleaner.threads"},
 	{"", "admin/incremental-alter-broker-configs", "incremental-alter-configs broker 1: set no.such"},
 	{"", "admin/incremental-alter-broker-configs", "describe-configs broker 1 producer.id.expiration.ms synonyms"},
-	// An empty salted password is taken, and two changes of one user in a request are refused as such before anything else.
-	{"", "admin/scram", "alter-user-scram-credentials: set scram-a password="},
-	{"", "admin/scram", "alter-user-scram-credentials: set scram-a mechanism=2, delete"},
 	// A group that begins with a regular expression is one epoch further on.
 	{"", "consumer-groups/regular-expressions", "consumer-group"},
 	// As an older release a cluster has its requests, features and transactions; settings of topics, their defaults and some answers are those of 4.3.

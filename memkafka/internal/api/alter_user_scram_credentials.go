@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -44,6 +46,8 @@ func serveAlterUserScramCredentials(c *call, request *kmsg.AlterUserSCRAMCredent
 			wrong[u.Name] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "Too few iterations"}
 		case u.Iterations > sasl.MaxIterations:
 			wrong[u.Name] = &cluster.Error{Code: kafka.UnacceptableCredential, Detail: "Too many iterations"}
+		case len(u.SaltedPassword) == 0:
+			wrong[u.Name] = kafka.UnknownServerError // Kafka's controller does not expect it
 		}
 	}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
@@ -53,7 +57,7 @@ func serveAlterUserScramCredentials(c *call, request *kmsg.AlterUserSCRAMCredent
 			}
 		}
 		for _, d := range request.Deletions {
-			if _, has := core.Scram(d.Name, scramMechanisms[d.Mechanism]); !has && wrong[d.Name] == nil {
+			if _, has := core.Scram(d.Name, scramMechanisms[d.Mechanism]); !has && (wrong[d.Name] == nil || errors.Is(wrong[d.Name], kafka.DuplicateResource)) {
 				wrong[d.Name] = &cluster.Error{Code: kafka.ResourceNotFound, Detail: "Attempt to delete a user credential that does not exist"}
 			}
 		}
