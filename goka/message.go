@@ -16,6 +16,9 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 
 	delay := time.Duration(0)
 	if !msg.Timestamp.IsZero() {
+		if r.now.IsZero() { // the clock is read once for all that came together, and for messages without a time not at all
+			r.now = time.Now()
+		}
 		delay = r.now.Sub(msg.Timestamp)
 	}
 	l.counter.add(msg.Offset, len(msg.Value), delay)

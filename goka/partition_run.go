@@ -182,7 +182,7 @@ func (r *partitionRun) loop() {
 // sort takes what has arrived: results are noted at once, messages and visits wait their turn.
 func (r *partitionRun) sort() {
 	r.items = r.inbox.take(r.items)
-	r.now = time.Now()
+	r.now = time.Time{}
 	for i := range r.items {
 		it := &r.items[i]
 		switch it.kind {

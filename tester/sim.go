@@ -569,6 +569,9 @@ func (s *Sim) T() *testing.T { return s.t }
 // Seed returns the seed of this run.
 func (s *Sim) Seed() uint64 { return s.seed }
 
+// Events returns how many events have happened so far.
+func (s *Sim) Events() uint64 { return s.driver.Steps() }
+
 // Rand returns a number that the seed, the present step and name decide.
 func (s *Sim) Rand(name string) uint64 { return s.driver.Rand(name) }
 

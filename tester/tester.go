@@ -46,6 +46,7 @@ type Tester struct {
 	sessions sessions
 	emits    emitFaults
 	seen     map[string][]memkafka.Offset // by topic: how far ExpectOutput looked
+	key      []byte                       // used again by Consume
 
 	instances []*Instance
 	work      sync.WaitGroup // what goes on beside the test's goroutine
@@ -181,13 +182,13 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
 		return
 	}
-	var o emitOption
-	for _, option := range options {
-		option(&o)
-	}
 	value, err := tt.codecs.encode(topic, msg)
 	if err == nil {
-		r := memkafka.Record{Key: []byte(key), Value: value, Headers: headersOf(o.headers), Timestamp: timestampOf(o.timestamp)}
+		tt.key = append(tt.key[:0], key...) // the cluster copies it
+		r := memkafka.Record{Key: tt.key, Value: value, Timestamp: memkafka.NoTimestamp}
+		if len(options) > 0 {
+			setOptions(&r, options)
+		}
 		_, _, err = tt.append(topic, tt.partitionOf(key, tt.settings.hasher), r)
 	}
 	if err != nil {
@@ -196,6 +197,14 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		return
 	}
 	tt.settle()
+}
+
+func setOptions(r *memkafka.Record, options []EmitOption) {
+	var o emitOption
+	for _, option := range options {
+		option(&o)
+	}
+	r.Headers, r.Timestamp = headersOf(o.headers), timestampOf(o.timestamp)
 }
 
 // Catchup waits until all records that there are were handled. Consume does this by itself; Catchup is for records that

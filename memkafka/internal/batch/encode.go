@@ -136,18 +136,21 @@ func (b *Batch) Recompressed(c Codec) *Batch {
 }
 
 func (f *frame) encode(recs []kafka.Record) *Batch {
-	b := &Batch{baseOffset: f.baseOffset, maxTimestamp: f.maxTimestamp, lastDelta: f.lastDelta, count: int32(len(recs))}
 	size := HeaderBytes
 	var n int
 	for i := range recs {
 		r := &recs[i]
 		n = bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
 		size += varintLen(int64(n)) + n
+	}
+	b, wire := newBatch(size)
+	b.baseOffset, b.maxTimestamp, b.lastDelta, b.count = f.baseOffset, f.maxTimestamp, f.lastDelta, int32(len(recs))
+	for i := range recs {
+		r := &recs[i]
 		b.maxTimestamp = max(b.maxTimestamp, r.Timestamp)
 		b.headers += int32(len(r.Headers))
 		b.nullKeys = b.nullKeys || r.Key == nil
 	}
-	wire := make([]byte, size)
 	at := HeaderBytes
 	for i := range recs {
 		r := &recs[i]
@@ -165,6 +168,23 @@ func (f *frame) encode(recs []kafka.Record) *Batch {
 	b.wire = wire
 	f.putHeader(b)
 	return b
+}
+
+// small is a batch together with its bytes: one piece of memory for the single short records that tests are made of.
+type small struct {
+	Batch
+	bytes [smallBytes]byte
+}
+
+const smallBytes = 112
+
+// newBatch returns an empty batch and room for its bytes.
+func newBatch(sizeBytes int) (*Batch, []byte) {
+	if sizeBytes > smallBytes {
+		return &Batch{}, make([]byte, sizeBytes)
+	}
+	s := &small{}
+	return &s.Batch, s.bytes[:sizeBytes:sizeBytes]
 }
 
 func (f *frame) delta(r *kafka.Record, i int) int64 {

@@ -1,0 +1,69 @@
+package tester_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/tester"
+)
+
+// BenchmarkPipeline is a message through three processors, each with a table.
+func BenchmarkPipeline(b *testing.B) {
+	tt := tester.New(b)
+	for i := range 3 {
+		tt.StartProcessor(goka.DefineGroup(goka.Group(fmt.Sprint("g", i)),
+			goka.Input(goka.Stream(fmt.Sprint("t", i)), new(codec.String), func(ctx goka.Context, msg any) {
+				n, _ := ctx.Value().(int64)
+				ctx.SetValue(n + 1)
+				ctx.Emit(goka.Stream(fmt.Sprint("t", i+1)), ctx.Key(), msg)
+			}),
+			goka.Output(goka.Stream(fmt.Sprint("t", i+1)), new(codec.String)),
+			goka.Persist(new(codec.Int64)),
+		), goka.WithLogger(logger.Discard()))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		tt.Consume("t0", "k", "x")
+	}
+}
+
+// BenchmarkSimulatedHour is an hour of three instances that send heartbeats.
+func BenchmarkSimulatedHour(b *testing.B) {
+	t := new(testing.T)
+	b.ReportAllocs()
+	for b.Loop() {
+		tester.Simulate(t, func(s *tester.Sim) {
+			for i := range 3 {
+				s.StartProcessor(fmt.Sprint("p", i), counter("count", "in"), goka.WithLogger(logger.Discard()))
+			}
+			s.Advance(time.Hour)
+		}, tester.WithPartitions(4))
+	}
+}
+
+// BenchmarkSeed is one seed of 2,000 events of three instances, all in.
+func BenchmarkSeed(b *testing.B) {
+	t := new(testing.T)
+	b.ReportAllocs()
+	events := uint64(0)
+	for b.Loop() {
+		tester.Simulate(t, func(s *tester.Sim) {
+			for i := range 3 {
+				s.StartProcessor(fmt.Sprint("p", i), counter("count", "in"), goka.WithLogger(logger.Discard()))
+			}
+			var records []tester.Record
+			for i := range 300 {
+				records = append(records, tester.Msg(fmt.Sprint("k", i%25), "x"))
+			}
+			s.Workload("in", "in", records...)
+			s.Idle()
+			events += s.Events()
+		}, tester.WithPartitions(4))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+	b.ReportMetric(float64(events)/float64(b.N), "events")
+}
