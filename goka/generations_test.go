@@ -135,7 +135,7 @@ func TestD31_JoinsWaitAsTheBackoffSays(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 1)
 		w.table("joined", 1)
-		var waits []time.Time
+		var waits []time.Time // guarded by reads.mu, like broken
 		broken := false
 		reads := &consumers{wrap: true, refuse: func(topic string, _ int64) error {
 			if !broken {
@@ -149,23 +149,30 @@ func TestD31_JoinsWaitAsTheBackoffSays(t *testing.T) {
 			goka.WithBackoffBuilder(func() (goka.Backoff, error) {
 				return goka.NewSimpleBackoff(time.Minute, 3*time.Minute), nil
 			})).ready()
+		// failing returns when the join tried to connect while that failed for a time
+		failing := func(d time.Duration) []time.Time {
+			reads.mu.Lock()
+			broken, waits = true, nil
+			reads.mu.Unlock()
+			reads.last().end()
+			time.Sleep(d)
+			reads.mu.Lock()
+			defer reads.mu.Unlock()
+			broken = false
+			return waits
+		}
 		time.Sleep(time.Hour)
-		broken = true
-		reads.last().end()
-		time.Sleep(20 * time.Minute)
 		var pauses []time.Duration
+		tries := failing(20 * time.Minute)
 		for i := range 5 {
-			pauses = append(pauses, waits[i+1].Sub(waits[i]).Round(time.Second))
+			pauses = append(pauses, tries[i+1].Sub(tries[i]).Round(time.Second))
 		}
 		if want := "[1m0s 2m0s 3m0s 3m0s 3m0s]"; fmt.Sprint(pauses) != want {
 			t.Errorf("pauses of %v, want %s", pauses, want)
 		}
-		broken = false
 		time.Sleep(time.Hour) // healthy for longer than five minutes: the backoff begins anew
-		broken, waits = true, nil
-		reads.last().end()
-		time.Sleep(5 * time.Minute)
-		if pause := waits[1].Sub(waits[0]); pause != time.Minute {
+		tries = failing(5 * time.Minute)
+		if pause := tries[1].Sub(tries[0]); pause != time.Minute {
 			t.Errorf("after an hour of health the first pause is %s", pause)
 		}
 	})
