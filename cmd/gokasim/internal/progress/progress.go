@@ -54,6 +54,18 @@ func New(style Style, w io.Writer) Display { return display(style, w, false) }
 // NewCopy returns a display of a run that copies records and processes none.
 func NewCopy(style Style, w io.Writer) Display { return display(style, w, true) }
 
+// NewSeeds returns a display of a run of many seeds: Records are those that were run, Processed those that failed.
+func NewSeeds(style Style, w io.Writer) Display {
+	d := display(style, w, false)
+	switch d := d.(type) {
+	case *plain:
+		d.seeds = true
+	case *bar:
+		d.seeds = true
+	}
+	return d
+}
+
 func display(style Style, w io.Writer, copies bool) Display {
 	if style == Auto {
 		style = Plain
@@ -81,6 +93,7 @@ type plain struct {
 	last  time.Time
 
 	copies bool // there is nothing to process
+	seeds  bool // records are seeds
 }
 
 func (p *plain) Write(text []byte) (int, error) {
@@ -104,6 +117,10 @@ func (p *plain) Show(at replaywire.Progress) {
 		return
 	}
 	p.last = now
+	if p.seeds {
+		_, _ = fmt.Fprintf(p.to, "%s\n", seedsLine(at, now.Sub(p.start)))
+		return
+	}
 	if p.copies {
 		part, rest := "", ""
 		if p.total > 0 {
@@ -134,6 +151,7 @@ type bar struct {
 	total int64
 	start time.Time
 	at    replaywire.Progress
+	seeds bool // records are seeds
 }
 
 func (b *bar) Write(text []byte) (int, error) {
@@ -168,8 +186,15 @@ func (b *bar) status() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	elapsed := time.Since(b.start)
+	if b.seeds {
+		return " " + seedsLine(b.at, elapsed) + left(elapsed, b.at.Bytes, b.total)
+	}
 	text := fmt.Sprintf(" %s records, %s/s", Count(b.at.Records), Count(int64(float64(b.at.Records)/max(elapsed.Seconds(), 0.001))))
 	return text + left(elapsed, b.at.Bytes, b.total)
+}
+
+func seedsLine(at replaywire.Progress, elapsed time.Duration) string {
+	return fmt.Sprintf("%s seeds, %.1f seeds/s, %s failed", Count(at.Records), float64(at.Records)/max(elapsed.Seconds(), 0.001), Count(at.Processed))
 }
 
 // left says how long the rest will take at the pace so far, once there is a pace.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/format"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/simulate"
+)
+
+// shrinkFlags are the settings of gokasim shrink, as given.
+type shrinkFlags struct {
+	run     string
+	seed    uint64
+	out     string
+	test    string
+	timeout time.Duration
+}
+
+func newShrink() *cobra.Command {
+	var f shrinkFlags
+	cmd := &cobra.Command{
+		Use:   "shrink PACKAGE --seed N [--run TEST] [flags]",
+		Short: "Makes a failing seed of a simulation small",
+		Long: `Shrink runs the simulation that fails with a seed again and again, with less and less of its workload, its faults and its lapses of time, and
+keeps what still fails in the same way: as a script, PACKAGE/testdata/gokasim/TEST/seed-N.fail, which go test runs before anything else
+from then on. --go-test writes a test that runs the script by itself.`,
+		Example: `  gokasim shrink ./orders --seed 4711
+  gokasim shrink ./orders --run TestCountsSurvive --seed 4711 --out small.fail
+  gokasim shrink ./orders --seed 4711 --go-test orders/seed_4711_test.go`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usagef("name the package whose test fails, as in gokasim shrink ./orders --seed 4711")
+			case len(args) > 1:
+				return usagef("%q and %q are two packages; name one package", args[0], args[1])
+			case f.seed == 0:
+				return usagef("name the seed that fails, as in --seed 4711; gokasim simulate finds one")
+			case f.timeout <= 0:
+				return usagef("--timeout %v: give a time over 0", f.timeout)
+			}
+			return f.shrink(cmd.Context(), cmd, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.Uint64Var(&f.seed, "seed", 0, "the seed that fails")
+	flags.StringVar(&f.run, "run", "", "the test that fails; needed only when several simulate")
+	flags.StringVarP(&f.out, "out", "w", "", "`file` to copy the script to")
+	flags.StringVar(&f.test, "go-test", "", "`file` in the package to write a Go test to")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "real time that it may take")
+	return cmd
+}
+
+func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string) (err error) {
+	var named []string
+	if f.run != "" {
+		named = []string{f.run}
+	}
+	pkg, tests, binary, cleanUp, err := simulations(ctx, cmd, name, named, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cleanUp()) }()
+	if len(tests) > 1 {
+		return usagef("several tests simulate: %s; name one with --run", joined(tests))
+	}
+	test := tests[0]
+	failure, err := simulate.One(ctx, simulate.Options{Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), Timeout: f.timeout}, f.seed, []string{"GOKASIM_SHRINK=true"})
+	switch {
+	case err != nil:
+		return err
+	case failure == nil:
+		return fmt.Errorf("seed %d does not fail %s of %s", f.seed, test, pkg.ImportPath)
+	}
+	_, _ = fmt.Fprint(cmd.ErrOrStderr(), failure.Output)
+	at := filepath.Join(pkg.Dir, "testdata", "gokasim", test, fmt.Sprintf("seed-%d.fail", f.seed))
+	script, err := os.ReadFile(at)
+	if err != nil {
+		return fmt.Errorf("the failure left no script, see above: %w", err)
+	}
+	if f.out != "" {
+		if err := os.WriteFile(f.out, script, 0o666); err != nil {
+			return fmt.Errorf("writing the script: %w", err)
+		}
+	}
+	if f.test != "" {
+		if err := f.writeTest(pkg.Dir, pkg.Name, test); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s", script); err != nil {
+		return fmt.Errorf("writing to standard output: %w", err)
+	}
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the script is %s\n", at)
+	return nil
+}
+
+// writeTest writes a test that runs the script that was left.
+func (f shrinkFlags) writeTest(dir, pkg, test string) error {
+	if !strings.HasSuffix(f.test, "_test.go") {
+		return usagef("--go-test %s: the name of a file with tests ends in _test.go", f.test)
+	}
+	if abs, err := filepath.Abs(filepath.Dir(f.test)); err != nil || abs != dir {
+		return usagef("--go-test %s: the test has to lie in the package's directory, %s", f.test, dir)
+	}
+	source := fmt.Sprintf(`package %s
+
+import "testing"
+
+// %s_Seed%d is a failure that gokasim shrink made small.
+func %s_Seed%d(t *testing.T) {
+	t.Setenv("GOKASIM_SCRIPT", "testdata/gokasim/%s/seed-%d.fail")
+	%s(t)
+}
+`, pkg, test, f.seed, test, f.seed, test, f.seed, test)
+	text, err := format.Source([]byte(source))
+	if err != nil {
+		return fmt.Errorf("writing a test: %w", err)
+	}
+	if err := os.WriteFile(f.test, text, 0o666); err != nil {
+		return fmt.Errorf("writing a test: %w", err)
+	}
+	return nil
+}

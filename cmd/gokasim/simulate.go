@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/simulate"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
+	"github.com/gokasim/gokasim/internal/replaywire"
+)
+
+// simulateFlags are the settings of gokasim simulate, as given.
+type simulateFlags struct {
+	run      []string
+	seeds    uint64
+	first    uint64
+	duration time.Duration
+	parallel int
+	failures int
+	timeout  time.Duration
+	check    bool
+	race     bool
+	progress string
+	json     bool
+}
+
+func newSimulate() *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate PACKAGE [--run TEST]... [flags]",
+		Short: "Hunts for bugs: a package's simulations with many seeds",
+		Long: `Simulate compiles PACKAGE with its tests and runs those that call tester.Simulate or tester.Run, once for each of many seeds, several at a
+time. A seed decides the order of everything that happens at the cluster: what a failing seed found happens again each time that it is run. The
+first failure ends it, and its output is shown, with the commands that run it again and that make it small.`,
+		Example: `  gokasim simulate ./orders
+  gokasim simulate ./orders --run TestCountsSurvive --seeds 10000
+  gokasim simulate ./orders --for 10m --failures 0 --json
+  gokasim simulate ./orders --seeds 200 --check-determinism`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch len(args) {
+			case 0:
+				return usagef("name the package whose tests simulate, as in gokasim simulate ./orders")
+			case 1:
+				return f.hunt(cmd.Context(), cmd, args[0])
+			}
+			return usagef("%q and %q are two packages; name one package", args[0], args[1])
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&f.run, "run", nil, "test to run; all that simulate unless given")
+	flags.Uint64Var(&f.seeds, "seeds", 100, "how many seeds; with --for 0 is as many as there is time for")
+	flags.Uint64Var(&f.first, "from", 1, "the first seed")
+	flags.DurationVar(&f.duration, "for", 0, "begin no seed after this time")
+	flags.IntVar(&f.parallel, "parallel", runtime.GOMAXPROCS(0), "how many seeds at a time")
+	flags.IntVar(&f.failures, "failures", 1, "stop after so many seeds have failed; 0 never")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "real time that one seed may take")
+	flags.BoolVar(&f.check, "check-determinism", false, "run each seed twice, and fail where two runs differ")
+	flags.BoolVar(&f.race, "race", false, "compile with the race detector")
+	flags.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, bar, plain or none")
+	flags.BoolVar(&f.json, "json", false, "tell what was found on standard output as JSON")
+	return cmd
+}
+
+// simulations finds the tests to run, and compiles them.
+func simulations(ctx context.Context, cmd *cobra.Command, name string, named []string, race bool) (pkg *target.Package, tests []string, binary string, cleanUp func() error, err error) {
+	if pkg, err = target.Find(ctx, name); err != nil {
+		return nil, nil, "", nil, err
+	}
+	all, err := pkg.Simulations()
+	if err != nil {
+		return nil, nil, "", nil, toldCompile(cmd, err)
+	}
+	tests = named
+	switch {
+	case len(named) == 0 && len(all) == 0:
+		return nil, nil, "", nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
+			"or disturb a replay: gokasim replay %s --rebalance 10 --crash 3", pkg.ImportPath, name)
+	case len(named) == 0:
+		tests = all
+	}
+	dir, err := os.MkdirTemp("", "gokasim-*")
+	if err != nil {
+		return nil, nil, "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
+	}
+	cleanUp = func() error { return os.RemoveAll(dir) }
+	if binary, err = pkg.BuildTests(ctx, dir, race); err != nil {
+		return nil, nil, "", nil, errors.Join(toldCompile(cmd, err), cleanUp())
+	}
+	return pkg, tests, binary, cleanUp, nil
+}
+
+// toldCompile shows what the compiler said.
+func toldCompile(cmd *cobra.Command, err error) error {
+	var broken *target.CompileError
+	if errors.As(err, &broken) {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), broken.Output)
+	}
+	return err
+}
+
+// pattern matches the named tests, as -test.run takes it.
+func pattern(tests []string) string {
+	quoted := make([]string, len(tests))
+	for i, t := range tests {
+		quoted[i] = regexp.QuoteMeta(t)
+	}
+	return "^(" + strings.Join(quoted, "|") + ")$"
+}
+
+func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string) (err error) {
+	style, err := progress.ParseStyle(f.progress)
+	switch {
+	case err != nil:
+		return usagef("--%w", err)
+	case f.parallel < 1:
+		return usagef("--parallel %d: give 1 or more", f.parallel)
+	case f.failures < 0:
+		return usagef("--failures %d: give 0 or more", f.failures)
+	case f.timeout <= 0:
+		return usagef("--timeout %v: give a time over 0", f.timeout)
+	case f.first == 0:
+		return usagef("--from 0: seeds begin with 1")
+	case f.seeds == 0 && f.duration <= 0:
+		return usagef("--seeds 0 never ends; give --for too")
+	}
+	pkg, tests, binary, cleanUp, err := simulations(ctx, cmd, name, f.run, f.race)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cleanUp()) }()
+	display := progress.NewSeeds(style, cmd.ErrOrStderr())
+	defer display.End()
+	_, _ = fmt.Fprintf(display, "simulating %s of %s\n", strings.Join(tests, ", "), pkg.ImportPath)
+	display.Begin(int64(f.seeds))
+	begun := time.Now()
+	found, err := simulate.Run(ctx, simulate.Options{
+		Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), First: f.first, Seeds: f.seeds, For: f.duration, Parallel: f.parallel,
+		Failures: f.failures, Timeout: f.timeout, Check: f.check,
+		Done: func(seeds, failures int64) {
+			display.Show(replaywire.Progress{Bytes: seeds, Records: seeds, Processed: failures})
+		},
+	})
+	display.End()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found.Failures, func(a, b simulate.Failure) int { return int(a.Seed) - int(b.Seed) })
+	if f.json {
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(found); err != nil {
+			return fmt.Errorf("writing to standard output: %w", err)
+		}
+	}
+	return f.tell(cmd, name, tests, found, time.Since(begun))
+}
+
+func (f simulateFlags) tell(cmd *cobra.Command, name string, tests []string, found *simulate.Found, elapsed time.Duration) error {
+	stderr := cmd.ErrOrStderr()
+	_, _ = fmt.Fprintf(stderr, "%s in %v, %.1f seeds/s, %s\n", counted(found.Seeds, "seed"), elapsed.Round(time.Millisecond),
+		float64(found.Seeds)/max(elapsed.Seconds(), 1e-9), counted(int64(len(found.Failures)), "failure"))
+	if len(found.Failures) == 0 {
+		return nil
+	}
+	first := found.Failures[0]
+	_, _ = fmt.Fprintf(stderr, "\nseed %d:\n%s\n", first.Seed, first.Output)
+	test := tests[0]
+	if len(first.Tests) > 0 {
+		test, _, _ = strings.Cut(first.Tests[0], "/")
+	}
+	_, _ = fmt.Fprintf(stderr, "run it again:   go test %s -run '^%s$' -gokasim.seed=%d\nmake it small:  gokasim shrink %s --run %s --seed %d\n",
+		name, test, first.Seed, name, test, first.Seed)
+	var seeds []string
+	for _, failure := range found.Failures {
+		seeds = append(seeds, fmt.Sprint(failure.Seed))
+	}
+	tell(stderr, "failed with %s", strings.Join(seeds, ", "))
+	return errSaid
+}
