@@ -390,8 +390,9 @@ func TestScenarioDisconnects(t *testing.T) {
 			})
 			p.until("the view has it", func() bool {
 				return !slices.ContainsFunc(keys, func(key string) bool {
-					n, err := v.Get(key)
-					return err != nil || n.(int64) < int64(round+1)
+					got, err := v.Get(key) // nil while it reads all anew
+					n, _ := got.(int64)
+					return err != nil || n < int64(round+1)
 				})
 			})
 			cut(true)
