@@ -8,6 +8,7 @@
 //	gokasim diff A B          compares two dumps, or the results of two runs
 //	gokasim simulate PACKAGE  runs a package's simulations with many seeds
 //	gokasim shrink PACKAGE    makes a failing seed small
+//	gokasim migrate           rewrites a module that uses github.com/lovoo/goka
 //	gokasim serve             runs a Kafka cluster in memory, for development and tests
 //
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 when something failed or
@@ -88,6 +89,6 @@ func newRoot() *cobra.Command {
 	}
 	root.Version = thisRelease().Version
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog(), newGraph(), newDiff(), newMan(), newVersion(), newSimulate(), newShrink())
+	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog(), newGraph(), newDiff(), newMigrate(), newMan(), newVersion(), newSimulate(), newShrink())
 	return root
 }
