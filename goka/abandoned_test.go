@@ -92,3 +92,54 @@ func TestRowsThatArriveAfterTheirGenerationAreInTheTable(t *testing.T) {
 		}
 	})
 }
+
+// The same where a callback is stuck, so that the partition gets a new processor in the next generation.
+func TestRowsThatArriveAfterAStuckCallbackAreInTheTable(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		stores, held, left := newMemory(), &producer{}, make(chan struct{})
+		graph := func() *goka.GroupGraph {
+			return goka.DefineGroup("g",
+				goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) { ctx.SetValue(msg) }),
+				goka.Persist(new(codec.String)),
+				goka.Visitor("visit", func(ctx goka.Context, _ interface{}) {
+					if ctx.Key() == "b" {
+						defer close(left)
+						time.Sleep(10 * time.Minute)
+					}
+					ctx.SetValue("visited")
+				}))
+		}
+		p := w.run(graph(), goka.WithClientID("a"), goka.WithShutdownTimeout(time.Second), held.option(), goka.WithStorageBuilder(stores.build)).ready()
+		for _, key := range []string{"a", "b"} {
+			w.send("in", key, "old")
+		}
+		w.until("the rows are there", func() bool { return len(w.rows("g-table")) == 2 && w.committed("g", "in", 0) == 2 })
+		held.mu.Lock()
+		held.hold = isTable
+		held.mu.Unlock()
+		go func() { _ = p.VisitAll(context.Background(), "visit", nil) }()
+		w.until("a row is under way", func() bool { return held.waiting() == 1 })
+		other := w.run(graph(), goka.WithClientID("b"))
+		w.until("the first instance has abandoned its generation", func() bool { return w.log.has("did not shutdown in time") })
+		other.ready()
+		w.check(other.stop())
+		w.until("it has the partition again", func() bool { return len(partitionsOf(p)) == 1 && p.Recovered() })
+		if n := stores.opened["g-table/0"]; n < 2 {
+			t.Fatalf("the table was opened %d times: this test is about another one", n)
+		}
+		held.release()
+		w.until("the row is in Kafka", func() bool { return w.rows("g-table")["a"] == "visited" })
+		w.send("in", "c", "new")
+		w.until("the message is committed", func() bool { return w.committed("g", "in", 0) == 3 })
+		synctest.Wait()
+		if diff := cmp.Diff(w.rows("g-table"), rowsOf(t, stores.of("g-table", 0))); diff != "" {
+			t.Errorf("the storage is not what the table's topic says (-topic +storage):\n%s", diff)
+		}
+		<-left
+		time.Sleep(time.Second)
+		if row := w.rows("g-table")["b"]; row != "old" {
+			t.Errorf("the stuck callback has written %q", row)
+		}
+	})
+}

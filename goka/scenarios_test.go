@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
@@ -312,6 +315,30 @@ func TestScenarioCommitsAndRedelivery(t *testing.T) {
 			if want := map[bool]int{true: 2, false: 1}[key == "key-5"]; n != want {
 				p.Errorf("%s was delivered %d times, want %d", key, n, want)
 			}
+		}
+	})
+}
+
+func TestScenarioTopicsThatAreCreatedAgain(t *testing.T) {
+	onEveryDoor(t, func(p *place) {
+		for name, commit := range map[string]sarama.OffsetAndMetadata{
+			"beyond the end":       {Offset: 1000, LeaderEpoch: -1},
+			"of another topic":     {Offset: 3, LeaderEpoch: -1, Metadata: "topic-id:AAAAAAAAAAAAAAAAAAAAAQ"},
+			"nothing is committed": {Offset: -1},
+		} {
+			in, group := p.stream("in "+name[:3]), p.group("g "+name[:3])
+			in = goka.Stream(strings.ReplaceAll(string(in), " ", "-"))
+			p.topic(in, 1)
+			p.send(in, numbered(0, 10)...)
+			if commit.Offset >= 0 {
+				_, err := p.admin.AlterConsumerGroupOffsets(string(group), map[string]map[int32]sarama.OffsetAndMetadata{string(in): {0: commit}}, nil)
+				p.check(err)
+			}
+			got := new(seen)
+			gg := goka.DefineGroup(group, goka.Input(in, new(codec.String), func(ctx goka.Context, _ interface{}) { got.add(ctx.Key()) }))
+			r := p.run("a", gg).ready()
+			p.until(name+": all is handled and committed", func() bool { return got.len() == 10 && p.committed(group, in) == 10 })
+			p.check(r.stop())
 		}
 	})
 }
