@@ -87,6 +87,7 @@ var arrows = []row{
 	{name: "parity", ours: "internal/kafka internal/script", others: "github.com/twmb/franz-go/pkg/kmsg github.com/klauspost/compress github.com/pierrec/lz4", tests: "memkafka"},
 
 	{name: "examples/flights", ours: "goka goka/logger storage memkafka/saramaclient", others: "github.com/IBM/sarama golang.org/x/sync", tests: "memkafka tester"},
+	{name: "examples/testing", tests: "goka goka/codec tester"},
 }
 
 // testTools are modules that tests may import anywhere.
