@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,17 +19,36 @@ import (
 
 // Bounds of shrinking, in real time and in runs.
 const (
-	shrinkTime = 20 * time.Second
+	shrinkTime = 20 * time.Second // unless the command line says otherwise
 	shrinkRuns = 150
 )
 
 // shrinking is set in the processes that try smaller scripts.
 const shrinking = "GOKASIM_SHRINKING"
 
+// shrinkLimit is how long shrinking may take, 0 for not at all.
+func shrinkLimit() (time.Duration, error) {
+	v := fromShrink.get()
+	if v == "" {
+		return shrinkTime, nil
+	}
+	if on, err := strconv.ParseBool(v); err == nil {
+		if on {
+			return shrinkTime, nil
+		}
+		return 0, nil
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("it was not made small: %s is %q; set it to true, false or a time as 1m", fromShrink.names(), v)
+	}
+	return d, nil
+}
+
 // shrink looks for a smaller script that fails in the same way, each try in a process of its own, and returns the
 // smallest one it found and a remark about it.
-func shrink(t *testing.T, from *script, has shape) (*script, string) {
-	sh := &shrinker{t: t, has: has, best: from, end: time.Now().Add(shrinkTime), dir: t.TempDir()}
+func shrink(t *testing.T, from *script, has shape, limit time.Duration) (*script, string) {
+	sh := &shrinker{t: t, has: has, best: from, end: time.Now().Add(limit), dir: t.TempDir()}
 	var ok bool
 	if sh.sign, ok = sh.try(from); !ok {
 		return from, "it was not made small: it does not fail alone"

@@ -96,7 +96,7 @@ type invariant struct {
 //	-gokasim.seeds=N              GOKASIM_SEEDS               runs N seeds, from 1 on
 //	-gokasim.script=FILE          GOKASIM_SCRIPT              runs what an earlier failure left
 //	-gokasim.check-determinism    GOKASIM_CHECK_DETERMINISM   runs each seed twice, under GOMAXPROCS 1 and 8, and compares
-//	-gokasim.shrink=false         GOKASIM_SHRINK              does not make failing runs small
+//	-gokasim.shrink=1m            GOKASIM_SHRINK              makes failing runs small for so long: 20s unless set; false does not
 //
 // A run that fails says its seed and step, leaves its trace in a file and prints the command that runs it again. What of its
 // workload (Workload) and faults (Faults) it does not need is left out, as far as a few seconds of tries in processes of
@@ -197,8 +197,10 @@ func keepFailure(t *testing.T, sc *script, r simRun) {
 		return
 	}
 	remark := "it was not made small"
-	if on, err := fromShrink.boolean(); fromShrink.get() == "" || on && err == nil {
-		sc, remark = shrink(t, sc, r.shape)
+	if limit, err := shrinkLimit(); err != nil {
+		remark = err.Error()
+	} else if limit > 0 {
+		sc, remark = shrink(t, sc, r.shape, limit)
 	}
 	file, err := sc.keep(t, remark)
 	if err != nil {

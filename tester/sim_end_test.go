@@ -94,7 +94,7 @@ func TestFailingSimulationsAreMadeSmall(t *testing.T) {
 		}
 		return string(out)
 	}
-	out := run()
+	out := run("-gokasim.shrink=5m")
 	for _, part := range []string{`invariant "no two poisons" does not hold after step`, "2 of 40 records of workload orders", "1 of 3 faults", "-gokasim.script="} {
 		if !strings.Contains(out, part) {
 			t.Errorf("the failure does not say %q:\n%s", part, out)
