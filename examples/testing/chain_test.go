@@ -32,7 +32,11 @@ func TestChain(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- view.Run(t.Context()) }()
-	t.Cleanup(func() { <-done })
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	emitter, err := goka.NewEmitter(nil, "bills", new(codec.Int64), goka.WithEmitterTester(tt))
 	if err != nil {
 		t.Fatal(err)

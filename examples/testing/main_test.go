@@ -20,6 +20,10 @@ func run(t *testing.T, tt *tester.Tester, gg *goka.GroupGraph) *goka.Processor {
 	}
 	done := make(chan error, 1)
 	go func() { done <- p.Run(t.Context()) }()
-	t.Cleanup(func() { <-done })
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	return p
 }
