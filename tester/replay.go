@@ -72,7 +72,7 @@ func Afterwards(f func(tt *Tester)) Option {
 // effects differ, or which a processor failed at. The recording is what gokasim record, or kcat -J, writes, plain or
 // compressed by gzip or zstd:
 //
-//	gokasim record --brokers kafka:9092 --topic orders --output testdata/orders.jsonl.gz
+//	gokasim record orders --brokers kafka:9092 --out testdata/orders.jsonl.gz
 //
 //	func TestOrders(t *testing.T) {
 //		tester.Replay(t, "testdata/orders.jsonl.gz", countGraph(), billGraph(), tester.UpToTime(noon))

@@ -242,14 +242,9 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	var faults []byte
-	if r.faults != "" {
-		if faults, err = os.ReadFile(r.faults); err != nil {
-			return fmt.Errorf("reading --faults: %w", err)
-		}
-		if _, err := memkafka.ParseFaults(string(faults)); err != nil {
-			return fmt.Errorf("--faults %s: %w", r.faults, err)
-		}
+	faults, err := r.readFaults()
+	if err != nil {
+		return err
 	}
 	if err := r.findInputs(pkg); err != nil {
 		return err
@@ -271,12 +266,27 @@ func (r *replay) run(ctx context.Context) (err error) {
 	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
-		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: string(faults),
+		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: faults,
 	})
 	if err != nil {
 		return err
 	}
 	return r.conclude(spool, result)
+}
+
+// readFaults reads and checks the plan of --faults.
+func (r *replay) readFaults() (string, error) {
+	if r.faults == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(r.faults)
+	if err != nil {
+		return "", fmt.Errorf("reading --faults: %w", err)
+	}
+	if _, err := memkafka.ParseFaults(string(text)); err != nil {
+		return "", fmt.Errorf("--faults %s: %w", r.faults, err)
+	}
+	return string(text), nil
 }
 
 // checkFiles opens each input once, before anything slow begins.

@@ -33,20 +33,33 @@ type simulateFlags struct {
 	race     bool
 	progress string
 	json     bool
+
+	// Of replays that are disturbed.
+	inputs     []string
+	graphs     []string
+	partitions int
+	instances  int
+	rebalances int
+	crashes    int
+	faults     string
 }
 
 func newSimulate() *cobra.Command {
 	var f simulateFlags
 	cmd := &cobra.Command{
-		Use:   "simulate PACKAGE [--run TEST]... [flags]",
-		Short: "Hunts for bugs: a package's simulations with many seeds",
+		Use:   "simulate PACKAGE [--run TEST | --in FILE]... [flags]",
+		Short: "Hunts for bugs: a package's simulations, or its graphs, with many seeds",
 		Long: `Simulate compiles PACKAGE with its tests and runs those that call tester.Simulate or tester.Run, once for each of many seeds, several at a
 time. A seed decides the order of everything that happens at the cluster: what a failing seed found happens again each time that it is run. The
-first failure ends it, and its output is shown, with the commands that run it again and that make it small.`,
+first failure ends it, and its output is shown, with the commands that run it again and that make it small.
+
+With --in, or when no test of the package simulates, it replays the recording into the package's group graphs instead: once in
+peace, and then with rebalances, crashes and faults where each seed says, which has to give the same tables and outputs.`,
 		Example: `  gokasim simulate ./orders
   gokasim simulate ./orders --run TestCountsSurvive --seeds 10000
   gokasim simulate ./orders --for 10m --failures 0 --json
-  gokasim simulate ./orders --seeds 200 --check-determinism`,
+  gokasim simulate ./orders --seeds 200 --check-determinism
+  gokasim simulate ./orders --in orders.jsonl.gz --seeds 50 --rebalance 10 --crash 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
@@ -60,6 +73,13 @@ first failure ends it, and its output is shown, with the commands that run it ag
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.run, "run", nil, "test to run; all that simulate unless given")
+	flags.StringArrayVar(&f.inputs, "in", nil, "recorded topics to replay into the package's graphs")
+	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to replay into; all of the package unless given")
+	flags.IntVar(&f.partitions, "partitions", 4, "partitions of every topic, in replays")
+	flags.IntVar(&f.instances, "instances", 3, "processors of every group, in replays")
+	flags.IntVar(&f.rebalances, "rebalance", 5, "rebalances of each replay")
+	flags.IntVar(&f.crashes, "crash", 2, "crashes of each replay")
+	flags.StringVar(&f.faults, "faults", "", "`file` with faults of each replay")
 	flags.Uint64Var(&f.seeds, "seeds", 100, "how many seeds; with --for 0 is as many as there is time for")
 	flags.Uint64Var(&f.first, "from", 1, "the first seed")
 	flags.DurationVar(&f.duration, "for", 0, "begin no seed after this time")
@@ -135,23 +155,43 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 	case f.seeds == 0 && f.duration <= 0:
 		return usagef("--seeds 0 never ends; give --for too")
 	}
+	if replays, err := f.replays(ctx, cmd, name); err != nil || replays {
+		if err != nil {
+			return err
+		}
+		return f.disturb(ctx, cmd, name, style)
+	}
 	pkg, tests, binary, cleanUp, err := simulations(ctx, cmd, name, f.run, f.race)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
+	again := func(found *simulate.Found) string {
+		first := found.Failures[0]
+		test := tests[0]
+		if len(first.Tests) > 0 {
+			test, _, _ = strings.Cut(first.Tests[0], "/")
+		}
+		return fmt.Sprintf("run it again:   go test %s -run '^%s$' -gokasim.seed=%d\nmake it small:  gokasim shrink %s --run %s --seed %d",
+			name, test, first.Seed, name, test, first.Seed)
+	}
+	return f.seek(ctx, cmd, style, strings.Join(tests, ", ")+" of "+pkg.ImportPath, again, simulate.Options{
+		Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), Timeout: f.timeout, Check: f.check,
+	})
+}
+
+// seek runs seeds, and tells what they found.
+func (f simulateFlags) seek(ctx context.Context, cmd *cobra.Command, style progress.Style, what string, again func(*simulate.Found) string, o simulate.Options) error {
 	display := progress.NewSeeds(style, cmd.ErrOrStderr())
 	defer display.End()
-	_, _ = fmt.Fprintf(display, "simulating %s of %s\n", strings.Join(tests, ", "), pkg.ImportPath)
+	_, _ = fmt.Fprintf(display, "simulating %s\n", what)
 	display.Begin(int64(f.seeds))
 	begun := time.Now()
-	found, err := simulate.Run(ctx, simulate.Options{
-		Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), First: f.first, Seeds: f.seeds, For: f.duration, Parallel: f.parallel,
-		Failures: f.failures, Timeout: f.timeout, Check: f.check,
-		Done: func(seeds, failures int64) {
-			display.Show(replaywire.Progress{Bytes: seeds, Records: seeds, Processed: failures})
-		},
-	})
+	o.First, o.Seeds, o.For, o.Parallel, o.Failures = f.first, f.seeds, f.duration, f.parallel, f.failures
+	o.Done = func(seeds, failures int64) {
+		display.Show(replaywire.Progress{Bytes: seeds, Records: seeds, Processed: failures})
+	}
+	found, err := simulate.Run(ctx, o)
 	display.End()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -165,10 +205,10 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 			return fmt.Errorf("writing to standard output: %w", err)
 		}
 	}
-	return f.tell(cmd, name, tests, found, time.Since(begun))
+	return f.tell(cmd, again, found, time.Since(begun))
 }
 
-func (f simulateFlags) tell(cmd *cobra.Command, name string, tests []string, found *simulate.Found, elapsed time.Duration) error {
+func (f simulateFlags) tell(cmd *cobra.Command, again func(*simulate.Found) string, found *simulate.Found, elapsed time.Duration) error {
 	stderr := cmd.ErrOrStderr()
 	_, _ = fmt.Fprintf(stderr, "%s in %v, %.1f seeds/s, %s\n", counted(found.Seeds, "seed"), elapsed.Round(time.Millisecond),
 		float64(found.Seeds)/max(elapsed.Seconds(), 1e-9), counted(int64(len(found.Failures)), "failure"))
@@ -176,13 +216,7 @@ func (f simulateFlags) tell(cmd *cobra.Command, name string, tests []string, fou
 		return nil
 	}
 	first := found.Failures[0]
-	_, _ = fmt.Fprintf(stderr, "\nseed %d:\n%s\n", first.Seed, first.Output)
-	test := tests[0]
-	if len(first.Tests) > 0 {
-		test, _, _ = strings.Cut(first.Tests[0], "/")
-	}
-	_, _ = fmt.Fprintf(stderr, "run it again:   go test %s -run '^%s$' -gokasim.seed=%d\nmake it small:  gokasim shrink %s --run %s --seed %d\n",
-		name, test, first.Seed, name, test, first.Seed)
+	_, _ = fmt.Fprintf(stderr, "\nseed %d:\n%s\n%s\n", first.Seed, first.Output, again(found))
 	var seeds []string
 	for _, failure := range found.Failures {
 		seeds = append(seeds, fmt.Sprint(failure.Seed))

@@ -36,6 +36,18 @@ func NewSpool(out string) (*Spool, error) {
 	return &Spool{Dir: dir, out: out}, nil
 }
 
+// Rename gives the files of result their topics' names inside the spool, so that other results can be compared with them there.
+func (s *Spool) Rename(result *replaywire.Result) error {
+	for _, topics := range [][]replaywire.Topic{result.Tables, result.Outputs} {
+		for _, t := range topics {
+			if err := os.Rename(s.path(t), filepath.Join(s.Dir, t.Name+".jsonl")); err != nil {
+				return fmt.Errorf("keeping %s: %w", t.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // Publish gives the files of result their final names, each replacing the one of an earlier run at once.
 func (s *Spool) Publish(result *replaywire.Result) error {
 	for _, topics := range [][]replaywire.Topic{result.Tables, result.Outputs} {

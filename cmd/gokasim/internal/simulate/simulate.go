@@ -1,4 +1,4 @@
-// Package simulate runs the simulations of a package's tests with many seeds, each in a process of its own.
+// Package simulate runs simulations with many seeds, each in a process of its own.
 package simulate
 
 import (
@@ -29,6 +29,9 @@ type Options struct {
 	Check    bool          // run each seed twice and compare
 
 	Done func(seeds, failures int64) // is told after each seed
+
+	// One runs one seed, and returns how it failed, nil when it did not; nil runs the tests of Binary.
+	One func(ctx context.Context, seed uint64) (*Failure, error)
 }
 
 // Failure is a seed that failed.
@@ -46,6 +49,10 @@ type Found struct {
 
 // Run runs seeds until there are no more, time is over, or there are failures enough. An error is one of running, not of a simulation.
 func Run(ctx context.Context, o Options) (*Found, error) {
+	one := o.One
+	if one == nil {
+		one = func(ctx context.Context, seed uint64) (*Failure, error) { return One(ctx, o, seed, nil) }
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	end := time.Time{}
@@ -75,7 +82,7 @@ func Run(ctx context.Context, o Options) (*Found, error) {
 	for range o.Parallel {
 		work.Go(func() {
 			for seed := range seeds {
-				failure, err := One(ctx, o, seed, nil)
+				failure, err := one(ctx, seed)
 				if ctx.Err() != nil {
 					return
 				}
