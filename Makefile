@@ -43,8 +43,9 @@ parity: ## the flights in several shapes, other people's clients; with BROKERS=h
 
 CORES := $(addprefix ./memkafka/internal/,plog group txn check fault assign)
 
-sim: ## simulations with one seed, goka's chaos with CHAOS seeds, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
+sim: ## simulations with one seed, REPEAT seeds x runs with all features that have to be alike, goka's chaos with CHAOS seeds, and HISTORIES random histories of each core: make sim SEED=7 HISTORIES=100000
 	GOKASIM_SEED=$(SEED) go test -count=1 -run 'Simulat|Repeat' $(PKG)
+	GOKASIM_REPEAT=$(REPEAT) go test -count=1 -timeout 2h -run TestEverythingRepeats ./tester
 	GOKASIM_SEEDS=$(CHAOS) go test -count=1 -timeout 2h -run TestSimulatedChaos ./goka
 	go test -count=1 -timeout 2h $(CORES) -rapid.checks=$(HISTORIES) -rapid.seed=$(SEED)
 

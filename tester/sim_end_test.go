@@ -86,7 +86,7 @@ func TestFailingSimulationsAreMadeSmall(t *testing.T) {
 	dir := t.TempDir()
 	run := func(arguments ...string) string {
 		cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestFailingSimulationsAreMadeSmall$", "-test.v"}, arguments...)...)
-		cmd.Env = append(os.Environ(), "GOKASIM_TEST_SHRINK=1")
+		cmd.Env = append(os.Environ(), "GOKASIM_TEST_SHRINK=1", "GOKASIM_SEED=", "GOKASIM_SEEDS=")
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err == nil {
@@ -134,7 +134,7 @@ func TestSimulationsThatFail(t *testing.T) {
 	for name, s := range scripts {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestSimulationsThatFail$", "-test.timeout=60s")
-			cmd.Env = append(os.Environ(), "GOKASIM_TEST_SCRIPT="+name)
+			cmd.Env = append(os.Environ(), "GOKASIM_TEST_SCRIPT="+name, "GOKASIM_SEED=", "GOKASIM_SEEDS=")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Error("the simulation did not fail")
