@@ -188,6 +188,16 @@ func (r *run) MoveLeader(*rapid.T) {
 	})
 }
 
+func (r *run) Reassign(*rapid.T) {
+	r.step(func() {
+		p := r.partition()
+		to := rapid.Permutation([]int32{1, 2, 3}).Draw(r.t, "brokers")[:rapid.IntRange(1, 3).Draw(r.t, "replicas")]
+		if err := r.c.Reassign(r.now, p.TP, to, true); err != nil && !errors.Is(err, kafka.InvalidReplicaAssignment) {
+			r.t.Fatal(err)
+		}
+	})
+}
+
 func (r *run) HoldReplication(*rapid.T) {
 	r.step(func() { r.must(r.c.HoldReplication(r.now, r.partition().TP, rapid.Bool().Draw(r.t, "on"))) })
 }
@@ -463,7 +473,8 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	for bug := range planted {
 		t.Run(bug, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRandomHistories$", "-rapid.nofailfile", "-rapid.checks=500", "-rapid.shrinktime=2s")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRandomHistories$", "-rapid.nofailfile", "-rapid.checks=500",
+				"-rapid.shrinktime=2m", "-test.timeout=5m") // shrinking ends when nothing shorter fails, some seconds on an idle machine
 			cmd.Env = append(os.Environ(), plantedBug+"="+bug)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
