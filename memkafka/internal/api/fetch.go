@@ -38,6 +38,7 @@ func serveFetch(c *call, request *kmsg.FetchRequest) wire.Body {
 		return nil
 	}
 	if c.chargeFetch(f.answer, f.size) {
+		c.broker.sessions.throttled(session, f.answer, incremental)
 		return f.answer
 	}
 	if session != nil {
@@ -115,7 +116,8 @@ func (f *fetching) readPartition(core *cluster.Cluster, t *cluster.Topic, asked 
 	if code != kafka.None {
 		part.fail(code)
 		if f.version >= 16 && (code == kafka.NotLeaderOrFollower || code == kafka.FencedLeaderEpoch) {
-			part.leader = p
+			led := leadershipOf(p)
+			part.leader = &led
 		}
 		return
 	}

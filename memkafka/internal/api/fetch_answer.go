@@ -40,8 +40,16 @@ type fetchedPartition struct {
 	size                int // of batches
 
 	diverging *kmsg.FetchResponseTopicPartitionDivergingEpoch
-	leader    *cluster.Partition // its leader, or the leader's epoch, is news to the client (KIP-951)
+	leader    *leadership // news to the client (KIP-951)
 }
+
+// leadership is who leads a partition, at the time of a look at it: answers are written later.
+type leadership struct {
+	leader int32 // cluster.NoLeader for nobody
+	epoch  kafka.Epoch
+}
+
+func leadershipOf(p *cluster.Partition) leadership { return leadership{p.Leader, p.LeaderEpoch} }
 
 func newFetchAnswer(request *kmsg.FetchRequest) *fetchAnswer {
 	a := &fetchAnswer{version: request.Version, committed: request.IsolationLevel == readCommitted, topics: make([]fetchedTopic, len(request.Topics))}
@@ -79,7 +87,7 @@ func (a *fetchAnswer) refused(code kafka.ErrorCode) *fetchAnswer {
 func (a *fetchAnswer) leadBy(id int32) bool {
 	for i := range a.topics {
 		for j := range a.topics[i].partitions {
-			if p := a.topics[i].partitions[j].leader; p != nil && p.Leader == id {
+			if p := a.topics[i].partitions[j].leader; p != nil && p.leader == id {
 				return true
 			}
 		}
@@ -185,8 +193,8 @@ func (a *fetchAnswer) writePartition(e *encoder, p *fetchedPartition) {
 		e.tag(0, append(binary.BigEndian.AppendUint64(v, uint64(d.EndOffset)), 0))
 	}
 	if p.leader != nil {
-		v := binary.BigEndian.AppendUint32(nil, uint32(p.leader.Leader))
-		e.tag(1, append(binary.BigEndian.AppendUint32(v, uint32(p.leader.LeaderEpoch)), 0))
+		v := binary.BigEndian.AppendUint32(nil, uint32(p.leader.leader))
+		e.tag(1, append(binary.BigEndian.AppendUint32(v, uint32(p.leader.epoch)), 0))
 	}
 }
 

@@ -195,6 +195,21 @@ func (f *fetchSession) topics() []kmsg.FetchRequestTopic {
 	return list
 }
 
+// throttled is told that the answer comes back empty: an incremental fetch goes on in its session, which has moved to the
+// next epoch all the same, and a session that would have begun does not.
+func (s *fetchSessions) throttled(f *fetchSession, a *fetchAnswer, incremental bool) {
+	if f == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if incremental {
+		a.sessionID = f.id
+	} else if s.byID[f.id] == f {
+		delete(s.byID, f.id)
+	}
+}
+
 // answered takes note of what a client is told, and, for an incremental fetch, takes out of the answer what is no news.
 func (s *fetchSessions) answered(f *fetchSession, a *fetchAnswer, incremental bool) {
 	s.mu.Lock()

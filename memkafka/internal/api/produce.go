@@ -81,8 +81,9 @@ type appending struct {
 	partition int32
 	batch     *batch.Batch
 
-	at       *cluster.Partition
-	epoch    kafka.Epoch // of the leader that appended it
+	at       *cluster.Partition // to be looked at under the engine's lock only
+	led      leadership         // of at, when it was looked at last
+	epoch    kafka.Epoch        // of the leader that appended it
 	appended plog.Appended
 	logStart kafka.Offset // -1 unless the log was asked
 	waits    bool         // for replicas
@@ -165,7 +166,9 @@ func (c *call) appendOne(core *cluster.Cluster, now millis, t *cluster.Topic, re
 		return
 	}
 	p, code := c.ledPartition(core, t, a.partition, -1)
-	a.at = p
+	if a.at = p; p != nil {
+		a.led = leadershipOf(p)
+	}
 	if code != kafka.None {
 		a.err = code
 		return
@@ -202,7 +205,7 @@ var tooLarge = map[kafka.ErrorCode]bool{kafka.MessageTooLarge: true, kafka.Recor
 func (a *appending) replicated(core *cluster.Cluster) bool {
 	done, err := core.Replicated(a.at, a.appended.Last, a.epoch)
 	if err != nil {
-		a.err = err
+		a.err, a.led = err, leadershipOf(a.at)
 	}
 	return done || err != nil
 }
@@ -256,7 +259,7 @@ func (a *appending) response(version int16) kmsg.ProduceResponseTopicPartition {
 		a.blame(&r, refused)
 	}
 	if version >= 10 && misled(*a) {
-		r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = a.at.Leader, int32(a.at.LeaderEpoch)
+		r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = a.led.leader, int32(a.led.epoch)
 	}
 	return r
 }
@@ -286,7 +289,7 @@ func (a *appending) blame(r *kmsg.ProduceResponseTopicPartition, refused *plog.E
 func (c *call) leaders(core *cluster.Cluster, appends []appending) []kmsg.ProduceResponseBroker {
 	var list []kmsg.ProduceResponseBroker
 	for _, n := range c.nodes(core, func(id int32) bool {
-		return slices.ContainsFunc(appends, func(a appending) bool { return misled(a) && a.at.Leader == id })
+		return slices.ContainsFunc(appends, func(a appending) bool { return misled(a) && a.led.leader == id })
 	}) {
 		list = append(list, kmsg.ProduceResponseBroker{NodeID: n.ID, Host: n.Host, Port: n.Port, Rack: nullable(n.Rack)})
 	}

@@ -103,6 +103,28 @@ func TestThrottledFetchesComeBackEmpty(t *testing.T) {
 	}
 }
 
+// TestThrottledFetchesKeepTheirSession: an incremental fetch that comes back empty says so in its session, which goes on
+// with the next epoch; a session that would have begun does not.
+func TestThrottledFetchesKeepTheirSession(t *testing.T) {
+	cluster, c := troubled(t, "")
+	topic := fromOffsets("t", [16]byte{}, 0, 0)
+	opened := ask[*kmsg.FetchResponse](c, 12, inSession(0, 0, topic))
+	setQuota(c, nil, "consumer_byte_rate", 20)
+	throttled := ask[*kmsg.FetchResponse](c, 12, inSession(opened.SessionID, 1))
+	if throttled.ThrottleMillis == 0 || throttled.SessionID != opened.SessionID {
+		t.Errorf("throttled by %d ms in session %d, want some in session %d", throttled.ThrottleMillis, throttled.SessionID, opened.SessionID)
+	}
+	if fresh := ask[*kmsg.FetchResponse](dial(t, cluster, 1), 12, inSession(0, 0, topic)); fresh.ThrottleMillis == 0 || fresh.SessionID != 0 {
+		t.Errorf("throttled by %d ms in session %d, want some in none", fresh.ThrottleMillis, fresh.SessionID)
+	}
+	if err := cluster.RemoveQuota("", memkafka.DefaultQuota, "consumer_byte_rate"); err != nil {
+		t.Fatal(err)
+	}
+	if next := ask[*kmsg.FetchResponse](dial(t, cluster, 1), 12, inSession(opened.SessionID, 2)); next.ErrorCode != 0 || next.SessionID != opened.SessionID {
+		t.Errorf("the session goes on with %v in session %d", kafka.ErrorCode(next.ErrorCode), next.SessionID)
+	}
+}
+
 func TestThrottledMutations(t *testing.T) {
 	c := dial(t, newCluster(t), 1)
 	setQuota(c, nil, "controller_mutation_rate", 1) // eleven at once

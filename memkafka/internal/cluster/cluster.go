@@ -243,6 +243,7 @@ func (c *Cluster) Fire(now kafka.Millis) {
 		default:
 			if g := c.groups[t.group]; g != nil {
 				c.step(now, t.group, g, group.Timer{Key: t.key})
+				c.forgetDead(t.group)
 			}
 		}
 	}
@@ -276,6 +277,22 @@ func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
 		c.waiting[id] = append(c.waiting[id], waiting{cmd.Tag, group.SyncResponse{Err: kafka.NotCoordinator}})
 	}
 	c.step(now, id, g, cmd)
+	c.forgetDead(id)
+}
+
+// forgetDead forgets a group that does not exist, or no more: whoever asks about one makes none. What it wrote in a
+// transaction is kept until that ends.
+func (c *Cluster) forgetDead(id string) {
+	g, j := c.groups[id], c.journals[id]
+	if g == nil || g.State() != group.Dead || j != nil && j.anyOpen() {
+		return
+	}
+	delete(c.groups, id)
+	delete(c.journals, id)
+	delete(c.knownTopics, id)
+	if len(c.waiting[id]) == 0 {
+		delete(c.waiting, id)
+	}
 }
 
 // groupMetadata is what groups whose partitions the coordinator assigns have to know of topics (KIP-848).

@@ -34,6 +34,11 @@ func (j *journal) open(producerID int64) bool {
 	return false
 }
 
+// anyOpen reports whether a transaction is open.
+func (j *journal) anyOpen() bool {
+	return slices.ContainsFunc(j.entries, func(e group.Entry) bool { return e.Transaction != nil && j.open(e.Transaction.ProducerID) })
+}
+
 // compact keeps what replaying needs: of records outside of transactions, or in such as are committed, the newest of each
 // key; of open transactions everything. What was in a transaction stays where it was sent, for that decides which of two
 // offsets is the newer one.

@@ -272,6 +272,7 @@ func (c *Cluster) DeleteTopic(now kafka.Millis, name string) error {
 	for _, id := range c.Groups() {
 		c.step(now, id, c.groups[id], group.TopicDeleted{Topic: name})
 	}
+	c.writeOwedMarkers(now) // those for its partitions are not owed any more
 	return nil
 }
 

@@ -170,6 +170,7 @@ func (c *Cluster) endGroupTxns(now kafka.Millis, partition int32, m txn.WriteMar
 				j.add(group.Entry{Transaction: &group.Transaction{ProducerID: m.Producer.ID, ProducerEpoch: m.Producer.Epoch}, Marker: markerOf(m.Commit)})
 			}
 			c.step(now, id, c.groups[id], group.EndTxn{ProducerID: m.Producer.ID, Commit: m.Commit})
+			c.forgetDead(id)
 		}
 	}
 }
