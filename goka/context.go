@@ -97,15 +97,16 @@ type cbContext struct {
 	topic   string
 	msg     *sarama.ConsumerMessage // nil for a visit
 	headers Headers
-	emits   int32 // calls at the seam so far, see kafka.Source
-	failed  error // what Fail was called with
+	emits   int32           // calls at the seam so far, see kafka.Source
+	failed  error           // what Fail was called with
+	inside  context.Context // what an observer made of the run's; nil without one
 }
 
 func (c *cbContext) begin(m *inflight, topic string, msg *sarama.ConsumerMessage) {
-	c.m, c.topic, c.msg, c.headers, c.emits, c.failed = m, topic, msg, nil, 0, nil
+	c.m, c.topic, c.msg, c.headers, c.emits, c.failed, c.inside = m, topic, msg, nil, 0, nil, nil
 }
 
-func (c *cbContext) end() { c.m, c.msg, c.headers = nil, nil, nil }
+func (c *cbContext) end() { c.m, c.msg, c.headers, c.inside = nil, nil, nil, nil }
 
 func (c *cbContext) Topic() Stream    { return Stream(c.topic) }
 func (c *cbContext) Key() string      { return c.m.key }
@@ -137,7 +138,12 @@ func (c *cbContext) Headers() Headers {
 	return c.headers
 }
 
-func (c *cbContext) Context() context.Context { return c.run.ctx }
+func (c *cbContext) Context() context.Context {
+	if c.inside != nil {
+		return c.inside
+	}
+	return c.run.ctx
+}
 
 func (c *cbContext) Fail(err error) {
 	if err == nil {
@@ -208,7 +214,7 @@ func (c *cbContext) write(table *output, data []byte, options []ContextOption) {
 	o.Key = c.ownKey()
 	o.Headers = contextHeaders(options).ToSarama()
 	o.table, o.row = true, c.run.overlay.Put(c.m.key, data)
-	c.run.pp.producer.Produce(&o.Emission)
+	c.produce(o)
 }
 
 // ownKey is the key of the message as bytes.
@@ -264,7 +270,7 @@ func (c *cbContext) send(out *output, key string, data []byte, options []Context
 	} else {
 		o.Headers = c.run.pp.opts.producerDefaultHeaders.Merged(headers).ToSarama()
 	}
-	c.run.pp.producer.Produce(&o.Emission)
+	c.produce(o)
 }
 
 // outgoing prepares an emit that the message waits for.
@@ -290,6 +296,10 @@ func (c *cbContext) outgoing(out *output, data []byte) *outgoing {
 // outgoingDone takes the result to the goroutine that waits for it. A failure halts that at once.
 func outgoingDone(e *Emission, err error) {
 	o := e.owner.(*outgoing)
+	if o.observed != nil {
+		o.observed(err)
+		o.observed = nil
+	}
 	if o.run.isGone.Load() {
 		if err == nil && o.table {
 			o.run.pp.late(lateRow{storage.Row{Key: string(e.Key), Value: e.Value}, e.Offset})

@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,6 +16,7 @@ type Emitter struct {
 	producer       Producer
 	topic          string
 	defaultHeaders Headers
+	observer       Observer // nil for none
 	log            Logger
 
 	mu      sync.Mutex // guards what follows
@@ -50,6 +52,7 @@ func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterO
 		producer:       p,
 		topic:          string(topic),
 		defaultHeaders: o.defaultHeaders,
+		observer:       o.observer,
 		log:            logger.Prefixed(o.log, fmt.Sprintf("[Emitter %s]", topic)),
 		settled:        make(chan struct{}),
 	}, nil
@@ -83,7 +86,14 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}
 	}
-	if headers = e.defaultHeaders.Merged(headers); headers == nil {
+	headers = e.defaultHeaders.Merged(headers)
+	if e.observer != nil {
+		extended, acknowledged := e.observe(context.Background(), Emission{
+			Topic: e.topic, Key: []byte(key), Value: data, Headers: headers.ToSarama(), Partition: AnyPartition,
+		})
+		return e.producer.EmitWithHeaders(e.topic, key, data, extended).Then(acknowledged).Then(e.end), nil
+	}
+	if headers == nil {
 		return e.producer.Emit(e.topic, key, data).Then(e.end), nil
 	}
 	return e.producer.EmitWithHeaders(e.topic, key, data, headers).Then(e.end), nil

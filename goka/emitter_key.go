@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -11,6 +12,7 @@ type EmitOption func(*emitOptions)
 type emitOptions struct {
 	headers   Headers
 	partition int32
+	ctx       context.Context
 }
 
 // WithEmitHeaders adds headers, which go over the emitter's default ones. It may be given several times; of equal names
@@ -31,7 +33,7 @@ var ErrPlainProducer = errors.New("the producer takes neither null keys nor part
 // EmitKey is Emit for any key: bytes of any kind, or nil for a null key, which goes to any partition. A nil msg is sent
 // as a tombstone. The error is that of the codec, or ErrPlainProducer.
 func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*Promise, error) {
-	o := emitOptions{partition: AnyPartition}
+	o := emitOptions{partition: AnyPartition, ctx: context.Background()}
 	for _, option := range options {
 		option(&o)
 	}
@@ -51,11 +53,17 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 		}
 	}
 	headers := e.defaultHeaders.Merged(o.headers)
+	acknowledged := func(error) {}
+	if e.observer != nil {
+		headers, acknowledged = e.observe(o.ctx, Emission{
+			Topic: e.topic, Key: key, Value: data, Headers: headers.ToSarama(), Partition: o.partition,
+		})
+	}
 	if !explicit {
-		return e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(e.end), nil
+		return e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(acknowledged).Then(e.end), nil
 	}
 	emission, promise := newPromisedEmission(e.topic, key, data, headers.ToSarama())
 	emission.Partition = o.partition
 	producer.Produce(emission)
-	return promise.Then(e.end), nil
+	return promise.Then(acknowledged).Then(e.end), nil
 }

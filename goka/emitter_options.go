@@ -14,6 +14,7 @@ type eoptions struct {
 	clientID       string
 	hasher         func() hash.Hash32
 	defaultHeaders Headers
+	observer       Observer // nil for none
 	producer       ProducerBuilder
 	topicManager   TopicManagerBuilder
 }

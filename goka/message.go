@@ -22,6 +22,7 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 		delay = r.now.Sub(msg.Timestamp)
 	}
 	l.counter.add(msg.Offset, len(msg.Value), delay)
+	l.counter.at.Store(r.now.UnixNano())
 
 	var value interface{}
 	switch {
@@ -45,8 +46,11 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 
 // call runs a callback for the message or row that r.cb is about.
 func (r *partitionRun) call(cb ProcessCallback, value interface{}) {
-	m := r.cb.m
-	if err := r.guarded(cb, value); err != nil {
+	m, run := r.cb.m, r.guarded
+	if r.pp.opts.observer != nil {
+		run = r.observed
+	}
+	if err := run(cb, value); err != nil {
 		m.failed = true
 		if !r.ownCancellation(err) {
 			r.fail(r.messageError(m, err))

@@ -47,7 +47,8 @@ type poptions struct {
 	tableStarts            map[string]int64 // see WithTableStartOffset
 	recoverAhead           bool
 	producerDefaultHeaders Headers
-	defaultStorage         bool // no option has set another one
+	observer               Observer // nil for none
+	defaultStorage         bool     // no option has set another one
 	builders               builders
 }
 

@@ -437,13 +437,21 @@ func (pp *PartitionProcessor) Stop() error {
 	return errors.Join(errs...)
 }
 
+func (pp *PartitionProcessor) runMode() PPRunMode {
+	pp.mu.Lock()
+	defer pp.mu.Unlock()
+	return pp.mode
+}
+
 func (pp *PartitionProcessor) stats() *PartitionProcStats {
 	now := time.Now()
 	s := &PartitionProcStats{
-		Now:    now,
-		Joined: make(map[string]*TableStats, len(pp.joins)),
-		Input:  make(map[string]*InputStats, len(pp.inputs)),
-		Output: make(map[string]*OutputStats, len(pp.outputs)),
+		Now:     now,
+		State:   pp.state.State(),
+		RunMode: pp.runMode(),
+		Joined:  make(map[string]*TableStats, len(pp.joins)),
+		Input:   make(map[string]*InputStats, len(pp.inputs)),
+		Output:  make(map[string]*OutputStats, len(pp.outputs)),
 	}
 	if pp.table != nil {
 		s.TableStats = pp.table.stats(now)

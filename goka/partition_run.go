@@ -85,6 +85,8 @@ type outgoing struct {
 	row   overlay.Ticket // of a table write
 	table bool           // it is a table write
 	err   error
+
+	observed func(error) // told how it went; may be nil
 }
 
 func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker) *partitionRun {

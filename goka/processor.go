@@ -38,16 +38,17 @@ type Processor struct {
 	initial     beginning.Initial
 	background  sync.WaitGroup
 
-	mu       sync.RWMutex // guards what follows
-	began    bool         // Run was called
-	stopping bool         // Stop was called, or the end of Run is near
-	cancel   context.CancelFunc
-	held     map[int32]*PartitionProcessor
-	leaving  map[int32]chan struct{} // closed once a partition that was dropped is closed
-	begun    map[claimed]string      // partitions that this instance began to read, and the mark of their topic
-	newest   map[claimed]int64       // where their topic ended then, see markBeginning
-	failures []error                 // of partitions, in the order in which their generations ended
-	err      error                   // what Run returned
+	mu         sync.RWMutex // guards what follows
+	began      bool         // Run was called
+	stopping   bool         // Stop was called, or the end of Run is near
+	cancel     context.CancelFunc
+	held       map[int32]*PartitionProcessor
+	leaving    map[int32]chan struct{} // closed once a partition that was dropped is closed
+	begun      map[claimed]string      // partitions that this instance began to read, and the mark of their topic
+	newest     map[claimed]int64       // where their topic ended then, see markBeginning
+	failures   []error                 // of partitions, in the order in which their generations ended
+	err        error                   // what Run returned
+	rebalances []Rebalance             // the last generations, oldest first
 }
 
 // NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to

@@ -26,6 +26,7 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 		return fmt.Errorf("error setting up: %w", err)
 	}
 	g.log.Printf("setting up generation %d with partitions %v", session.GenerationID(), assigned)
+	g.noteGeneration(session.GenerationID(), assigned)
 	err = guarded("rebalance callback", func() error { g.opts.rebalanceCallback(assignmentOf(assigned)); return nil })
 	if err != nil {
 		return err
@@ -36,6 +37,7 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	if err == nil {
 		err = g.startPartitions(session, marks, assigned)
 	}
+	g.noteReady(err)
 	if err != nil {
 		if session.Context().Err() != nil && errors.Is(err, context.Canceled) {
 			g.log.Printf("generation %d ended while its partitions recovered", session.GenerationID())
@@ -264,6 +266,7 @@ func (g *Processor) ConsumeClaim(session sarama.ConsumerGroupSession, claim sara
 // tables stay open for the next generation.
 func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 	defer g.inSession.Store(false)
+	defer g.noteEnd()
 	g.state.SetState(ProcStateStopping)
 	failed := inParallel(g.partitionProcessors(), func(pp *PartitionProcessor) error {
 		alive, err := pp.endRun(g.opts.shutdownTimeout)

@@ -22,6 +22,16 @@ type InputStats struct {
 	OffsetLag  int64         // how many records the partition has after the last one
 	LastOffset int64         // of the last one
 	Delay      time.Duration // the age of the last one when it was read, by its timestamp
+	LastRead   time.Time     // when it was read; zero before, and for tables
+}
+
+// LagTime is how far a reader is behind in time: how old by now the last record is that was read, if there are more, and 0
+// if there are none.
+func (s *InputStats) LagTime(now time.Time) time.Duration {
+	if s.OffsetLag == 0 || s.LastRead.IsZero() {
+		return 0
+	}
+	return max(0, s.Delay+now.Sub(s.LastRead))
 }
 
 // OutputStats are about messages that were emitted, or rows that were written, since the partition was opened.
@@ -51,6 +61,8 @@ type TableStats struct {
 // PartitionProcStats are about a partition of a processor.
 type PartitionProcStats struct {
 	Now        time.Time
+	State      State                  // one of the PPState constants
+	RunMode    PPRunMode              // what the partition is here for
 	TableStats *TableStats            // nil without a table
 	Joined     map[string]*TableStats // by topic
 	Input      map[string]*InputStats // by topic; the loop is among them
@@ -72,6 +84,7 @@ type ViewStats struct {
 type inputCounter struct {
 	count, bytes, last, highWatermark atomic.Int64
 	delay                             atomic.Int64 // nanoseconds
+	at                                atomic.Int64 // Unix time in nanoseconds, 0 unless it is kept
 }
 
 func newInputCounter() *inputCounter {
@@ -98,6 +111,7 @@ func (c *inputCounter) stats() *InputStats {
 		Bytes:      int(c.bytes.Load()),
 		LastOffset: c.last.Load(),
 		Delay:      time.Duration(c.delay.Load()),
+		LastRead:   unixNano(c.at.Load()),
 	}
 	if hwm := c.highWatermark.Load(); hwm > 0 {
 		s.OffsetLag = max(0, hwm-1-s.LastOffset)
