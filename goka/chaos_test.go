@@ -196,6 +196,14 @@ func (c *chaos) alive(group string) []*tester.Instance {
 	return c.runs[group]
 }
 
+func (c *chaos) allAlive() int {
+	n := 0
+	for _, group := range chaosGroups {
+		n += len(c.alive(group))
+	}
+	return n
+}
+
 // run lets everything happen, and returns what is wrong in the end.
 func (c *chaos) run() error {
 	s := c.s
@@ -221,7 +229,7 @@ func (c *chaos) run() error {
 		s.Steps(s.Rand("steps") % 250)
 		group := chaosGroups[s.Rand("group")%uint64(len(chaosGroups))]
 		instances := c.alive(group)
-		if len(instances) == 0 {
+		if len(instances) == 0 || c.allAlive() < 4 { // where nobody runs, nothing happens
 			c.start(group)
 			continue
 		}
