@@ -103,6 +103,13 @@ func (p *asyncProducer) send() {
 
 // takeInput sends m, unless it is nil, and what waits in Input, but not without end if there is always more.
 func (p *asyncProducer) takeInput(m *sarama.ProducerMessage) {
+	if p.seam.Engine().Driven() { // whether whoever sent m sends another one by now is chance
+		if m != nil {
+			p.take(m)
+		}
+		p.flushReady()
+		return
+	}
 	for n := range max(sendAtOnce, cap(p.input)+1) {
 		if m == nil {
 			select {
