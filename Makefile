@@ -11,7 +11,7 @@ BENCH    ?= .
 PKG      ?= ./...
 DURATION ?= 30m
 
-.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis soak
+.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis soak goka-soak
 
 check: ## everything that CI looks at
 	.ci/run
@@ -51,6 +51,9 @@ sim: ## simulations with one seed, REPEAT seeds x runs with all features that ha
 
 soak: ## random clients with faults for DURATION; nothing acknowledged may be lost, and memory stays flat
 	cd bench/wire && SOAK_DURATION=$(DURATION) go test -count=1 -timeout 0 -v ./soak
+
+goka-soak: ## processes with goka's processors, killed and started again for DURATION, on BROKERS or in memory; no input may be lost, and tables are right
+	cd bench/goka && KAFKA_BROKERS=$(BROKERS) SOAK_DURATION=$(DURATION) go test -count=1 -timeout 0 -v ./soak
 
 redis: ## the redis store on a real server: redis-server on PATH, or GOKASIM_REDIS=host:port
 	@command -v redis-server > /dev/null || [ -n "$$GOKASIM_REDIS" ] || { echo "install redis-server or set GOKASIM_REDIS=host:port" >&2; exit 1; }
