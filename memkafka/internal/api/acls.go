@@ -7,8 +7,8 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 )
 
-// noAuthorizer is what requests about ACLs are answered while there is no authorizer.
-const noAuthorizer = "no Authorizer is configured"
+// noAuthorizer is what requests that change ACLs are answered while there is no authorizer.
+const noAuthorizer = "No Authorizer is configured."
 
 // checkACL says what is wrong with a rule that somebody wants to add.
 func checkACL(a cluster.ACL) error {

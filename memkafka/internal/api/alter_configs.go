@@ -17,6 +17,10 @@ var alterConfigs = serving(33, 0, 2, serveAlterConfigs)
 func serveAlterConfigs(c *call, request *kmsg.AlterConfigsRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.AlterConfigsResponse)
 	response.Resources = make([]kmsg.AlterConfigsResponseResource, len(request.Resources))
+	times := map[resource]int{}
+	for i := range request.Resources {
+		times[resource{request.Resources[i].ResourceType, request.Resources[i].ResourceName}]++
+	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
 		for i := range request.Resources {
 			asked := &request.Resources[i]
@@ -25,6 +29,9 @@ func serveAlterConfigs(c *call, request *kmsg.AlterConfigsRequest) wire.Body {
 				values[config.Name] = config.Value
 			}
 			err := c.mayConfigure(core, cluster.AlterConfigs, asked.ResourceType, asked.ResourceName).Err()
+			if times[resource{asked.ResourceType, asked.ResourceName}] > 1 {
+				err = errResourceTwice
+			}
 			if err == nil {
 				err = replaceConfigs(core, now, asked.ResourceType, asked.ResourceName, values, request.ValidateOnly)
 			}
@@ -38,6 +45,16 @@ func serveAlterConfigs(c *call, request *kmsg.AlterConfigsRequest) wire.Body {
 	}
 	return response
 }
+
+// resource is what settings are of.
+type resource struct {
+	kind kmsg.ConfigResourceType
+	name string
+}
+
+// errResourceTwice refuses every change of a resource that a request names more than once. Kafka says so of
+// IncrementalAlterConfigs, and answers nothing to AlterConfigs.
+var errResourceTwice = invalidRequest("Each resource must appear at most once.")
 
 // replaceConfigs makes values all the settings of a resource that are not at their default.
 func replaceConfigs(core *cluster.Cluster, now millis, kind kmsg.ConfigResourceType, name string, values map[string]*string, validateOnly bool) error {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -87,7 +89,7 @@ func (c *call) createTopic(core *cluster.Cluster, now millis, asked *kmsg.Create
 		for _, given := range []struct {
 			what string
 			n    int32
-		}{{"replication factor", int32(asked.ReplicationFactor)}, {"number of partitions", asked.NumPartitions}} {
+		}{{"replication factor", int32(asked.ReplicationFactor)}, {"numPartitions", asked.NumPartitions}} {
 			if given.n != -1 {
 				return topicRefused(asked.Topic, invalidRequest("A manual partition assignment was specified, but "+given.what+" was not set to -1."))
 			}
@@ -131,7 +133,7 @@ func assignmentOf(given []kmsg.CreateTopicsRequestTopicReplicaAssignment) ([][]i
 			return nil, &cluster.Error{Code: kafka.InvalidReplicaAssignment, Detail: "partitions should be a consecutive 0-based integer sequence"}
 		}
 		if list[a.Partition] != nil {
-			return nil, &cluster.Error{Code: kafka.InvalidReplicaAssignment, Detail: "found multiple manual partition assignments for one partition"}
+			return nil, &cluster.Error{Code: kafka.InvalidReplicaAssignment, Detail: fmt.Sprintf("Found multiple manual partition assignments for partition %d", a.Partition)}
 		}
 		list[a.Partition] = append([]int32{}, a.Replicas...)
 	}

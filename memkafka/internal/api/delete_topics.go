@@ -18,10 +18,12 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 	for _, name := range request.TopicNames {
 		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &name})
 	}
-	names := map[string]int{}
+	names, ids := map[string]int{}, map[[16]byte]int{}
 	for i := range asked {
 		if asked[i].Topic != nil {
 			names[*asked[i].Topic]++
+		} else {
+			ids[asked[i].TopicID]++
 		}
 	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
@@ -31,6 +33,13 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 					response.Topics = append(response.Topics, notDeleted(asked[i], invalidRequest("Duplicate topic name.")))
 				}
 				names[*name] = 0
+				continue
+			}
+			if id := asked[i].TopicID; asked[i].Topic == nil && id != [16]byte{} && ids[id] != 1 {
+				if ids[id] > 1 {
+					response.Topics = append(response.Topics, notDeleted(asked[i], invalidRequest("Duplicate topic id.")))
+				}
+				ids[id] = 0
 				continue
 			}
 			response.Topics = append(response.Topics, c.deleteTopic(core, now, &asked[i]))
@@ -45,6 +54,9 @@ func serveDeleteTopics(c *call, request *kmsg.DeleteTopicsRequest) wire.Body {
 func (c *call) deleteTopic(core *cluster.Cluster, now millis, asked *kmsg.DeleteTopicsRequestTopic) kmsg.DeleteTopicsResponseTopic {
 	if asked.Topic != nil && asked.TopicID != [16]byte{} {
 		return notDeleted(*asked, invalidRequest("You may not specify both topic name and topic id."))
+	}
+	if asked.Topic == nil && asked.TopicID == [16]byte{} {
+		return notDeleted(*asked, invalidRequest("Neither topic name nor id were specified."))
 	}
 	var t *cluster.Topic
 	missing := error(&cluster.Error{Code: kafka.UnknownTopicOrPartition, Detail: notHosted})

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/wire"
 )
@@ -28,6 +31,9 @@ func serveDescribeACLs(c *call, request *kmsg.DescribeACLsRequest) wire.Body {
 	})
 	if !ok {
 		return nil
+	}
+	if errors.Is(err, kafka.SecurityDisabled) {
+		err = &cluster.Error{Code: kafka.SecurityDisabled, Detail: "No Authorizer is configured on the broker"}
 	}
 	response.ErrorCode, response.ErrorMessage = codeOf(err), messageOf(err)
 	for _, a := range list {

@@ -42,7 +42,7 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 	case asked.ResourceType == kmsg.ConfigResourceTypeTopic:
 		if err = cluster.CheckTopicName(asked.ResourceName); err == nil {
 			if entries, err = core.DescribeTopic(asked.ResourceName, asked.ConfigNames); err != nil {
-				err = kafka.UnknownTopicOrPartition // without words
+				err = &cluster.Error{Code: kafka.UnknownTopicOrPartition} // without words
 			}
 		}
 	case asked.ResourceType == kmsg.ConfigResourceTypeBroker:
@@ -55,7 +55,12 @@ func (c *call) describeConfig(core *cluster.Cluster, asked *kmsg.DescribeConfigs
 		}
 	case asked.ResourceType == kmsg.ConfigResourceTypeGroupConfig:
 		entries, err = describeGroupConfig(core, asked.ResourceName, asked.ConfigNames)
-	case asked.ResourceType == kmsg.ConfigResourceTypeBrokerLogger, asked.ResourceType == kmsg.ConfigResourceTypeClientMetrics: // of which there are none
+	case asked.ResourceType == kmsg.ConfigResourceTypeBrokerLogger: // of which there are none
+		var broker int32
+		if broker, err = brokerNamed(asked.ResourceName); err == nil && broker != c.broker.id {
+			err = invalidRequest(fmt.Sprintf("Unexpected broker id, expected %d but received %s", c.broker.id, asked.ResourceName))
+		}
+	case asked.ResourceType == kmsg.ConfigResourceTypeClientMetrics: // of which there are none
 	default:
 		err = invalidRequest(malformed)
 	}

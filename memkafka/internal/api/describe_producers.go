@@ -34,8 +34,8 @@ func (c *call) describeProducers(core *cluster.Cluster, topic string, partition 
 	r := kmsg.NewDescribeProducersResponseTopicPartition()
 	r.Partition, r.ActiveProducers = partition, []kmsg.DescribeProducersResponseTopicPartitionActiveProducer{}
 	t, code := c.named(core, false, topic, [16]byte{}, cluster.Read)
-	if cluster.CheckTopicName(topic) != nil {
-		code = kafka.InvalidTopic
+	if err := cluster.CheckTopicName(topic); err != nil {
+		code, r.ErrorMessage = kafka.InvalidTopic, messageOf(err)
 	}
 	var p *cluster.Partition
 	if t != nil {

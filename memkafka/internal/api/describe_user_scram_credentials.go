@@ -17,6 +17,7 @@ var scramMechanisms = map[int8]string{1: sasl.ScramSHA256, 2: sasl.ScramSHA512}
 
 func serveDescribeUserScramCredentials(c *call, request *kmsg.DescribeUserSCRAMCredentialsRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.DescribeUserSCRAMCredentialsResponse)
+	response.ErrorMessage = kmsg.StringPtr("")
 	response.Results = []kmsg.DescribeUserSCRAMCredentialsResponseResult{}
 	ok := c.do(func(core *cluster.Cluster, _ millis) {
 		if !c.mayCluster(core, cluster.Describe) {

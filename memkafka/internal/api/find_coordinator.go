@@ -38,6 +38,9 @@ func serveFindCoordinator(c *call, request *kmsg.FindCoordinatorRequest) wire.Bo
 		return response
 	}
 	f := found[0]
+	if f.ErrorMessage != nil && *f.ErrorMessage == "" {
+		f.ErrorMessage = nil
+	}
 	if f.ErrorCode == 0 && c.version >= 1 {
 		f.ErrorMessage = kmsg.StringPtr("NONE")
 	}
@@ -47,7 +50,7 @@ func serveFindCoordinator(c *call, request *kmsg.FindCoordinatorRequest) wire.Bo
 
 func (c *call) coordinator(core *cluster.Cluster, kind int8, key string) kmsg.FindCoordinatorResponseCoordinator {
 	r := kmsg.NewFindCoordinatorResponseCoordinator()
-	r.Key, r.NodeID, r.Port = key, -1, -1
+	r.Key, r.NodeID, r.Port, r.ErrorMessage = key, -1, -1, kmsg.StringPtr("")
 	var id int32
 	switch kind {
 	case coordinatesGroup:

@@ -14,10 +14,17 @@ var incrementalAlterConfigs = serving(44, 0, 1, serveIncrementalAlterConfigs)
 func serveIncrementalAlterConfigs(c *call, request *kmsg.IncrementalAlterConfigsRequest) wire.Body {
 	response := request.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
 	response.Resources = make([]kmsg.IncrementalAlterConfigsResponseResource, len(request.Resources))
+	times := map[resource]int{}
+	for i := range request.Resources {
+		times[resource{request.Resources[i].ResourceType, request.Resources[i].ResourceName}]++
+	}
 	ok := c.do(func(core *cluster.Cluster, now millis) {
 		for i := range request.Resources {
 			asked := &request.Resources[i]
 			err := c.mayConfigure(core, cluster.AlterConfigs, asked.ResourceType, asked.ResourceName).Err()
+			if times[resource{asked.ResourceType, asked.ResourceName}] > 1 {
+				err = errResourceTwice
+			}
 			if err == nil {
 				err = changeConfigs(core, now, asked, request.ValidateOnly)
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,9 +61,9 @@ var topicConfigs = []topicConfig{
 	{"file.delete.delay.ms", "60000", ConfigLong, long(0, math.MaxInt64, nil), same("log.segment.delete.delay.ms", "60000")},
 	{"flush.messages", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, nil), same("log.flush.interval.messages", "9223372036854775807")},
 	{"flush.ms", "9223372036854775807", ConfigLong, long(0, math.MaxInt64, nil), same("log.flush.interval.ms", "")},
-	{"follower.replication.throttled.replicas", "", ConfigList, nil, nil},
+	{"follower.replication.throttled.replicas", "", ConfigList, throttledReplicas("follower.replication.throttled.replicas"), nil},
 	{"index.interval.bytes", "4096", ConfigInt, integer(0, math.MaxInt32, nil), same("log.index.interval.bytes", "4096")},
-	{"leader.replication.throttled.replicas", "", ConfigList, nil, nil},
+	{"leader.replication.throttled.replicas", "", ConfigList, throttledReplicas("leader.replication.throttled.replicas"), nil},
 	{"local.retention.bytes", "-2", ConfigLong, long(-2, math.MaxInt64, nil), same("log.local.retention.bytes", "-2")},
 	{"local.retention.ms", "-2", ConfigLong, long(-2, math.MaxInt64, nil), same("log.local.retention.ms", "-2")},
 	{"max.compaction.lag.ms", "9223372036854775807", ConfigLong, long(1, math.MaxInt64, func(c *plog.Config, v int64) { c.MaxCompactionLagMs = v }), same("log.cleaner.max.compaction.lag.ms", "9223372036854775807")},
@@ -102,10 +103,13 @@ func findTopicConfig(name string) *topicConfig {
 
 // check says what is wrong with a value, in Kafka's words.
 func (t *topicConfig) check(value string) error {
-	if t.apply == nil {
-		return nil
-	}
 	if err := t.apply(&plog.Config{}, value); err != nil {
+		if v, e := strconv.ParseFloat(strings.TrimSpace(value), 64); e == nil && t.kind == ConfigDouble {
+			value = strconv.FormatFloat(v, 'f', -1, 64)
+			if !strings.Contains(value, ".") {
+				value += ".0" // as Java writes it
+			}
+		}
 		if bad := (*badElement)(nil); errors.As(err, &bad) {
 			value = bad.value
 		}
@@ -135,9 +139,6 @@ func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 	}
 	for i := range topicConfigs {
 		t := &topicConfigs[i]
-		if t.apply == nil {
-			continue
-		}
 		value, set := overrides[t.name]
 		if !set {
 			value = c.settings.topicDefault(t)
@@ -145,6 +146,9 @@ func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 		if err := t.apply(&config, value); err != nil {
 			return config, errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
 		}
+	}
+	if strings.EqualFold(strings.TrimSpace(overrides["remote.storage.enable"]), "true") {
+		return config, errorf(kafka.InvalidConfig, "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
 	}
 	if config.MinCompactionLagMs > config.MaxCompactionLagMs {
 		return config, errorf(kafka.InvalidConfig, "conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)",
@@ -250,6 +254,23 @@ func boolean(_ *plog.Config, value string) error {
 		return nil
 	}
 	return fmt.Errorf("Expected value to be either true or false") //nolint:staticcheck // Kafka\'s words
+}
+
+var throttledReplica = regexp.MustCompile(`^([0-9]+:[0-9]+)?$`)
+
+// throttledReplicas checks the list of replicas whose replication is throttled.
+func throttledReplicas(name string) func(*plog.Config, string) error {
+	return func(_ *plog.Config, value string) error {
+		list := strings.Split(value, ",")
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+		if slices.Equal(list, []string{"*"}) || !slices.ContainsFunc(list, func(r string) bool { return !throttledReplica.MatchString(r) }) {
+			return nil
+		}
+		return &badElement{"[" + strings.Join(list, ", ") + "]", name + " must be the literal '*' or a list of replicas in the following format: " +
+			"[partitionId]:[brokerId],[partitionId]:[brokerId],..."}
+	}
 }
 
 func applyCleanupPolicy(c *plog.Config, value string) error {

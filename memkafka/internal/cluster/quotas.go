@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"math"
+	"net/netip"
+	"regexp"
 	"slices"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -120,13 +122,10 @@ func entityOf(parts []QuotaPart) (quotaEntity, error) {
 		default:
 			return e, errorf(kafka.InvalidRequest, "Unhandled client quota entity type: %s", p.Type)
 		}
-		if n.given {
-			return e, errorf(kafka.InvalidRequest, "Duplicate client quota entity type: %s", p.Type)
-		}
 		if p.Name != nil && *p.Name == "" {
 			return e, errorf(kafka.InvalidRequest, "Empty %s not supported", p.Type)
 		}
-		n.given = true
+		*n = quotaName{given: true} // of two parts of one type the later one counts
 		if p.Name != nil {
 			n.named, n.name = true, *p.Name
 		}
@@ -134,8 +133,14 @@ func entityOf(parts []QuotaPart) (quotaEntity, error) {
 	if e.ip.given && (e.user.given || e.clientID.given) {
 		return e, errorf(kafka.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId") //nolint:misspell // Kafka's words
 	}
+	if _, err := netip.ParseAddr(e.ip.name); e.ip.named && err != nil && !hostName.MatchString(e.ip.name) {
+		return e, errorf(kafka.InvalidRequest, "%s is not a valid IP or resolvable host.", e.ip.name)
+	}
 	return e, nil
 }
+
+// hostName is what may be resolvable: nobody is asked here.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
 
 func checkQuota(e quotaEntity, op QuotaOp) error {
 	fits := false
@@ -215,7 +220,7 @@ func (c *Cluster) Quotas(filters []QuotaFilter, strict bool) ([]QuotaEntry, erro
 		seen[f.Type] = true
 	}
 	if seen[QuotaIP] && len(seen) > 1 {
-		return nil, errorf(kafka.InvalidRequest, "Invalid entity filter component combination: IP filter component should not be used with user or clientId filter component.")
+		return nil, errorf(kafka.InvalidRequest, "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component.")
 	}
 	var list []QuotaEntry
 	for _, e := range slices.SortedFunc(maps.Keys(c.quotas), quotaEntity.compare) {
