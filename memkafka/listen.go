@@ -91,6 +91,11 @@ func WithAdvertisedHost(host string) ListenOption {
 	return func(o *server.ListenOptions) error { o.Advertise = host; return nil }
 }
 
+// WithPorts sets the port of each broker, in their order, 0 for a free one, in the place of those that follow the address's.
+func WithPorts(ports ...uint16) ListenOption {
+	return func(o *server.ListenOptions) error { o.Ports = ports; return nil }
+}
+
 // Listener is a set of TCP sockets, one for each broker of a cluster. It ends with the cluster.
 type Listener struct {
 	l *server.Listener

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -33,6 +34,16 @@ type serveOptions struct {
 	users     []string
 	acls      bool
 	super     []string
+
+	counted  bool // brokers was given
+	ports    []uint
+	seeded   []string // topics, by the other name of --topic
+	data     string
+	sync     bool
+	load     []string
+	input    dump.Options
+	faults   string
+	logLevel string
 }
 
 func newServe() *cobra.Command {
@@ -40,7 +51,8 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Runs a Kafka cluster in memory, for development and tests",
-		Long: `Runs a Kafka cluster in memory that any Kafka client can use. What it holds is gone when it ends.
+		Long: `Runs a Kafka cluster in memory that any Kafka client can use. What it holds is gone when it ends, unless --data names a
+directory to keep it in.
 
 When all brokers listen, the bootstrap servers are written to standard output, comma-separated in one line, and nothing
 else is. SIGINT and SIGTERM end it.
@@ -48,10 +60,23 @@ else is. SIGINT and SIGTERM end it.
 Brokers have the settings of Apache Kafka 4.3, with one difference: group.initial.rebalance.delay.ms is 0, as every
 development set-up has it, so that a new consumer group does not wait 3 s for more members.
 -c group.initial.rebalance.delay.ms=3000 sets it back. Topics are created when they are first asked for, with
-num.partitions partitions (1); -c auto.create.topics.enable=false turns that off.`,
+num.partitions partitions (1); -c auto.create.topics.enable=false turns that off.
+
+With --data, whatever a client was told is in the directory before it is told: records (but for acks=0), topics and their
+settings, groups and their offsets, transactions, ACLs, users, quotas. They outlive the process however it ends, kill -9
+included; with --sync they outlive the machine, too. Snapshots replace the journals as these become long. A file has its
+name only when it is complete. Settings on the command line go before those that were kept.
+
+--load fills topics from dumps, with times, headers and partitions, before anybody can come in. A topic that is missing is
+created, with as many partitions as the dump has of it and retention.ms=-1, as old records would expire at once; one that
+has records already is left alone.`,
 		Example: `  gokasim serve
   gokasim serve --listen 127.0.0.1:0 --brokers 3 --topic orders:6 --topic state:6:cleanup.policy=compact
   gokasim serve -c num.partitions=4 -c log.retention.hours=1
+  gokasim serve --ports 9092,9192,9292 --as-version 3.9
+  gokasim serve --data ./kafka-data --load orders.jsonl.gz
+  gokasim serve --topic orders:3 --faults faults.txt
+  gokasim serve --sasl PLAIN:alice:secret
   gokasim serve --sasl SCRAM-SHA-256 --user alice:secret --acls --super-user User:alice`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -60,22 +85,33 @@ num.partitions partitions (1); -c auto.create.topics.enable=false turns that off
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.counted = cmd.Flags().Changed("brokers")
 			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9092", "`address` of the first broker; the others take the ports that follow, port 0 a free one each")
+	f.UintSliceVar(&o.ports, "ports", nil, "`port` of each broker, as 9092,9093, in the place of those that follow --listen's; there are as many brokers")
 	f.StringVar(&o.advertise, "advertise", "", "`host` that clients are told to connect to (default: the one of --listen)")
-	f.Int32Var(&o.brokers, "brokers", 1, "number of brokers")
+	f.Int32Var(&o.brokers, "brokers", 0, "number of brokers (default: 1, or those of --ports, or of the cluster in --data)")
 	f.StringArrayVar(&o.topics, "topic", nil, "topic to create, `NAME:PARTITIONS[:key=value,...]`; may be given several times")
+	f.StringArrayVar(&o.seeded, "seed-topic", nil, "another name of --topic, `NAME:PARTITIONS`")
 	f.StringArrayVarP(&o.settings, "config", "c", nil, "broker setting, `NAME=VALUE` under Kafka's name; may be given several times")
 	f.StringVar(&o.asVersion, "as-version", "", "pose as an older Apache `Kafka`, from 2.1 on: its requests, versions and features (default 4.3)")
 	f.StringVar(&o.cert, "tls-cert", "", "listen with TLS, with the certificate in this `file` (PEM)")
 	f.StringVar(&o.key, "tls-key", "", "`file` with the key of --tls-cert (PEM)")
 	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with certificates (PEM) one of which has to have signed a client's")
-	f.StringSliceVar(&o.sasl, "sasl", nil, "have clients log in by one of these `mechanisms`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
+	f.StringSliceVar(&o.sasl, "sasl", nil, "have clients log in by one of these `mechanisms`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; MECHANISM:NAME:PASSWORD adds a --user")
 	f.StringArrayVar(&o.users, "user", nil, "user that can log in with PLAIN and SCRAM, `NAME:PASSWORD`; may be given several times")
 	f.BoolVar(&o.acls, "acls", false, "let ACLs say who may do what")
+	f.StringVar(&o.data, "data", "", "`directory` to keep the cluster in between runs")
+	f.StringVar(&o.data, "data-dir", "", "another name of --data")
+	f.BoolVar(&o.sync, "sync", false, "have what is kept on the disk before clients are answered, so that it outlives a power cut (slow)")
+	f.StringArrayVar(&o.load, "load", nil, "dump to fill topics from, a `file` of any kind that gokasim load reads; may be given several times")
+	f.StringVar((*string)(&o.input.Keys), "key-format", "text", "how keys stand in the JSON of --load: text, json or base64")
+	f.StringVar((*string)(&o.input.Values), "value-format", "text", "how values stand in the JSON of --load: text, json or base64")
+	f.StringVar(&o.faults, "faults", "", "`file` with faults, as: on produce topic=t nth=3: drop-response")
+	f.StringVar(&o.logLevel, "log-level", "info", "what is told on standard error: debug, info, warn or error")
 	f.StringArrayVar(&o.super, "super-user", nil, "`principal`, as User:admin, that may do everything in spite of --acls; may be given several times")
 	return cmd
 }
@@ -83,6 +119,12 @@ num.partitions partitions (1); -c auto.create.topics.enable=false turns that off
 // secured is what the options say about who may come in and do what.
 func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.ListenOption, err error) {
 	var wrong []error
+	for i, m := range o.sasl {
+		if mechanism, user, with := strings.Cut(m, ":"); with {
+			o.sasl[i] = mechanism
+			o.users = append(o.users, user)
+		}
+	}
 	for _, u := range o.users {
 		name, password, ok := strings.Cut(u, ":")
 		if !ok {
@@ -138,9 +180,12 @@ func (o serveOptions) tls() (*tls.Config, error) {
 }
 
 // serve runs a cluster until ctx ends.
-func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error {
-	options := []memkafka.Option{memkafka.WithBrokers(o.brokers), memkafka.WithSetting("group.initial.rebalance.delay.ms", "0"), memkafka.AsVersion(o.asVersion)}
-	var wrong []error
+func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err error) {
+	wrong := o.check()
+	options := []memkafka.Option{memkafka.WithSetting("group.initial.rebalance.delay.ms", "0"), memkafka.AsVersion(o.asVersion)}
+	if o.counted || len(o.ports) > 0 {
+		options = append(options, memkafka.WithBrokers(o.brokers))
+	}
 	for _, s := range o.settings {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
@@ -149,34 +194,52 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		}
 		options = append(options, memkafka.WithSetting(strings.TrimSpace(name), value))
 	}
-	topics := make([]servedTopic, len(o.topics))
-	for i, t := range o.topics {
-		var err error
-		if topics[i], err = parseTopic(t); err != nil {
+	topics := make([]servedTopic, 0, len(o.topics)+len(o.seeded))
+	for _, t := range append(o.topics, o.seeded...) {
+		topic, err := parseTopic(t)
+		if err != nil {
 			wrong = append(wrong, err)
 		}
+		topics = append(topics, topic)
 	}
 	secured, listenOptions, err := o.secured()
 	if err != nil {
 		wrong = append(wrong, err)
 	}
-	cluster, err := memkafka.Open(append(options, secured...)...)
+	faults, err := o.readFaults()
 	if err != nil {
 		wrong = append(wrong, err)
+	}
+	options = append(options, secured...)
+	trial, err := memkafka.Open(options...) // what is wrong with settings is told together with all else
+	if err != nil {
+		wrong = append(wrong, err)
+	} else {
+		trial.Close()
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return &usageError{err}
 	}
-	defer cluster.Close()
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	cluster.LogTo(log)
-	for _, t := range topics {
-		if err := cluster.CreateTopic(t.name, t.partitions, t.options...); err != nil {
-			return usagef("--topic %s: %w", t.name, err)
-		}
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return usagef("--log-level %s: give debug, info, warn or error", o.logLevel)
 	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	cluster, closing, err := o.open(ctx, log, topics, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closing()) }()
+	cluster.LogTo(log)
 	if o.advertise != "" {
 		listenOptions = append(listenOptions, memkafka.WithAdvertisedHost(o.advertise))
+	}
+	if len(o.ports) > 0 {
+		ports := make([]uint16, len(o.ports))
+		for i, p := range o.ports {
+			ports[i] = uint16(p)
+		}
+		listenOptions = append(listenOptions, memkafka.WithPorts(ports...))
 	}
 	l, err := cluster.Listen(o.listen, listenOptions...)
 	switch {
@@ -185,12 +248,20 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	case err != nil:
 		return err
 	}
+	if faults != "" {
+		if err := cluster.SetFaults(faults); err != nil {
+			return usagef("--faults %s: %w", o.faults, err)
+		}
+	}
 	if _, err := fmt.Fprintln(stdout, l.Bootstrap()); err != nil {
 		return fmt.Errorf("write the bootstrap servers: %w", err)
 	}
-	log.Info("brokers are up", "bootstrap.servers", l.Bootstrap(), "topics", len(topics))
+	log.Info("brokers are up", "bootstrap.servers", l.Bootstrap(), "topics", len(cluster.Topics()))
 	<-ctx.Done()
 	log.Info("brokers go down", "cause", context.Cause(ctx))
+	for _, f := range cluster.FaultCounts() {
+		log.Info("a fault struck", "fault", f.Fault, "times", f.Injected)
+	}
 	return nil
 }
 

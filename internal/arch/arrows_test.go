@@ -35,7 +35,7 @@ var arrows = []row{
 	{name: "internal/script", ours: "internal/kafka internal/sim"},
 	{name: "internal/sim", ours: "internal/kafka"},
 
-	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
+	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/keep memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "memkafka/internal/assign", ours: "internal/kafka"},
 	{name: "memkafka/internal/batch", ours: "internal/kafka", others: "github.com/klauspost/compress github.com/pierrec/lz4", tests: "github.com/twmb/franz-go/pkg/kmsg"},
 	{name: "memkafka/internal/api", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/sasl memkafka/internal/seam memkafka/internal/txn memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg", tests: "memkafka"},
@@ -43,6 +43,7 @@ var arrows = []row{
 	{name: "memkafka/internal/cluster", ours: "internal/kafka memkafka/internal/batch memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/txn"},
 	{name: "memkafka/internal/fault", ours: "internal/kafka internal/script internal/sim"},
 	{name: "memkafka/internal/group", ours: "internal/kafka memkafka/internal/assign"},
+	{name: "memkafka/internal/keep", ours: "memkafka/internal/cluster"},
 	{name: "memkafka/internal/plog", ours: "internal/kafka memkafka/internal/batch"},
 	{name: "memkafka/internal/seam", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/txn"},
 	{name: "memkafka/internal/sasl"},
@@ -77,7 +78,7 @@ var arrows = []row{
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra", tests: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/migrate", others: "github.com/rogpeppe/go-internal/diff"},

@@ -121,6 +121,7 @@ func (a ACL) covers(name string) bool {
 func (c *Cluster) AddACL(a ACL) {
 	if i, found := slices.BinarySearchFunc(c.acls, a, ACL.compare); !found {
 		c.acls = slices.Insert(c.acls, i, a)
+		c.keepHead()
 	}
 }
 
@@ -139,6 +140,7 @@ func (c *Cluster) ACLs(f ACLFilter) []ACL {
 func (c *Cluster) DeleteACLs(f ACLFilter) []ACL {
 	deleted := c.ACLs(f)
 	c.acls = slices.DeleteFunc(slices.Clone(c.acls), f.selects)
+	c.keepHead()
 	return deleted
 }
 

@@ -78,6 +78,7 @@ func (c *Cluster) setTopicConfigs(now kafka.Millis, t *Topic, configs map[string
 	}
 	t.Configs = configs
 	c.reconfigure(now, t, config)
+	c.keepHead()
 	return nil
 }
 
@@ -151,6 +152,7 @@ func (c *Cluster) AlterBrokerConfigs(now kafka.Millis, broker int32, changes []C
 	for _, name := range c.Topics() {
 		c.reconfigure(now, c.topics[name], configs[c.topics[name]])
 	}
+	c.keepHead()
 	return nil
 }
 

@@ -158,7 +158,7 @@ func (c *Cluster) HoldReplication(now kafka.Millis, tp kafka.TopicPartition, on 
 		return errorf(kafka.UnknownTopicOrPartition, "partition %s does not exist", tp)
 	}
 	if p.Held != on {
-		p.Held = on
+		p.Held, c.unkept = on, true
 		if on {
 			c.holding++
 		} else {

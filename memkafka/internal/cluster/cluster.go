@@ -130,6 +130,9 @@ type Cluster struct {
 	txnSkew  kafka.Millis           // of the transaction coordinator
 	refusing *refusal               // nil unless coordinators refuse what they are asked for
 
+	keeper Keeper // nil unless somebody is told of changes
+	unkept bool   // something changed that the keeper does not know of
+
 	ids, names           *rand.Rand // topic ids and member ids
 	idSource, nameSource *rand.PCG  // what they draw from
 }

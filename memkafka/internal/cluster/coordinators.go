@@ -116,6 +116,7 @@ func (c *Cluster) reshape(now kafka.Millis, change func()) {
 		}
 	}
 	c.writeOwedMarkers(now)
+	c.unkept = true
 }
 
 // seat is a coordinator: who it is, and in which epoch.

@@ -201,6 +201,7 @@ func (c *Cluster) AlterQuotas(parts []QuotaPart, ops []QuotaOp, validateOnly boo
 	} else {
 		delete(c.quotas, e)
 	}
+	c.keepHead()
 	return nil
 }
 

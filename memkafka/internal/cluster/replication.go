@@ -116,6 +116,7 @@ func (c *Cluster) candidate(p *Partition, inSync bool) int32 {
 // lead makes a replica the leader, in a new epoch. An unclean one forgets what the others had beyond it.
 func (c *Cluster) lead(now kafka.Millis, p *Partition, next int32, clean bool) {
 	c.leaderChanges++
+	c.unkept = true
 	p.LeaderEpoch++
 	p.Leader = next
 	if next == NoLeader {
@@ -125,7 +126,10 @@ func (c *Cluster) lead(now kafka.Millis, p *Partition, next int32, clean bool) {
 	if !clean {
 		p.ISR = []int32{next}
 	}
-	p.adopt(next)
+	before := p.Log.LogEnd()
+	if p.adopt(next); p.Log.LogEnd() < before || !clean {
+		c.keepLog(now, p)
+	}
 	p.Log.BeginEpoch(p.LeaderEpoch)
 	c.follow(now, p)
 	c.watchBalance(now)
@@ -243,6 +247,7 @@ func (c *Cluster) dropLagging(now kafka.Millis, name string) {
 		return
 	}
 	p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), p.lagsBehind)
+	c.unkept = true
 	c.advance(now, p)
 }
 

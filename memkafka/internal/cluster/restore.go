@@ -77,7 +77,7 @@ func restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
 	}
 	c.controller = s.Controller
 	for _, t := range s.Topics {
-		if err := c.restoreTopic(t); err != nil {
+		if err := c.restoreTopic(t, s.tails); err != nil {
 			return nil, fmt.Errorf("topic %q: %w", t.Name, err)
 		}
 	}
@@ -88,6 +88,9 @@ func restore(now kafka.Millis, s *Snapshot, seed uint64) (*Cluster, error) {
 		return nil, err
 	}
 	c.eachPartition(func(p *Partition) {
+		if len(s.tails) > 0 && !p.Held {
+			c.advance(now, p) // the followers have what was appended since
+		}
 		c.wake(now, p)
 		c.watchLag(now, p)
 		c.watchProducers(now, p)
@@ -142,7 +145,7 @@ func (s *Settings) Validate() error {
 	return s.Transactions.Validate()
 }
 
-func (c *Cluster) restoreTopic(s topicSnapshot) error {
+func (c *Cluster) restoreTopic(s topicSnapshot, tails map[logName]*tail) error {
 	if err := c.checkNewTopic(s.Name); err != nil {
 		return err
 	}
@@ -169,8 +172,20 @@ func (c *Cluster) restoreTopic(s topicSnapshot) error {
 		if p.Held {
 			c.holding++
 		}
+		after := tails[logName{t.ID, int32(i)}]
+		if after != nil && after.replaced != nil {
+			ps.Log = logSnapshot{Snapshot: *after.replaced}
+		}
 		if p.Log, err = restoreLog(config, ps.Log); err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)
+		}
+		if after != nil {
+			if err := after.follow(p.Log); err != nil {
+				return fmt.Errorf("partition %d: %w", i, err)
+			}
+		}
+		if p.Log.LeaderEpoch() < p.LeaderEpoch {
+			p.Log.BeginEpoch(p.LeaderEpoch)
 		}
 		for _, l := range ps.Behind {
 			back := lagging{end: l.End, shared: l.Shared}

@@ -26,6 +26,7 @@ func (c *Cluster) SetScram(user, mechanism string, credential ScramCredential) {
 		c.scram[user] = map[string]ScramCredential{}
 	}
 	c.scram[user][mechanism] = credential
+	c.keepHead()
 }
 
 // DeleteScram takes a user's credential for a mechanism away, and reports whether there was one.
@@ -35,6 +36,7 @@ func (c *Cluster) DeleteScram(user, mechanism string) bool {
 	if len(c.scram[user]) == 0 {
 		delete(c.scram, user)
 	}
+	c.keepHead()
 	return found
 }
 

@@ -34,6 +34,10 @@ type Snapshot struct {
 	ACLs   []ACL                                 `json:",omitempty"`
 	Scram  map[string]map[string]ScramCredential `json:",omitempty"` // by user and mechanism
 	Quotas []QuotaEntry                          `json:",omitempty"`
+
+	head        []byte // the last one that Apply was given, nil for none
+	producerIDs int64  // what is next, as Apply was told
+	tails       map[logName]*tail
 }
 
 type topicSnapshot struct {
@@ -72,7 +76,10 @@ type groupSnapshot struct {
 }
 
 // Snapshot takes the cluster as it is. What it holds of logs does not change any more.
-func (c *Cluster) Snapshot() *Snapshot {
+func (c *Cluster) Snapshot() *Snapshot { return c.snapshot(true) }
+
+// snapshot is Snapshot, or without logs where those are known from elsewhere.
+func (c *Cluster) snapshot(logs bool) *Snapshot {
 	s := &Snapshot{
 		Settings:       c.base,
 		NextProducerID: c.nextProducerID,
@@ -103,7 +110,9 @@ func (c *Cluster) Snapshot() *Snapshot {
 		for _, p := range t.Partitions {
 			ps := partitionSnapshot{
 				Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, Replicas: slices.Clone(p.Replicas), ISR: slices.Clone(p.ISR), Held: p.Held,
-				Log: logSnapshot{Snapshot: p.Log.Snapshot()},
+			}
+			if logs {
+				ps.Log = logSnapshot{Snapshot: p.Log.Snapshot()}
 			}
 			for _, broker := range slices.Sorted(maps.Keys(p.behind)) {
 				l := p.behind[broker]

@@ -200,7 +200,9 @@ func (c *Cluster) addPartitions(t *Topic, n int, config plog.Config, assignment 
 			c.begin(added, c.place(t.Name, p, t.Replication))
 		}
 		t.Partitions = append(t.Partitions, added)
+		c.keepAppends(added)
 	}
+	c.keepHead()
 }
 
 // leaderOf spreads leaders over the brokers, which are numbered from 1.
@@ -273,6 +275,7 @@ func (c *Cluster) DeleteTopic(now kafka.Millis, name string) error {
 		c.step(now, id, c.groups[id], group.TopicDeleted{Topic: name})
 	}
 	c.writeOwedMarkers(now) // those for its partitions are not owed any more
+	c.keepHead()
 	return nil
 }
 

@@ -251,6 +251,7 @@ func (c *Cluster) NewProducerID() int64 { return c.newProducerID() }
 func (c *Cluster) newProducerID() int64 {
 	id := c.nextProducerID
 	c.nextProducerID++
+	c.keepProducerIDs()
 	return id
 }
 

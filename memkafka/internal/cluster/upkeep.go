@@ -43,6 +43,9 @@ func (c *Cluster) DeleteRecords(now kafka.Millis, topic string, partition int32,
 		c.retaining = true
 		c.timers.set(timerID{upkeep, jobRetention}, now+c.settings.RetentionCheckInterval)
 	}
+	if err == nil {
+		c.keepStart(now, p)
+	}
 	return logStart, err
 }
 

@@ -85,6 +85,9 @@ func (l *Log) stamp(now kafka.Millis, b *batch.Batch) {
 func (l *Log) take(now kafka.Millis, b *batch.Batch) {
 	l.active().add(b, now)
 	l.end = b.NextOffset()
+	if l.onAppend != nil {
+		l.onAppend(now, b)
+	}
 	if b.HasProducer() {
 		l.noteProducer(b)
 	}

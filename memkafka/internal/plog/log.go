@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/batch"
 )
 
 // Log is the log of one partition, as one replica has it. New makes it.
@@ -28,6 +29,8 @@ type Log struct {
 	aborted   []AbortedTxn  // by last offset
 
 	cleaned kafka.Offset // where the last pass of compaction ended; of no use when it is not within the log
+
+	onAppend func(now kafka.Millis, b *batch.Batch) // nil unless somebody is told of batches
 }
 
 // New makes an empty log whose first offset is 0.
@@ -40,6 +43,9 @@ func New(cfg Config) *Log {
 
 // Config is the settings that the log obeys.
 func (l *Log) Config() Config { return l.cfg }
+
+// OnAppend says who is told of each batch that the log takes, with its place: nobody unless set.
+func (l *Log) OnAppend(tell func(now kafka.Millis, b *batch.Batch)) { l.onAppend = tell }
 
 // SetConfig gives the log other settings. They hold from the next call on; what is in the log stays as it is.
 func (l *Log) SetConfig(cfg Config) { l.cfg = cfg }

@@ -177,6 +177,7 @@ func (e *Engine) append(now kafka.Millis, tp kafka.TopicPartition, b *batch.Batc
 
 // afterStep hands out the replies of the core, and sees to its timers. Called with mu held.
 func (e *Engine) afterStep() {
+	e.core.KeepChanges()
 	for replies := e.core.Take(); len(replies) > 0; replies = e.core.Take() {
 		if e.faults != nil { // an answer may let a fault happen, and that answer others
 			replies = slices.Clone(replies)

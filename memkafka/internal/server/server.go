@@ -135,6 +135,7 @@ type Listener struct {
 // ListenOptions are what Listen can be told beyond the address.
 type ListenOptions struct {
 	Name       string      // as listener.security.protocol.map names it; by TLS and Mechanisms unless set
+	Ports      []uint16    // one for each broker, in the place of those that follow the address's; nil for these
 	Advertise  string      // advertised.listeners: the host that clients are told, the one of the address unless set
 	TLS        *tls.Config // with a certificate; nil for none
 	Mechanisms []string    // SASL mechanisms by which clients have to log in; none if they need not
@@ -164,8 +165,11 @@ func (s *Server) Listen(ctx context.Context, addr string, o ListenOptions) (*Lis
 		return nil, fmt.Errorf("listen on %q: %w; give HOST:PORT", addr, err)
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil || int(port)+len(s.brokers)-1 > 65535 && port != 0 {
+	if err != nil || int(port)+len(s.brokers)-1 > 65535 && port != 0 && o.Ports == nil {
 		return nil, fmt.Errorf("listen on %q: no ports for %d brokers from %q on; give 0 for free ones", addr, len(s.brokers), portText)
+	}
+	if o.Ports != nil && len(o.Ports) != len(s.brokers) {
+		return nil, fmt.Errorf("listen on ports %v: they are %d, and the cluster has %d brokers; give one for each", o.Ports, len(o.Ports), len(s.brokers))
 	}
 	l := &Listener{s: s, name: o.name(), tls: o.TLS, mechanisms: o.Mechanisms}
 	if len(o.Mechanisms) > 0 {
@@ -177,6 +181,9 @@ func (s *Server) Listen(ctx context.Context, addr string, o ListenOptions) (*Lis
 		at := 0
 		if port != 0 {
 			at = int(port) + i
+		}
+		if o.Ports != nil {
+			at = int(o.Ports[i])
 		}
 		var config net.ListenConfig
 		socket, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(at)))
