@@ -34,7 +34,7 @@ type asyncProducer struct {
 	ended     chan struct{}  // closed when the goroutine that sends has ended
 	reported  chan struct{}  // closed when the goroutine that hands out results has ended
 	endings   chan *endOfTxn // of transactions
-	answered  chan struct{}  // capacity 1: answers is not empty
+	answered  chan struct{}  // capacity 1: answers or learned is not empty
 	ready     chan struct{}  // capacity 1: results is not empty, or all is done
 
 	doneOne func(e *seam.Emit) // answer
@@ -43,6 +43,7 @@ type asyncProducer struct {
 
 	mu       sync.Mutex // guards all below
 	answers  []*seam.Emit
+	learned  []learned
 	results  []*outbound
 	spare    []*outbound // to be used again
 	finished bool        // no more results will come

@@ -27,7 +27,6 @@ type sending struct {
 	timer     *time.Timer    // for what is due next
 	closed    bool           // Close was called
 	ending    *endOfTxn      // a transaction is to end when all is settled
-	stale     bool           // what is known of topics is wrong
 }
 
 // outBatch is messages for one partition that are sent at once.
@@ -131,7 +130,7 @@ func (p *asyncProducer) takeInput(m *sarama.ProducerMessage) {
 	p.flushReady()
 }
 
-// take puts a message into the batch of its partition, or gives it its error.
+// take puts a message into the batch of its partition, lets it wait until its topic is known, or gives it its error.
 func (p *asyncProducer) take(m *sarama.ProducerMessage) {
 	p.unsettled++
 	o := p.outbound()
@@ -141,14 +140,38 @@ func (p *asyncProducer) take(m *sarama.ProducerMessage) {
 	}
 	e := &o.emit
 	e.Tag, e.Done, e.All = o, p.doneOne, p.config.Producer.RequiredAcks == sarama.WaitForAll
-	at, err := p.place(o, m)
-	if err != nil {
-		e.Err = err
-		p.failed(err)
-		p.settled(o)
+	if err := p.prepare(o, m); err != nil {
+		p.refuse(o, err)
 		return
 	}
+	t, err := p.topic(m.Topic)
+	switch {
+	case err != nil:
+		p.refuse(o, err)
+	case t.asking:
+		t.waiting = append(t.waiting, o)
+	default:
+		p.place(t, o)
+	}
+}
+
+// place puts a message into the batch of its partition.
+func (p *asyncProducer) place(t *producerTopic, o *outbound) {
+	at, err := t.choose(o.message)
+	if err != nil {
+		p.refuse(o, err)
+		return
+	}
+	o.emit.TP = at.tp
 	p.add(at, o)
+}
+
+// refuse gives a message that is not sent its error.
+func (p *asyncProducer) refuse(o *outbound, err error) {
+	p.failed(err)
+	if p.seam.Refuse(&o.emit, o.message.Topic, err) {
+		p.settled(o)
+	}
 }
 
 func (p *asyncProducer) outbound() *outbound {
@@ -160,10 +183,10 @@ func (p *asyncProducer) outbound() *outbound {
 	return new(outbound)
 }
 
-// place makes an emit of a message and finds its partition.
-func (p *asyncProducer) place(o *outbound, m *sarama.ProducerMessage) (*producerPartition, error) {
+// prepare makes an emit of a message, all but its partition.
+func (p *asyncProducer) prepare(o *outbound, m *sarama.ProducerMessage) error {
 	if p.txn != nil && !p.txn.open() {
-		return nil, sarama.ErrTransactionNotReady
+		return sarama.ErrTransactionNotReady
 	}
 	for _, i := range p.config.Producer.Interceptors {
 		intercept(i.OnSend, m)
@@ -172,11 +195,11 @@ func (p *asyncProducer) place(o *outbound, m *sarama.ProducerMessage) (*producer
 	if p.config.Version.IsAtLeast(sarama.V0_11_0_0) {
 		version = 2
 	} else if m.Headers != nil {
-		return nil, sarama.ConfigurationError("Producing headers requires Kafka at least v0.11")
+		return sarama.ConfigurationError("Producing headers requires Kafka at least v0.11")
 	}
 	o.size = m.ByteSize(version)
 	if o.size > p.config.Producer.MaxMessageBytes {
-		return nil, sarama.ConfigurationError(fmt.Sprintf(
+		return sarama.ConfigurationError(fmt.Sprintf(
 			"Attempt to produce message larger than configured Producer.MaxMessageBytes: %d > %d", o.size, p.config.Producer.MaxMessageBytes))
 	}
 	e := &o.emit
@@ -184,12 +207,12 @@ func (p *asyncProducer) place(o *outbound, m *sarama.ProducerMessage) (*producer
 	var err error
 	if m.Key != nil {
 		if e.Record.Key, err = m.Key.Encode(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if m.Value != nil {
 		if e.Record.Value, err = m.Value.Encode(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, h := range m.Headers {
@@ -198,12 +221,7 @@ func (p *asyncProducer) place(o *outbound, m *sarama.ProducerMessage) (*producer
 	if s, ok := m.Metadata.(kafka.Sourced); ok {
 		e.Source = s.KafkaSource()
 	}
-	at, err := p.partition(m)
-	if err != nil {
-		return nil, err
-	}
-	e.TP = at.tp
-	return at, nil
+	return nil
 }
 
 // intercept shows a message to an interceptor, whose panics are not the client's.
@@ -344,14 +362,22 @@ func (p *asyncProducer) enlist(batches []*outBatch) []*outBatch {
 	})
 }
 
-// takeAnswers settles the batches whose results came.
+// takeAnswers settles the batches whose results came, and sends the messages whose topics are known now.
 func (p *asyncProducer) takeAnswers() {
 	p.mu.Lock()
-	answers := p.answers
-	p.answers = nil
+	answers, learned := p.answers, p.learned
+	p.answers, p.learned = nil, nil
 	p.mu.Unlock()
+	for _, l := range learned {
+		p.learn(l)
+	}
 	for _, e := range answers {
-		b := e.Tag.(*outbound).batch
+		o := e.Tag.(*outbound)
+		b := o.batch
+		if b == nil { // refused
+			p.settled(o)
+			continue
+		}
 		b.awaiting--
 		if b.awaiting == 0 {
 			p.settle(b)
@@ -408,7 +434,7 @@ func (p *asyncProducer) nextTimer() <-chan time.Time {
 
 func (p *asyncProducer) fail(b *outBatch, err error) {
 	p.failed(err)
-	p.stale = true
+	b.at.topic.stale = true
 	for _, o := range b.out {
 		if o.emit.Err = err; b.at.leader == cluster.NoLeader && errors.Is(err, kafka.NotLeaderOrFollower) {
 			o.emit.Err = kafka.LeaderNotAvailable // sarama does not get as far as to send anything

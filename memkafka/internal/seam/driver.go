@@ -65,6 +65,9 @@ type Driver struct {
 	Check func() error
 }
 
+// noPartition is where emits go that a client refuses to send: their senders learn of it as of any other result.
+const noPartition = -1
+
 // lane is the way of one producer into one partition: emits that wait to be appended, then for their acknowledgement.
 type lane struct {
 	client     *Client
@@ -270,6 +273,11 @@ func (d *Driver) takeEmits(emits []*Emit) {
 		if m.client.Closed() {
 			m.fail(ErrClosed)
 			m.Done(m)
+			continue
+		}
+		if m.refused {
+			l := d.lane(m.client, kafka.TopicPartition{Topic: m.to, Partition: noPartition})
+			l.unacked = append(l.unacked, m)
 			continue
 		}
 		l := d.lane(m.client, m.TP)
@@ -487,7 +495,11 @@ func (d *Driver) append(l *lane) {
 func (d *Driver) ack(l *lane) {
 	m := l.unacked[0]
 	l.unacked = slices.Delete(l.unacked, 0, 1)
-	d.line(l.client.name, "is acknowledged", l.tp.String()+" "+strconv.FormatInt(int64(m.Offset), 10))
+	if m.refused {
+		d.line(l.client.name, "has refused", m.to)
+	} else {
+		d.line(l.client.name, "is acknowledged", l.tp.String()+" "+strconv.FormatInt(int64(m.Offset), 10))
+	}
 	m.Done(m)
 }
 

@@ -50,6 +50,9 @@ type Emit struct {
 	seq    uint64
 	at     time.Time
 
+	refused bool   // by its own client
+	to      string // the topic, then
+
 	goroutine uint64 // that sent it, while a driver detects ambiguity
 }
 
@@ -106,6 +109,25 @@ func (c *Client) Produce(batches ...[]*Emit) (done bool) {
 		settle(b, a, err)
 	}
 	return true
+}
+
+// Refuse gives an emit to a topic its error, since it is not sent, and returns true. Driven, whoever made it goes on
+// meanwhile, so that it returns false and Done is called later, by an event of its own.
+func (c *Client) Refuse(m *Emit, topic string, err error) (done bool) {
+	m.fail(err)
+	e := c.e
+	if e.mode != Driven {
+		return true
+	}
+	e.mu.Lock()
+	defer e.unlock()
+	if c.closed {
+		return true
+	}
+	c.seq++
+	m.client, m.seq, m.refused, m.to = c, c.seq, true, topic
+	e.driver.postEmit(m)
+	return false
 }
 
 // retry is told that the first of the batches in rest was not appended, for a reason that may pass: that one is sent again
