@@ -9,10 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/gokasim/gokasim/memkafka"
 )
@@ -339,5 +343,73 @@ func same(t *testing.T, a, b string) {
 	y, erry := os.ReadFile(b)
 	if errx != nil || erry != nil || !bytes.Equal(x, y) {
 		t.Fatalf("%s (%d bytes, %v) and %s (%d bytes, %v) differ", a, len(x), errx, b, len(y), erry)
+	}
+}
+
+func TestARecordingEndsWhenItsTopicIsDeleted(t *testing.T) {
+	c, brokers := listening(t)
+	if err := c.CreateTopic("ticks", 1); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, "ticks", 0, memkafka.Record{Value: []byte("old")})
+	name := filepath.Join(t.TempDir(), "ticks.jsonl")
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	deleted := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil { // until the record is there
+			if info, err := os.Stat(name + ".part"); err == nil && info.Size() > 0 {
+				break
+			}
+			runtime.Gosched()
+		}
+		_, err := kadm.NewClient(client).DeleteTopics(ctx, "ticks")
+		deleted <- err
+	}()
+	var out, errs strings.Builder
+	if code := run(ctx, []string{"record", "ticks", "-b", brokers, "--follow", "--out", name}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "topic ticks was deleted while it was recorded") {
+		t.Errorf("status %d, stderr:\n%s", code, &errs)
+	}
+	if err := <-deleted; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTwoRecordingsDoNotShareAFile(t *testing.T) {
+	c, brokers := listening(t)
+	if err := c.CreateTopic("ticks", 1); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, "ticks", 0, memkafka.Record{Value: []byte("old")}, memkafka.Record{Value: []byte("new")})
+	name := filepath.Join(t.TempDir(), "ticks.jsonl")
+	args := []string{"record", "ticks", "-b", brokers, "--follow", "--out", name}
+	cmd := exec.Command("gokasim", args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; runtime.Gosched() {
+		if text, err := os.ReadFile(name + ".part"); err == nil && bytes.Count(text, []byte("\n")) == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was recorded")
+		}
+	}
+	if code, _, stderr := runWith(t, args...); code != 1 || !strings.Contains(stderr, "another recording into the same file is under way") {
+		t.Errorf("a second recording: status %d, stderr:\n%s", code, stderr)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	for _, other := range [][]string{{"--offset", "1"}, {"--uncommitted"}} {
+		if code, _, stderr := runWith(t, append(args, other...)...); code != 1 || !strings.Contains(stderr, "what another recording left") {
+			t.Errorf("going on with %s: status %d, stderr:\n%s", other, code, stderr)
+		}
 	}
 }

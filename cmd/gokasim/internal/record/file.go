@@ -24,6 +24,11 @@ func planOf(name string) string { return name + ".part.json" }
 
 // file records into o.Out, from the beginning or from where an interrupted recording ended.
 func (o Options) file(ctx context.Context, client *kgo.Client, asked plan) (*Recorded, error) {
+	unlock, err := lock(partOf(o.Out) + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	parts, f, err := o.resume(asked)
 	if err != nil {
 		return nil, err
@@ -71,7 +76,7 @@ func (o Options) resume(asked plan) ([]*part, *os.File, error) {
 	}
 	var old plan
 	if err := json.Unmarshal(text, &old); err != nil || !asked.same(old) {
-		return nil, nil, fmt.Errorf("%s is what another recording left, of other topics, partitions or settings; "+
+		return nil, nil, fmt.Errorf("%s is what another recording left, of other topics, partitions, offsets or settings; "+
 			"run that one again to complete it, or give --fresh to throw it away", partOf(o.Out))
 	}
 	parts := begin(old)

@@ -26,7 +26,10 @@ type Bound struct {
 }
 
 // Range says what of a partition is recorded: from the first offset to the present end unless bounds say otherwise.
-type Range struct{ From, To Bound }
+type Range struct {
+	From, To Bound
+	texts    []string // that it was read from
+}
 
 // Grammar explains what ParseRange reads.
 const Grammar = `  start, beginning       from the first offset (the default)
@@ -41,7 +44,7 @@ const Grammar = `  start, beginning       from the first offset (the default)
 
 // ParseRange reads offsets and times in the grammar of rpk, and kcat's words. Several texts may give one bound each, as kcat's s@ and e@.
 func ParseRange(now time.Time, texts ...string) (Range, error) {
-	var r Range
+	r := Range{texts: texts}
 	for _, text := range texts {
 		one, err := parseRange(now, text)
 		if err != nil {

@@ -27,17 +27,19 @@ type Part struct {
 
 // plan is what a recording reads, decided at its beginning, so that it can go on after it was interrupted.
 type plan struct {
-	Version int    `json:"version"`
-	Raw     bool   `json:"raw"`
-	Parts   []Part `json:"parts"`
+	Version     int      `json:"version"`
+	Raw         bool     `json:"raw"`
+	Uncommitted bool     `json:"uncommitted"`
+	Asked       []string `json:"asked"` // the offsets and times as they were given; what they stood for is in Parts
+	Parts       []Part   `json:"parts"`
 }
 
-const planVersion = 1
+const planVersion = 2
 
-// same reports whether a recording that was begun by old is what p asks for: the same partitions, written the same way. Where it begins and ends
-// was decided then.
+// same reports whether a recording that was begun by old is what p asks for: the same partitions and bounds, written the same way. At which offsets
+// it begins and ends was decided then.
 func (p plan) same(old plan) bool {
-	return p.Version == old.Version && p.Raw == old.Raw && slices.EqualFunc(p.Parts, old.Parts, func(a, b Part) bool {
+	return p.Version == old.Version && p.Raw == old.Raw && p.Uncommitted == old.Uncommitted && slices.Equal(p.Asked, old.Asked) && slices.EqualFunc(p.Parts, old.Parts, func(a, b Part) bool {
 		return a.Topic == b.Topic && a.Partition == b.Partition && (a.To == endless) == (b.To == endless)
 	})
 }

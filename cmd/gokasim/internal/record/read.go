@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,14 +18,18 @@ import (
 	"github.com/gokasim/gokasim/internal/kafka"
 )
 
-// A partition whose records wait for those of others is read no further from highQueue bytes on, and again from lowQueue on.
-const (
-	highQueue = 8 << 20
-	lowQueue  = 2 << 20
-)
+// A partition whose records wait for those of others is read no further from highQueue bytes on, and again when a quarter is left; less where there
+// are many partitions.
+const highQueue = 8 << 20
 
 // quiet is how long nothing may come before the ends of partitions are looked at: their last offsets may hold no record any more.
 const quiet = time.Second
+
+// stuck is how long a recording with an end waits for records that the cluster does not give: longer than an election or a broker's restart takes.
+const stuck = time.Minute
+
+// allQueues bounds what waits in all partitions together.
+const allQueues = 512 << 20
 
 // part is a partition that is read.
 type part struct {
@@ -49,11 +55,20 @@ type reader struct {
 	follow bool
 	write  func(*dump.Record, *part) error
 	show   func()
+	say    func(format string, args ...any)
 	rec    dump.Record
+
+	highQueue, lowQueue int                     // in bytes, of a partition
+	patience            time.Duration           // stuck
+	heard               time.Time               // when something came last, or was found to be at its end
+	topics              map[string]kadm.TopicID // by name, as they were at first
+	lonely              bool                    // no broker answers, and the user knows
 }
 
 func newReader(client *kgo.Client, parts []*part, follow bool) *reader {
-	r := &reader{client: client, parts: parts, index: map[string]map[int32]*part{}, follow: follow}
+	r := &reader{client: client, parts: parts, index: map[string]map[int32]*part{}, follow: follow, say: func(string, ...any) {}, patience: stuck, heard: time.Now(), topics: map[string]kadm.TopicID{}}
+	r.highQueue = max(min(highQueue, allQueues/max(len(parts), 1)), 64<<10)
+	r.lowQueue = r.highQueue / 4
 	assign := map[string]map[int32]kgo.Offset{}
 	for _, p := range parts {
 		if r.index[p.Topic] == nil {
@@ -127,7 +142,7 @@ func (r *reader) take(p *part) error {
 	p.bytes -= size(from)
 	p.time = max(p.time, from.Timestamp.UnixMilli())
 	p.count++
-	if p.paused && p.bytes <= lowQueue {
+	if p.paused && p.bytes <= r.lowQueue {
 		p.paused = false
 		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
 	}
@@ -188,6 +203,7 @@ func (r *reader) poll(ctx context.Context) error {
 		r.accept(rec)
 	})
 	if n > 0 {
+		r.heard, r.lonely = time.Now(), false
 		return nil
 	}
 	return r.probe(ctx)
@@ -211,7 +227,7 @@ func (r *reader) accept(rec *kgo.Record) {
 	}
 	p.queue = append(p.queue, rec)
 	p.bytes += size(rec)
-	if p.bytes >= highQueue && !p.paused {
+	if p.bytes >= r.highQueue && !p.paused {
 		p.paused = true
 		r.client.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
 	}
@@ -224,30 +240,83 @@ func (r *reader) leave(p *part) {
 }
 
 // probe finds partitions of which nothing is left to come although their last offset was not seen, since it holds no record any
-// more: what is there was compacted away, or was aborted.
+// more: what is there was compacted away, or was aborted. It finds topics that are gone, too, of which nothing comes ever again.
 func (r *reader) probe(ctx context.Context) error {
+	var names []string
+	for _, p := range r.parts {
+		if !p.ended() && !slices.Contains(names, p.Topic) {
+			names = append(names, p.Topic)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	found, err := kadm.NewClient(r.client).ListTopicsWithInternal(ctx, names...)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && r.follow:
+		if !r.lonely {
+			r.lonely = true
+			r.say("no broker answers; waiting for one (%v)", err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("looking at the ends of %s: %w", strings.Join(names, ", "), err)
+	}
+	if r.lonely {
+		r.lonely = false
+		r.say("a broker answers again")
+	}
+	if err := r.gone(found, names); err != nil {
+		return err
+	}
 	for _, p := range r.parts {
 		if p.To == endless || p.ended() || p.paused || len(p.queue) > 0 {
 			continue
 		}
-		empty, err := r.nothingFrom(ctx, p)
+		empty, err := r.nothingFrom(ctx, p, found[p.Topic])
 		if err != nil {
 			return fmt.Errorf("looking at the end of topic %s partition %d: %w", p.Topic, p.Partition, err)
 		}
 		if empty {
+			r.heard = time.Now()
 			r.leave(p)
+			continue
+		}
+		if still := time.Since(r.heard); still >= r.patience {
+			return r.stalled(p, found[p.Topic].Partitions[p.Partition], still)
 		}
 	}
 	return nil
 }
 
-// nothingFrom reports whether the leader has no batch of p from p.next up to p.To.
-func (r *reader) nothingFrom(ctx context.Context, p *part) (bool, error) {
-	found, err := kadm.NewClient(r.client).ListTopicsWithInternal(ctx, p.Topic)
-	if err != nil {
-		return false, err
+// gone reports a topic that was deleted, or deleted and created anew.
+func (r *reader) gone(found kadm.TopicDetails, names []string) error {
+	for _, name := range names {
+		t := found[name]
+		first, known := r.topics[name]
+		switch {
+		case errors.Is(t.Err, kerr.UnknownTopicOrPartition), t.Err == nil && known && first != t.ID:
+			return fmt.Errorf("topic %s was deleted while it was recorded; what was read of it until then stays", name)
+		case t.Err == nil && !known:
+			r.topics[name] = t.ID
+		}
 	}
-	topic := found[p.Topic]
+	return nil
+}
+
+func (r *reader) stalled(p *part, detail kadm.PartitionDetail, still time.Duration) error {
+	why := fmt.Sprintf("its leader, broker %d, gives none", detail.Leader)
+	if detail.Leader < 0 {
+		why = "it has no leader"
+	}
+	return fmt.Errorf("topic %s partition %d: no records have come for %v, at offset %d of %d: %s; see to the cluster, and run the same command again",
+		p.Topic, p.Partition, still.Round(time.Second), p.next, p.To, why)
+}
+
+// nothingFrom reports whether the leader has no batch of p from p.next up to p.To.
+func (r *reader) nothingFrom(ctx context.Context, p *part, topic kadm.TopicDetail) (bool, error) {
 	detail, ok := topic.Partitions[p.Partition]
 	if !ok || detail.Leader < 0 {
 		return false, nil // it is elected; a later look will tell

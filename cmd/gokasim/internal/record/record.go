@@ -66,7 +66,7 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Recorded, err
 	if err != nil {
 		return nil, err
 	}
-	asked := plan{Version: planVersion, Raw: o.Raw, Parts: ranges}
+	asked := plan{Version: planVersion, Raw: o.Raw, Uncommitted: o.Uncommitted, Asked: o.Range.texts, Parts: ranges}
 	if o.Out == "" {
 		return o.stream(ctx, client, asked)
 	}
@@ -114,6 +114,7 @@ func (o Options) copy(ctx context.Context, client *kgo.Client, parts []*part, w 
 	}
 	o.Begin(total)
 	r := newReader(client, parts, o.Follow)
+	r.say = o.Say
 	r.write = func(rec *dump.Record, _ *part) error { return w.Write(rec) }
 	r.show = func() {
 		var done, records int64
