@@ -1,0 +1,54 @@
+// Command counter is the simplest application: it counts the messages of each key.
+//
+//	go run ./examples/counter
+//	go run ./examples/counter -brokers localhost:9092
+package main
+
+import (
+	"context"
+
+	"github.com/gokasim/gokasim/examples/internal/app"
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
+)
+
+func main() { app.Main("counter", example) }
+
+// Counter is the group: it reads visits and keeps, for each key, how many there were.
+func Counter() *goka.GroupGraph {
+	return goka.DefineGroup("counter",
+		goka.Input("visits", new(codec.String), func(ctx goka.Context, msg any) {
+			n, _ := ctx.Value().(int64) // nil, and so 0, for a key that is new
+			ctx.SetValue(n + 1)
+		}),
+		goka.Persist(new(codec.Int64)),
+	)
+}
+
+func example(_ context.Context, a *app.App) error {
+	if err := a.Streams(4, "visits"); err != nil {
+		return err
+	}
+	processor, err := a.Process(Counter())
+	if err != nil {
+		return err
+	}
+	if err := a.Emit("visits", new(codec.String),
+		app.Message{Key: "ann", Value: "home"}, app.Message{Key: "bob", Value: "home"}, app.Message{Key: "ann", Value: "cart"},
+	); err != nil {
+		return err
+	}
+	err = a.Until("three visits to be counted", func() (bool, error) {
+		ann, err := processor.Get("ann")
+		if err != nil {
+			return false, err
+		}
+		bob, err := processor.Get("bob")
+		return ann == int64(2) && bob == int64(1), err
+	})
+	if err != nil {
+		return err
+	}
+	a.Printf("ann came 2 times, bob once")
+	return nil
+}
