@@ -42,6 +42,10 @@ type replayFlags struct {
 	progress   string
 	json       bool
 	verbose    bool
+
+	checkpoint      string
+	checkpointEvery int64
+	resume          bool
 }
 
 func newReplay() *cobra.Command {
@@ -65,6 +69,10 @@ On a simulated cluster instances can leave and come back (--rebalance), crash (-
 --seed says: tables have to come out the same. An instance crashes after a commit, since what it did after one would be done
 again. Outputs may come twice then; with --expect those are counted and told, and do not fail the run.
 
+With --checkpoint the run is kept every --checkpoint-every records, when all that was fed is done and committed; the same
+command with --resume goes on from there after a crash, and gives the results that it would have given. A checkpoint replaces
+the one before when it is complete, and is removed when the run has come to its end.
+
 Without --out, tables of up to 50 rows are shown. With it, each table becomes DIR/TOPIC.jsonl, sorted by key, and each
 output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a file is there whole or not at all.`,
 		Example: `  gokasim replay ./examples/flights
@@ -75,6 +83,7 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
   gokasim replay ./orders --in orders.jsonl.gz --from 2026-11-01 --to 2026-11-02T12:00:00Z
   gokasim replay ./orders --in orders.csv --topic orders --key-column id --time-column placed
   kcat -C -t orders -e -J | gokasim replay ./orders --in -
+  gokasim replay ./orders --in orders.jsonl.gz --out now --checkpoint /tmp/orders --resume
   gokasim replay ./orders --in orders.jsonl.gz --brokers localhost:9092`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := f.parse(cmd, args)
@@ -100,6 +109,9 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
 	flags.IntVar(&f.crashes, "crash", 0, "how often an instance is killed and replaced, its tables in memory lost")
 	flags.StringVar(&f.faults, "faults", "", "`file` with faults of the simulated cluster, as: on produce topic=t nth=3: drop-response")
 	flags.Uint64Var(&f.seed, "seed", 1, "decides where rebalances and crashes happen, and what faults do by chance")
+	flags.StringVar(&f.checkpoint, "checkpoint", "", "`directory` to keep checkpoints of the run in, from which --resume goes on")
+	flags.Int64Var(&f.checkpointEvery, "checkpoint-every", 1_000_000, "`records` of the input between two checkpoints")
+	flags.BoolVar(&f.resume, "resume", false, "go on from the checkpoint in the directory of --checkpoint, or begin if there is none")
 	flags.StringVar(&f.input.Topic, "topic", "", "topic of records that name none")
 	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
 	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
@@ -155,6 +167,14 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--rebalance %d, --crash %d: give 0 or more", f.rebalances, f.crashes)
 	case len(f.brokers) > 0 && (f.rebalances > 0 || f.crashes > 0 || f.faults != ""):
 		return nil, usagef("--rebalance, --crash and --faults act on a simulated cluster; leave --brokers out")
+	case f.resume && f.checkpoint == "":
+		return nil, usagef("--resume goes on from the directory of --checkpoint; name it")
+	case f.checkpoint != "" && f.checkpointEvery < 1:
+		return nil, usagef("--checkpoint-every %d: give 1 or more", f.checkpointEvery)
+	case f.checkpoint != "" && (len(f.brokers) > 0 || f.faults != ""):
+		return nil, usagef("--checkpoint keeps a simulated cluster, and faults count from the beginning of a run; leave --brokers and --faults out")
+	case f.checkpoint != "" && slices.Contains(f.inputs, dump.Stdin):
+		return nil, usagef("--checkpoint: standard input cannot be read again; replay a file")
 	case f.update && f.expect == "":
 		return nil, usagef("--update writes to the directory of --expect; name one")
 	case f.json && f.out == "" && f.expect == "":
@@ -258,6 +278,10 @@ func (r *replay) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, spool.Close()) }()
 
+	checkpoint, err := r.prepareCheckpoints()
+	if err != nil {
+		return err
+	}
 	binary, cleanUp, err := r.compile(ctx, pkg, graphs)
 	if err != nil {
 		return err
@@ -266,12 +290,40 @@ func (r *replay) run(ctx context.Context) (err error) {
 	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
+		Checkpoint: checkpoint, CheckpointEvery: r.checkpointEvery, Resume: r.resume,
 		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: faults,
 	})
 	if err != nil {
 		return err
 	}
-	return r.conclude(spool, result)
+	err = r.conclude(spool, result)
+	if err == nil && checkpoint != "" { // the run is over, and there is nothing to go on with
+		if err := os.Remove(filepath.Join(checkpoint, replaywire.CheckpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("--checkpoint: %w", err)
+		}
+	}
+	return err
+}
+
+// prepareCheckpoints makes the directory of --checkpoint, and returns its absolute path. Without --resume a run begins anew.
+func (r *replay) prepareCheckpoints() (string, error) {
+	if r.checkpoint == "" {
+		return "", nil
+	}
+	if err := os.MkdirAll(r.checkpoint, 0o777); err != nil {
+		return "", fmt.Errorf("making the directory of --checkpoint: %w", err)
+	}
+	dir, err := filepath.Abs(r.checkpoint)
+	if err != nil {
+		return "", fmt.Errorf("--checkpoint: %w", err)
+	}
+	if r.resume {
+		return dir, nil
+	}
+	if err := os.Remove(filepath.Join(dir, replaywire.CheckpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("--checkpoint: %w", err)
+	}
+	return dir, nil
 }
 
 // readFaults reads and checks the plan of --faults.

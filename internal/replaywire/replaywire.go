@@ -46,7 +46,14 @@ type Settings struct {
 	Rebalances int    `json:"rebalances,omitempty"` // how often an instance leaves its group and comes back
 	Crashes    int    `json:"crashes,omitempty"`    // how often one is killed and replaced
 	Faults     string `json:"faults,omitempty"`     // a plan of faults, as text
+
+	Checkpoint      string `json:"checkpoint,omitempty"`       // an existing directory for checkpoints; empty for none
+	CheckpointEvery int64  `json:"checkpoint_every,omitempty"` // records of the input between two of them
+	Resume          bool   `json:"resume,omitempty"`           // go on from the checkpoint, if there is one
 }
+
+// CheckpointFile is the name of the checkpoint in its directory. It is there whole or not at all.
+const CheckpointFile = "replay.checkpoint"
 
 // Position is a place in the recorded topics, by time or by offset.
 type Position struct {

@@ -78,7 +78,11 @@ func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, gra
 	defer outside.Wait()
 	defer stopReading()
 	plans := make(chan *plan, 1)
-	r := &run{settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell, outer: ctx, records: records}
+	kept, err := newCheckpoints(settings)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{checkpoints: kept, settings: settings, graphs: graphs, in: in, plans: plans, tell: pipe.tell, outer: ctx, records: records}
 	outside.Go(func() {
 		defer close(in.batches)
 		select {
@@ -146,7 +150,18 @@ func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
 
 // inBubble replays on a cluster that begins in the bubble, as its timers belong there, and hands over what came of it.
 func (r *run) inBubble(hand func(*replaywire.Result, error)) {
-	cluster := memkafka.New(memkafka.WithAutoCreateTopics(false), memkafka.WithSeed(r.settings.Seed))
+	options := []memkafka.Option{memkafka.WithAutoCreateTopics(false), memkafka.WithSeed(r.settings.Seed)}
+	var cluster *memkafka.Cluster
+	if r.settings.Resume {
+		var err error
+		if r.resumed, cluster, err = r.checkpoints.read(options...); err != nil {
+			hand(nil, err)
+			return
+		}
+	}
+	if cluster == nil {
+		cluster = memkafka.New(options...)
+	}
 	r.simulated = cluster
 	release, err := memkafka.SetNamed(simulatedName, cluster)
 	if err != nil {

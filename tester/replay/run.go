@@ -23,6 +23,9 @@ type run struct {
 	records   int64             // of the input, when incidents are to happen among them
 	simulated *memkafka.Cluster // nil on a real cluster
 
+	checkpoints *checkpoints
+	resumed     *checkpoint // what the run goes on from, nil for its beginning
+
 	fed     atomic.Pointer[feed] // for those who watch
 	running atomic.Pointer[groups]
 }
@@ -52,7 +55,10 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if r.simulated != nil {
 		c.kill = func(clientID string) { r.simulated.Kill(clientID) }
 	}
-	if err := c.createTopics(p); err != nil {
+	if r.resumed == nil {
+		err = c.createTopics(p)
+	}
+	if err != nil {
 		return nil, err
 	}
 	f, err := newFeed(c)
@@ -66,8 +72,14 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	}})
 	r.plans <- p
 
-	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder}
-	if err := cur.feedTables(ctx, f); err != nil {
+	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder, checkpoints: r.checkpoints, simulated: r.simulated}
+	if r.resumed != nil {
+		err = cur.resume(ctx, f, r.resumed, p.sorted(func(*topic) bool { return true }))
+	} else {
+		err = cur.feedTables(ctx, f)
+		cur.timeless = cur.position
+	}
+	if err != nil {
 		return nil, err
 	}
 	outputs, err := collect(c, p.sorted(func(t *topic) bool { return t.output }), r.settings.Dir)
@@ -78,6 +90,14 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose)
 	if err != nil {
 		return nil, err
+	}
+	if r.resumed != nil {
+		disorder.resume(r.resumed, len(g.members), r.resumed.Position-r.resumed.Timeless)
+		cur.timeless = r.resumed.Timeless
+		if err := g.begin(); err != nil {
+			return nil, errors.Join(err, g.end())
+		}
+		r.tell(replaywire.Event{Note: fmt.Sprintf("going on behind the first %d records", r.resumed.Position)})
 	}
 	r.running.Store(g)
 	if r.simulated != nil && r.settings.Faults != "" {
@@ -142,6 +162,17 @@ type cursor struct {
 	at    int
 	timed map[*topic]bool // tables of which rows came between messages
 	chaos *chaos
+
+	position    int64 // records that were passed
+	timeless    int64 // those that came before anything happened
+	checkpoints *checkpoints
+	simulated   *memkafka.Cluster // nil on a real cluster
+}
+
+// pass passes the record that peek returned.
+func (cur *cursor) pass() {
+	cur.at++
+	cur.position++
 }
 
 // peek returns the next record without passing it, io.EOF at the end.
@@ -182,7 +213,7 @@ func (cur *cursor) feedTables(ctx context.Context, f *feed) error {
 		if err := f.send(ctx, rec); err != nil {
 			return err
 		}
-		cur.at++
+		cur.pass()
 	}
 }
 
@@ -202,7 +233,7 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 		if err := f.send(ctx, rec); err != nil {
 			return g.cause(ctx, err)
 		}
-		cur.at++
+		cur.pass()
 	}
 }
 
@@ -230,7 +261,10 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs 
 		}
 		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
 			sinceTrimmed = 0
-			err = g.trim(ctx, outputs.kept)
+			err = g.trim(ctx, cur.kept(outputs))
+		}
+		if err == nil {
+			err = cur.keep(ctx, f, g)
 		}
 		if err == nil {
 			err = cur.chaos.next(ctx, f, g)
@@ -244,6 +278,6 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs 
 		rows = rec.topic.table
 		sinceSettled++
 		sinceTrimmed++
-		cur.at++
+		cur.pass()
 	}
 }
