@@ -730,6 +730,7 @@ func (s *Sim) crash(i *Instance) error {
 			crashed, end = true, time.Now().Add(simCrash)
 			i.cancel() // first: whoever learns of the crash finds it already so, whichever goroutine comes first
 			s.driver.Kill(i.name)
+			return false // whether it has ended by now is chance
 		}
 		return i.ended() || time.Now().After(end)
 	})
