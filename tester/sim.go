@@ -262,6 +262,7 @@ func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) *Sim
 	s.tester = newTester(t, o)
 	s.tester.cluster = cluster
 	s.tester.ground = &inSimulation{byHand: byHand{cluster: cluster}, sim: s}
+	s.text.Grow(1 << 16) // a thousand events
 	driver.Trace().Text = &s.text
 	driver.Check = s.check
 	driver.NoLapses = sc.noLapses
@@ -281,8 +282,12 @@ func (s *Sim) drive() {
 	defer close(s.driving)
 	var waiting []*simRequest
 	idleSince, awaySince := time.Now(), time.Now()
+	settled := false
 	for {
-		s.driver.Settle()
+		if !settled {
+			s.driver.Settle()
+		}
+		settled = false
 		s.progress.Add(1)
 		for more := true; more; {
 			select {
@@ -310,6 +315,7 @@ func (s *Sim) drive() {
 		}
 		s.driver.Limit = s.limit(waiting)
 		happened, err := s.driver.Step()
+		settled = err == nil
 		if happened || len(waiting) == 0 || len(s.planned) > 0 {
 			idleSince = time.Now()
 		}

@@ -486,7 +486,8 @@ func (d *Driver) deliver(s *Subscription) bool {
 func (d *Driver) append(l *lane) {
 	m := l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
-	l.shipment = &shipment{c: l.client, emits: []*Emit{m}, lane: l}
+	l.shipment = &shipment{c: l.client, one: [1]*Emit{m}, lane: l}
+	l.shipment.emits = l.shipment.one[:]
 	d.e.mu.Lock()
 	d.e.ship(l.shipment)
 	d.e.unlock()

@@ -31,7 +31,8 @@ func (c *Client) SetSending(s Sending) {
 type shipment struct {
 	c     *Client
 	emits []*Emit
-	lane  *lane // driven: where it comes from
+	one   [1]*Emit // driven: where emits is
+	lane  *lane    // driven: where it comes from
 	tries int
 	over  bool
 
@@ -87,6 +88,10 @@ func (e *Engine) ship(b *shipment) {
 		b.from, b.first = b.c.numbersOf(b.emits)
 		b.c.takeNumbers(b.emits)
 	}
+	if e.faults == nil && len(b.c.held) == 0 { // nothing is in the way, and most batches come here
+		e.land(b)
+		return
+	}
 	v := &fault.Verdict{}
 	if e.faults != nil {
 		op := Op{Name: "produce", ClientID: b.c.id, Partitions: []kafka.TopicPartition{b.emits[0].TP}}
@@ -115,6 +120,51 @@ func (e *Engine) ship(b *shipment) {
 		}
 	}
 	e.travel(v, b.c.patience, arrive, lose)
+}
+
+// land lets a batch have its effect that no fault is to meet, and answers it.
+func (e *Engine) land(b *shipment) {
+	err := e.effect(nowMillis(), b, b.emits)
+	switch {
+	case b.c.sends.Unheard:
+		settle(b.emits, b.result, nil)
+		e.finish(b)
+		return
+	case err == nil && b.emits[0].All:
+		if p := e.core.Partition(b.emits[0].TP.Topic, b.emits[0].TP.Partition); p != nil {
+			done, refused := e.core.Replicated(p, b.result.Last, b.epoch)
+			if !done && refused == nil {
+				try := b.tries
+				e.copy(b, b.emits[0].TP, func(err error) {
+					if b.tries == try {
+						e.heard(b, err)
+					}
+				})
+				return
+			}
+			err = refused
+		}
+	}
+	e.heard(b, err)
+}
+
+// copy has an appended batch wait for its replicas.
+func (e *Engine) copy(b *shipment, tp kafka.TopicPartition, reply func(err error)) {
+	c := &copying{tp, b, reply}
+	p := e.core.Partition(c.tp.Topic, c.tp.Partition)
+	if p == nil {
+		reply(nil)
+		return
+	}
+	if c.look(e.core, p) {
+		return
+	}
+	e.copying = append(e.copying, c)
+	e.after(b.c.sends.Timeout, func(kafka.Millis) {
+		if c.reply != nil {
+			e.copied(c, kafka.RequestTimedOut)
+		}
+	})
 }
 
 // arrive lets a batch have its effect, and sees to the answer.
@@ -152,15 +202,7 @@ func (e *Engine) arrive(now kafka.Millis, b *shipment, v *fault.Verdict, try int
 		return
 	}
 	if err == nil && emits[0].All {
-		c := &copying{emits[0].TP, b, reply}
-		if p := e.core.Partition(c.tp.Topic, c.tp.Partition); p != nil && !c.look(e.core, p) {
-			e.copying = append(e.copying, c)
-			e.after(b.c.sends.Timeout, func(kafka.Millis) {
-				if c.reply != nil {
-					e.copied(c, kafka.RequestTimedOut)
-				}
-			})
-		}
+		e.copy(b, emits[0].TP, reply)
 		return
 	}
 	reply(err)
