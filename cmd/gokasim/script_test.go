@@ -23,10 +23,13 @@ func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles packages")
 	}
+	if raceDetector {
+		t.Skip("the scripts run whole programs, several times slower with the race detector; its step has the tests of their parts")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:             "testdata/script",
 		ContinueOnError: true,
-		Deadline:        time.Now().Add(5 * time.Minute), // a script may wait for a program that failed
+		Deadline:        time.Now().Add(9 * time.Minute), // a script may wait for a program that failed
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
 				out, err := exec.Command("go", "env", name).Output()
