@@ -293,16 +293,16 @@ func (p *PartitionTable) storage() storage.Storage {
 }
 
 // plan finds out what there is to read. Where the rows belong to another topic of this name, it drops them.
-func (p *PartitionTable) plan() (recovery.Plan, error) {
+func (p *PartitionTable) plan(ctx context.Context) (recovery.Plan, error) {
 	stored, err := p.GetOffset(recovery.Never)
 	if err != nil {
 		return recovery.Plan{}, permanent("error reading the offset of %s/%d from the storage: %w", p.topic, p.partition, err)
 	}
-	oldest, err := p.topics.GetOffset(p.topic, p.partition, sarama.OffsetOldest)
+	oldest, err := p.limit(ctx, sarama.OffsetOldest)
 	if err != nil {
 		return recovery.Plan{}, fmt.Errorf("error reading the oldest offset of %s/%d: %w", p.topic, p.partition, err)
 	}
-	hwm, err := p.topics.GetOffset(p.topic, p.partition, sarama.OffsetNewest)
+	hwm, err := p.limit(ctx, sarama.OffsetNewest)
 	if err != nil {
 		return recovery.Plan{}, fmt.Errorf("error reading the newest offset of %s/%d: %w", p.topic, p.partition, err)
 	}

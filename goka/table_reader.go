@@ -45,7 +45,7 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	p.setState(PartitionConnecting)
 	p.recover.start.Store(time.Now().UnixNano())
 	p.recover.end.Store(0)
-	plan, err := p.plan()
+	plan, err := p.plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	p.input.highWatermark.Store(plan.End)
 	p.input.last.Store(plan.Start - 1)
 	if plan.Kind == recovery.Read {
-		if err := p.connect(p.firstToRead(plan)); err != nil {
+		if err := p.connect(ctx, p.firstToRead(plan)); err != nil {
 			return err
 		}
 		p.setState(PartitionRecovering)
@@ -92,12 +92,12 @@ func (p *PartitionTable) markRecovered() error {
 // again only once it has what was there at the start.
 func (p *PartitionTable) follow(ctx context.Context) error {
 	if p.consumer == nil {
-		plan, err := p.plan()
+		plan, err := p.plan(ctx)
 		if err != nil {
 			return err
 		}
 		p.input.highWatermark.Store(plan.End)
-		if err := p.connect(plan.Start); err != nil {
+		if err := p.connect(ctx, plan.Start); err != nil {
 			return err
 		}
 		if plan.Kind == recovery.Read && !p.IsRecovered() {
@@ -134,11 +134,15 @@ func (p *PartitionTable) isStored(msg *sarama.ConsumerMessage) (bool, error) {
 	return (value == nil) == (msg.Value == nil) && bytes.Equal(value, msg.Value), nil
 }
 
-func (p *PartitionTable) connect(start int64) error {
+func (p *PartitionTable) connect(ctx context.Context, start int64) error {
 	if p.released != nil {
 		<-p.released
 	}
-	pc, err := p.consumers.ConsumePartition(p.topic, p.partition, start)
+	var pc sarama.PartitionConsumer
+	err := p.whileLeaderless(ctx, func() (err error) {
+		pc, err = p.consumers.ConsumePartition(p.topic, p.partition, start)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("error consuming %s/%d from offset %d: %w", p.topic, p.partition, start, err)
 	}
