@@ -3,6 +3,7 @@ package goka
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // application is what a processor does with a message.
@@ -27,6 +28,10 @@ type spec struct {
 	client  string
 	handled func(partition int32) // called in every callback
 }
+
+// heartbeat is how often members ask for news of their group: 3 s by default, which would be nearly all of what a rebalance
+// takes.
+const heartbeat = 100 * time.Millisecond
 
 // runner runs until ctx ends.
 type runner interface {

@@ -15,6 +15,7 @@ import (
 func init() {
 	config := goka.DefaultConfig()
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Group.Heartbeat.Interval = heartbeat
 	goka.ReplaceGlobalConfig(config)
 }
 

@@ -14,6 +14,7 @@ import (
 func init() {
 	config := goka.DefaultConfig()
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Group.Heartbeat.Interval = heartbeat
 	goka.ReplaceGlobalConfig(config)
 }
 
