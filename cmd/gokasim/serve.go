@@ -44,6 +44,7 @@ type serveOptions struct {
 	input    dump.Options
 	faults   string
 	logLevel string
+	page      pageOptions
 }
 
 func newServe() *cobra.Command {
@@ -77,6 +78,7 @@ has records already is left alone.`,
   gokasim serve --data ./kafka-data --load orders.jsonl.gz
   gokasim serve --topic orders:3 --faults faults.txt
   gokasim serve --sasl PLAIN:alice:secret
+  gokasim serve --http :8080
   gokasim serve --sasl SCRAM-SHA-256 --user alice:secret --acls --super-user User:alice`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -113,6 +115,7 @@ has records already is left alone.`,
 	f.StringVar(&o.faults, "faults", "", "`file` with faults, as: on produce topic=t nth=3: drop-response")
 	f.StringVar(&o.logLevel, "log-level", "info", "what is told on standard error: debug, info, warn or error")
 	f.StringArrayVar(&o.super, "super-user", nil, "`principal`, as User:admin, that may do everything in spite of --acls; may be given several times")
+	o.page.flags(f)
 	return cmd
 }
 
@@ -253,6 +256,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 			return usagef("--faults %s: %w", o.faults, err)
 		}
 	}
+	stopPage, err := o.page.serve(ctx, cluster, l.Addrs(), log)
+	if err != nil {
+		return err
+	}
+	defer stopPage()
 	if _, err := fmt.Fprintln(stdout, l.Bootstrap()); err != nil {
 		return fmt.Errorf("write the bootstrap servers: %w", err)
 	}

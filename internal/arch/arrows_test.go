@@ -36,6 +36,7 @@ var arrows = []row{
 	{name: "internal/sim", ours: "internal/kafka"},
 
 	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/keep memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
+	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/seam memkafka/internal/server memkafka/internal/txn", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "memkafka/internal/assign", ours: "internal/kafka"},
 	{name: "memkafka/internal/batch", ours: "internal/kafka", others: "github.com/klauspost/compress github.com/pierrec/lz4", tests: "github.com/twmb/franz-go/pkg/kmsg"},
 	{name: "memkafka/internal/api", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/sasl memkafka/internal/seam memkafka/internal/txn memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg", tests: "memkafka"},
@@ -79,6 +80,8 @@ var arrows = []row{
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
 	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra", tests: "github.com/twmb/franz-go"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag"},
+	{name: "cmd/gokasim/internal/clusterpage", ours: "internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/migrate", others: "github.com/rogpeppe/go-internal/diff"},

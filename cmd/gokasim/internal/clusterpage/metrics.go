@@ -1,0 +1,115 @@
+package clusterpage
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// exporter tells Prometheus about a cluster, under the names and labels of kafka_exporter, so that its dashboards work.
+type exporter struct{ s *Server }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	brokers         = desc("kafka_brokers", "Number of brokers that are up.")
+	brokerInfo      = desc("kafka_broker_info", "A broker that is up.", "address", "id")
+	partitionsOf    = desc("kafka_topic_partitions", "Number of partitions of the topic.", "topic")
+	currentOffset   = desc("kafka_topic_partition_current_offset", "High watermark of the partition.", "partition", "topic")
+	oldestOffset    = desc("kafka_topic_partition_oldest_offset", "Log start offset of the partition.", "partition", "topic")
+	leaderOf        = desc("kafka_topic_partition_leader", "Broker that leads the partition.", "partition", "topic")
+	replicasOf      = desc("kafka_topic_partition_replicas", "Number of replicas of the partition.", "partition", "topic")
+	inSync          = desc("kafka_topic_partition_in_sync_replica", "Number of replicas of the partition that are in sync.", "partition", "topic")
+	preferred       = desc("kafka_topic_partition_leader_is_preferred", "1 if the partition is led by its preferred replica.", "partition", "topic")
+	underReplicated = desc("kafka_topic_partition_under_replicated_partition", "1 if replicas of the partition are not in sync.", "partition", "topic")
+	groupMembers    = desc("kafka_consumergroup_members", "Number of members of the group.", "consumergroup")
+	groupOffset     = desc("kafka_consumergroup_current_offset", "Offset that the group committed.", "consumergroup", "partition", "topic")
+	groupOffsetSum  = desc("kafka_consumergroup_current_offset_sum", "Offsets that the group committed, over all partitions.", "consumergroup", "topic")
+	groupLag        = desc("kafka_consumergroup_lag", "Records after the offset that the group committed.", "consumergroup", "partition", "topic")
+	groupLagSum     = desc("kafka_consumergroup_lag_sum", "Records after the offsets that the group committed, over all partitions.", "consumergroup", "topic")
+)
+
+// Describe implements prometheus.Collector.
+func (e exporter) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		brokers, brokerInfo, partitionsOf, currentOffset, oldestOffset, leaderOf, replicasOf, inSync, preferred, underReplicated,
+		groupMembers, groupOffset, groupOffsetSum, groupLag, groupLagSum,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (e exporter) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	c := e.s.cluster
+	up := c.Brokers()
+	gauge(brokers, float64(len(up)))
+	for i, addr := range e.s.addrs {
+		if id := int32(i) + 1; slices.Contains(up, id) {
+			gauge(brokerInfo, 1, addr, strconv.Itoa(int(id)))
+		}
+	}
+	for _, t := range c.DescribeTopics() {
+		gauge(partitionsOf, float64(t.Partitions), t.Name)
+		partitions, err := c.DescribePartitions(t.Name)
+		if err != nil {
+			continue // it was deleted meanwhile
+		}
+		for _, p := range partitions {
+			number := strconv.Itoa(int(p.Partition))
+			gauge(currentOffset, float64(p.HighWatermark), number, t.Name)
+			gauge(oldestOffset, float64(p.LogStart), number, t.Name)
+			gauge(leaderOf, float64(p.Leader), number, t.Name)
+			gauge(replicasOf, float64(len(p.Replicas)), number, t.Name)
+			gauge(inSync, float64(len(p.ISR)), number, t.Name)
+			gauge(preferred, flag(len(p.Replicas) > 0 && p.Leader == p.Replicas[0]), number, t.Name)
+			gauge(underReplicated, flag(len(p.ISR) < len(p.Replicas)), number, t.Name)
+		}
+	}
+	for _, g := range c.DescribeGroups() {
+		gauge(groupMembers, float64(g.Members), g.ID)
+		d, err := c.DescribeGroup(g.ID)
+		if err != nil {
+			continue // it was deleted meanwhile
+		}
+		offsets, lags := map[string]float64{}, map[string]float64{}
+		for _, o := range d.Offsets {
+			number := strconv.Itoa(int(o.Partition))
+			gauge(groupOffset, float64(o.Offset), g.ID, number, o.Topic)
+			offsets[o.Topic] += float64(o.Offset)
+			if o.High != memkafka.Offset(-1) {
+				gauge(groupLag, float64(o.Lag), g.ID, number, o.Topic)
+				lags[o.Topic] += float64(o.Lag)
+			}
+		}
+		for topic, sum := range offsets {
+			gauge(groupOffsetSum, sum, g.ID, topic)
+		}
+		for topic, sum := range lags {
+			gauge(groupLagSum, sum, g.ID, topic)
+		}
+	}
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+func (s *Server) metrics() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(exporter{s})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}

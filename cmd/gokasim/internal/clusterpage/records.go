@@ -1,0 +1,485 @@
+package clusterpage
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/page"
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// How many records a page has unless it is said, and can have; how many are looked through for one page; and how much of a value is
+// shown in a list and alone, in bytes.
+const (
+	recordsOnPage = 50
+	mostOnPage    = 10_000
+	mostSearched  = 200_000
+	shownInList   = 2 << 10
+	shownAlone    = 256 << 10
+	mostPlaces    = 64 // partitions whose places fit into the link to the next page
+)
+
+// wanted is what a page of records was asked for.
+type wanted struct {
+	topic     string
+	Partition int32 // negative for all
+	Oldest    bool  // first, else the newest
+	From      string
+	Time      string
+	Size      int
+	Q, In     string
+	As        string
+	Tail      bool
+	at        map[int32]kafka.Offset // where to go on, by partition
+}
+
+func parseWanted(r *http.Request) (wanted, error) {
+	q := r.URL.Query()
+	want := wanted{
+		topic: r.PathValue("topic"), Partition: -1, Oldest: q.Get("order") == "oldest", From: strings.TrimSpace(q.Get("from")),
+		Time: strings.TrimSpace(q.Get("time")), Size: recordsOnPage, Q: q.Get("q"), In: q.Get("in"), As: q.Get("as"), Tail: q.Get("tail") != "",
+		at: map[int32]kafka.Offset{},
+	}
+	var errs []error
+	if text := q.Get("partition"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("partition: %q is not a number", text))
+		}
+		want.Partition = int32(n)
+	}
+	if text := q.Get("size"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			errs = append(errs, fmt.Errorf("size: %q is not a number of records", text))
+		}
+		want.Size = min(n, mostOnPage)
+	}
+	if want.In != "" && !slices.Contains([]string{"key", "value", "headers"}, want.In) {
+		errs = append(errs, fmt.Errorf("in: %q is none of key, value, headers", want.In))
+	}
+	if want.As != "" && !slices.Contains([]string{page.Auto, page.Text, page.JSON, page.Hex}, want.As) {
+		errs = append(errs, fmt.Errorf("as: %q is none of auto, text, json, hex", want.As))
+	}
+	for _, place := range strings.FieldsFunc(q.Get("at"), func(c rune) bool { return c == ',' }) {
+		partition, offset, _ := strings.Cut(place, ":")
+		p, err := strconv.ParseInt(partition, 10, 32)
+		o, err2 := strconv.ParseInt(offset, 10, 64)
+		if err != nil || err2 != nil {
+			errs = append(errs, fmt.Errorf("at: %q is not PARTITION:OFFSET", place))
+		}
+		want.at[int32(p)] = kafka.Offset(o)
+	}
+	return want, errors.Join(errs...)
+}
+
+// query is the link to a page of records.
+func (w wanted) query(at map[int32]kafka.Offset) string {
+	q := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if w.Partition >= 0 {
+		q.Set("partition", strconv.Itoa(int(w.Partition)))
+	}
+	if w.Oldest {
+		q.Set("order", "oldest")
+	}
+	if w.Size != recordsOnPage {
+		q.Set("size", strconv.Itoa(w.Size))
+	}
+	set("q", w.Q)
+	set("in", w.In)
+	set("as", w.As)
+	if at != nil {
+		var places []string
+		for p, o := range at {
+			places = append(places, fmt.Sprintf("%d:%d", p, o))
+		}
+		slices.Sort(places)
+		q.Set("at", strings.Join(places, ","))
+	} else {
+		set("from", w.From)
+		set("time", w.Time)
+	}
+	return q.Encode()
+}
+
+// matches reports whether a record has the text that is looked for.
+func (w wanted) matches(r memkafka.Record) bool {
+	if w.Q == "" {
+		return true
+	}
+	text := []byte(w.Q)
+	if (w.In == "" || w.In == "key") && bytes.Contains(r.Key, text) || (w.In == "" || w.In == "value") && bytes.Contains(r.Value, text) {
+		return true
+	}
+	if w.In == "" || w.In == "headers" {
+		for _, h := range r.Headers {
+			if strings.Contains(h.Key, w.Q) || bytes.Contains(h.Value, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// place is how far the reading of one partition is.
+type place struct {
+	partition  int32
+	start, end kafka.Offset // of the partition
+	at         kafka.Offset // the next one to read, or the one after it when reading backwards
+	buffer     []memkafka.Record
+}
+
+// next returns the next record of the partition, in the given direction.
+func (p *place) next(c *memkafka.Cluster, topic string, oldest bool) (memkafka.Record, bool, error) {
+	const window = 256
+	for len(p.buffer) == 0 {
+		if oldest && p.at >= p.end || !oldest && p.at <= p.start {
+			return memkafka.Record{}, false, nil
+		}
+		from := p.at
+		if !oldest {
+			from = max(p.start, p.at-window)
+		}
+		records, err := c.Fetch(topic, p.partition, from, window)
+		if err != nil {
+			return memkafka.Record{}, false, err
+		}
+		switch {
+		case oldest:
+			p.buffer = records
+			if len(records) == 0 {
+				p.at = p.end
+			}
+		default:
+			for len(records) > 0 && records[len(records)-1].Offset >= p.at {
+				records = records[:len(records)-1]
+			}
+			slices.Reverse(records)
+			p.buffer = records
+			if len(records) == 0 {
+				p.at = from
+			}
+		}
+	}
+	return p.buffer[0], true, nil
+}
+
+// take moves past the next record.
+func (p *place) take(oldest bool) {
+	p.at = p.buffer[0].Offset
+	if oldest {
+		p.at++
+	}
+	p.buffer = p.buffer[1:]
+}
+
+// found is a record and where it is.
+type found struct {
+	partition int32
+	memkafka.Record
+}
+
+// read returns a page of records: those of all partitions by time, where to go on, and whether there may be more.
+func (s *Server) read(want wanted) (list []found, places []*place, more bool, err error) {
+	n := s.cluster.Partitions(want.topic)
+	if n == 0 {
+		return nil, nil, false, fmt.Errorf("topic %s: %w", want.topic, kafka.UnknownTopicOrPartition)
+	}
+	if want.Partition >= n {
+		return nil, nil, false, fmt.Errorf("partition %s/%d: %w", want.topic, want.Partition, kafka.UnknownTopicOrPartition)
+	}
+	for partition := range n {
+		if want.Partition >= 0 && partition != want.Partition {
+			continue
+		}
+		p := &place{partition: partition}
+		if p.start, p.end, err = s.cluster.Offsets(want.topic, partition); err != nil {
+			return nil, nil, false, err
+		}
+		if err := s.begin(want, p); err != nil {
+			return nil, nil, false, err
+		}
+		places = append(places, p)
+	}
+	for searched := 0; searched < mostSearched; searched++ {
+		var best *place
+		var chosen memkafka.Record
+		for _, p := range places {
+			r, there, err := p.next(s.cluster, want.topic, want.Oldest)
+			if err != nil {
+				return nil, nil, false, err
+			}
+			if !there {
+				continue
+			}
+			later := best != nil && cmp.Or(cmp.Compare(r.Timestamp, chosen.Timestamp), cmp.Compare(p.partition, best.partition)) > 0
+			if best == nil || later != want.Oldest {
+				best, chosen = p, r
+			}
+		}
+		if best == nil {
+			return list, places, false, nil
+		}
+		if len(list) == want.Size {
+			break
+		}
+		best.take(want.Oldest)
+		if want.matches(chosen) {
+			list = append(list, found{best.partition, chosen})
+		}
+	}
+	return list, places, true, nil
+}
+
+// begin finds where the reading of a partition begins.
+func (s *Server) begin(want wanted, p *place) error {
+	p.at = p.end
+	if want.Oldest {
+		p.at = p.start
+	}
+	if at, ok := want.at[p.partition]; ok {
+		p.at = at
+	} else {
+		switch want.From {
+		case "":
+		case "start":
+			p.at = p.start
+		case "end":
+			p.at = p.end
+		default:
+			n, err := strconv.ParseInt(want.From, 10, 64)
+			if err != nil {
+				return fmt.Errorf("from: %q is none of start, end or an offset", want.From)
+			}
+			p.at = kafka.Offset(n)
+			if !want.Oldest {
+				p.at++ // this one and those before
+			}
+		}
+		if want.Time != "" {
+			at, err := parseTime(want.Time)
+			if err != nil {
+				return err
+			}
+			if p.at, err = s.cluster.OffsetForTime(want.topic, p.partition, at); err != nil {
+				return err
+			}
+		}
+	}
+	p.at = max(p.start, min(p.at, p.end))
+	return nil
+}
+
+func parseTime(text string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("time: %q is not a time in UTC, as 2026-01-31T12:30", text)
+}
+
+// Record is a record as the page shows it.
+type Record struct {
+	Partition  int32
+	Offset     kafka.Offset
+	Time       time.Time
+	Key, Value page.Value
+	Headers    []Header
+	Path       string
+}
+
+// Header is a header as the page shows it.
+type Header struct {
+	Name  string
+	Value page.Value
+}
+
+func (s *Server) display(topic string, r found, as string, limit int) Record {
+	d := Record{
+		Partition: r.partition, Offset: r.Offset, Time: r.Timestamp.Time(), Key: page.ShowBytes(r.Key, as, limit), Value: page.ShowBytes(r.Value, as, limit),
+		Path: s.site.Path("topics", topic, strconv.Itoa(int(r.partition)), strconv.FormatInt(int64(r.Offset), 10)),
+	}
+	for _, h := range r.Headers {
+		d.Headers = append(d.Headers, Header{h.Key, page.ShowBytes(h.Value, as, limit)})
+	}
+	return d
+}
+
+// goOn is where the next page begins, nil when a link cannot say it.
+func goOn(places []*place) map[int32]kafka.Offset {
+	if len(places) > mostPlaces {
+		return nil
+	}
+	at := map[int32]kafka.Offset{}
+	for _, p := range places {
+		at[p.partition] = p.at
+	}
+	return at
+}
+
+func (s *Server) records(w http.ResponseWriter, r *http.Request) {
+	want, err := parseWanted(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list, places, more, err := s.read(want)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	at := goOn(places)
+	if page.WantsJSON(r) {
+		s.recordsJSON(w, r, want, list, at)
+		return
+	}
+	shown := struct {
+		wanted
+		Topic        string
+		Partitions   []int32
+		Records      []Record
+		Next, Dump   string
+		Tailing      string
+		More, Pieces bool
+	}{wanted: want, Topic: want.topic, More: more}
+	for p := range s.cluster.Partitions(want.topic) {
+		shown.Partitions = append(shown.Partitions, p)
+	}
+	for _, f := range list {
+		shown.Records = append(shown.Records, s.display(want.topic, f, want.As, shownInList))
+	}
+	base := s.site.Path("topics", want.topic)
+	if more && at != nil {
+		shown.Next = base + "/records?" + want.query(at)
+	}
+	current := want.at
+	if len(current) == 0 {
+		current = nil
+	}
+	shown.Dump = base + "/dump?" + want.query(current)
+	tail := want
+	tail.Oldest, tail.From, tail.Time = false, "", ""
+	shown.Tailing = base + "/records?tail=1&" + tail.query(nil)
+	v := page.View{Title: "Records of " + want.topic, Trail: s.trail("topics", want.topic), Body: shown}
+	if want.Tail {
+		v.Refresh = 1
+	}
+	s.site.Show(w, r, "records.html", v)
+}
+
+// recordsJSON answers with records as a dump has them, and where to go on: ask again with it, and nothing is missed.
+func (s *Server) recordsJSON(w http.ResponseWriter, r *http.Request, want wanted, list []found, at map[int32]kafka.Offset) {
+	var b bytes.Buffer
+	if err := writeDump(&b, want.topic, list); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	answer := struct {
+		Records []json.RawMessage `json:"records"`
+		Next    string            `json:"next"`
+	}{Records: []json.RawMessage{}}
+	for line := range bytes.Lines(b.Bytes()) {
+		answer.Records = append(answer.Records, json.RawMessage(bytes.TrimSpace(line)))
+	}
+	if at != nil {
+		answer.Next = s.site.Path("topics", want.topic, "records") + "?format=json&" + want.query(at)
+	}
+	s.site.JSON(w, r, answer)
+}
+
+func writeDump(to *bytes.Buffer, topic string, list []found) error {
+	w := dump.NewWriter(to)
+	for _, f := range list {
+		err := w.Write(&dump.Record{
+			Topic: topic, Partition: f.partition, Offset: f.Offset, TimestampType: dump.TimestampCreate, Timestamp: f.Timestamp,
+			Broker: dump.NoBroker, Key: f.Key, Value: f.Value, Headers: f.Headers,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// dump answers with what the page of records shows, as gokasim replay and load read it.
+func (s *Server) dump(w http.ResponseWriter, r *http.Request) {
+	want, err := parseWanted(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list, _, _, err := s.read(want)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	slices.SortStableFunc(list, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.partition, b.partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	var b bytes.Buffer
+	if err := writeDump(&b, want.topic, list); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", want.topic+".jsonl")) // names of topics need no escapes
+	_, _ = w.Write(b.Bytes())                                                                          // the browser may be gone
+}
+
+// record shows one record, more of it than a list does.
+func (s *Server) record(w http.ResponseWriter, r *http.Request) {
+	topic := r.PathValue("topic")
+	partition, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
+	offset, err2 := strconv.ParseInt(r.PathValue("offset"), 10, 64)
+	if err := errors.Join(err, err2); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	records, err := s.cluster.Fetch(topic, int32(partition), kafka.Offset(offset), 1)
+	if err == nil && (len(records) == 0 || records[0].Offset != kafka.Offset(offset)) {
+		err = fmt.Errorf("there is no record at offset %d of partition %s/%d", offset, topic, partition)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	f := found{int32(partition), records[0]}
+	if page.WantsJSON(r) {
+		s.recordsJSON(w, r, wanted{topic: topic}, []found{f}, nil)
+		return
+	}
+	as := r.URL.Query().Get("as")
+	d := s.display(topic, f, as, shownAlone)
+	s.site.Show(w, r, "record.html", page.View{
+		Title: fmt.Sprintf("Record %s/%d at offset %d", topic, partition, offset), Trail: s.trail("topics", topic, "records"),
+		Body: struct {
+			Record
+			Topic, As string
+		}{d, topic, as},
+	})
+}
+
+// Choices are what a select of the page offers.
+func (w wanted) Choices(of string) []string {
+	if of == "in" {
+		return []string{"key", "value", "headers"}
+	}
+	return []string{page.Auto, page.Text, page.JSON, page.Hex}
+}

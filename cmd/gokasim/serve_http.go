@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/clusterpage"
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// pageOptions is what serve is told about the cluster's page.
+type pageOptions struct {
+	addr    string
+	user    string
+	anyHost bool
+}
+
+func (o *pageOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.addr, "http", "", "show the cluster's page at this `address`, as 127.0.0.1:8080 or :8080; without a host, for this machine only")
+	f.StringVar(&o.user, "http-user", "", "ask for this `NAME:PASSWORD` at the page")
+	f.BoolVar(&o.anyHost, "http-any-host", false, "serve the page under any name on a loopback address too, as behind a proxy on this machine")
+}
+
+// serve shows the page of a cluster, unless it is not wanted, until stop is called.
+func (o pageOptions) serve(ctx context.Context, cluster *memkafka.Cluster, brokers []string, log *slog.Logger) (stop func(), err error) {
+	if o.addr == "" {
+		if o.user != "" || o.anyHost {
+			return nil, usagef("--http-user and --http-any-host say something only with --http")
+		}
+		return func() {}, nil
+	}
+	user, password, ok := strings.Cut(o.user, ":")
+	if o.user != "" && (!ok || user == "" || password == "") {
+		return nil, usagef("--http-user: give NAME:PASSWORD, both with at least one character")
+	}
+	host, port, err := net.SplitHostPort(o.addr)
+	if err != nil {
+		return nil, usagef("--http %s: %w; give HOST:PORT", o.addr, err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w; give another --http, or port 0 for a free one", err)
+	case err != nil:
+		return nil, err
+	}
+	pages := clusterpage.New(cluster, clusterpage.Options{User: user, Password: password, Addrs: brokers, AnyHost: o.anyHost, Log: log})
+	server := &http.Server{
+		Handler: pages, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { pages.Run(ctx) })
+	wg.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the page ended", "err", err)
+		}
+	})
+	log.Info("page is up", "url", "http://"+l.Addr().String()+"/")
+	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && o.user == "" {
+		log.Warn("the page is open to whoever reaches this address, and can change everything; give --http-user, or a loopback address")
+	}
+	return func() {
+		cancel()
+		_ = server.Close() // requests under way are of no use any more
+		wg.Wait()
+	}, nil
+}
