@@ -44,7 +44,7 @@ type serveOptions struct {
 	input    dump.Options
 	faults   string
 	logLevel string
-	page      pageOptions
+	page     pageOptions
 }
 
 func newServe() *cobra.Command {

@@ -35,8 +35,7 @@ var arrows = []row{
 	{name: "internal/script", ours: "internal/kafka internal/sim"},
 	{name: "internal/sim", ours: "internal/kafka"},
 
-	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/keep memkafka/internal/seam memkafka/internal/server", tests: "memkafka/saramaclient github.com/IBM/sarama"},
-	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/seam memkafka/internal/server memkafka/internal/txn", tests: "memkafka/saramaclient github.com/IBM/sarama"},
+	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/keep memkafka/internal/plog memkafka/internal/seam memkafka/internal/server memkafka/internal/txn", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "memkafka/internal/assign", ours: "internal/kafka"},
 	{name: "memkafka/internal/batch", ours: "internal/kafka", others: "github.com/klauspost/compress github.com/pierrec/lz4", tests: "github.com/twmb/franz-go/pkg/kmsg"},
 	{name: "memkafka/internal/api", ours: "internal/kafka memkafka/internal/batch memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/plog memkafka/internal/sasl memkafka/internal/seam memkafka/internal/txn memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg", tests: "memkafka"},
@@ -64,6 +63,7 @@ var arrows = []row{
 	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec", others: "google.golang.org/protobuf/proto", tests: "google.golang.org/protobuf/types/known/structpb google.golang.org/protobuf/types/known/wrapperspb"},
 	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang", tests: "goka/codec memkafka memkafka/saramaclient"},
+	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient"},
 	{name: "goka/typed", ours: "goka", tests: "goka/codec goka/logger tester"},
 	{name: "goka/web/...", ours: "goka internal/page internal/picture", tests: "goka/codec goka/web/... memkafka memkafka/saramaclient github.com/gorilla/mux"},
 	{name: "goka/internal/ack"},
@@ -79,8 +79,7 @@ var arrows = []row{
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra", tests: "github.com/twmb/franz-go"},
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag", tests: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/clusterpage", ours: "internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
