@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,7 @@ import (
 
 // columns reads files of columns, each line of which is a record.
 type columns struct {
-	from  *csv.Reader
+	from  rows
 	names []string
 	key   int // the column of the keys, -1 for none
 	value int
@@ -24,12 +25,75 @@ type columns struct {
 	line  int
 }
 
+// rows are the lines of a file of columns, taken apart; csv.Reader has them.
+type rows interface {
+	Read() (fields []string, err error)
+	FieldPos(field int) (line, column int)
+}
+
+// tabs reads lines whose fields are separated by tabs. A field that is quoted from its first to its last character, quotes inside it doubled, is
+// unquoted, as spreadsheets write it; in all others quotes are text. A line ends a record whatever stands in it.
+type tabs struct {
+	lines  *bufio.Reader
+	line   int
+	starts []int // of the fields, in bytes
+	want   int   // fields, as the first line has
+}
+
+func (t *tabs) Read() ([]string, error) {
+	for {
+		text, err := t.lines.ReadString('\n')
+		if text == "" {
+			return nil, err
+		}
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		t.line++
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+		if text == "" {
+			continue
+		}
+		fields := strings.Split(text, "\t")
+		t.starts = t.starts[:0]
+		at := 0
+		for i, f := range fields {
+			t.starts = append(t.starts, at)
+			at += len(f) + 1
+			fields[i] = unquoted(f)
+		}
+		if t.want == 0 {
+			t.want = len(fields)
+		}
+		if len(fields) != t.want {
+			return fields, &csv.ParseError{StartLine: t.line, Line: t.line, Column: 1, Err: csv.ErrFieldCount}
+		}
+		return fields, nil
+	}
+}
+
+func (t *tabs) FieldPos(field int) (line, column int) { return t.line, t.starts[field] + 1 }
+
+func unquoted(field string) string {
+	if len(field) < 2 || field[0] != '"' || field[len(field)-1] != '"' {
+		return field
+	}
+	inner := field[1 : len(field)-1]
+	if strings.Contains(strings.ReplaceAll(inner, `""`, ""), `"`) {
+		return field
+	}
+	return strings.ReplaceAll(inner, `""`, `"`)
+}
+
 // newColumns reads the first line, which names the columns.
 func newColumns(name string, from io.Reader, separator rune, o Options) (*columns, error) {
-	c := &columns{from: csv.NewReader(from)}
-	c.from.Comma = separator
-	c.from.ReuseRecord = true
-	c.from.LazyQuotes = separator == '\t'
+	c := &columns{from: &tabs{lines: bufio.NewReader(from)}}
+	if separator != '\t' {
+		commas := csv.NewReader(from)
+		commas.Comma = separator
+		commas.ReuseRecord = true
+		c.from = commas
+	}
 	first, err := c.from.Read()
 	if err == io.EOF {
 		return c, nil

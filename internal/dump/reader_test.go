@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,4 +233,37 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+func TestQuotesInTabSeparatedColumnsSwallowNoLine(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.tsv")
+	text := "id\tv\n1\t\"a\" b\n2\t\"open\n3\t{\"a\":1}\n4\t\"say \"\"hi\"\"\"\r\n\n5\n6\t\"\"\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenWith(name, Options{KeyColumn: "id", ValueColumn: "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got []string
+	for {
+		var rec Record
+		err := r.Next(&rec)
+		var bad *LineError
+		switch {
+		case err == io.EOF:
+			want := []string{`1="a" b`, `2="open`, `3={"a":1}`, `4=say "hi"`, "line 7: the line has 1 columns, and the first line names 2", "6="}
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q\nwant %q", got, want)
+			}
+			return
+		case errors.As(err, &bad):
+			got = append(got, fmt.Sprintf("line %d: %s", bad.Line, bad.Reason))
+		case err != nil:
+			t.Fatal(err)
+		default:
+			got = append(got, string(rec.Key)+"="+string(rec.Value))
+		}
+	}
 }
