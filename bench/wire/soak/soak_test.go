@@ -154,6 +154,9 @@ func (r *round) consume848() func(ctx context.Context, name string, random *rand
 	return r.consumeFranz("franz-848", kgo.WithContext(ctx))
 }
 
+// busy is how many records a round has acknowledged that gave every fault its chance: on a machine with much else to do there are fewer requests.
+const busy = 8000
+
 // checkFaults fails for faults that never happened, though there was time for all of them.
 func (r *round) checkFaults(duration time.Duration) {
 	injected := 0
@@ -163,7 +166,7 @@ func (r *round) checkFaults(duration time.Duration) {
 	if injected == 0 {
 		r.t.Error("no fault happened")
 	}
-	if missed := r.cluster.MissedFaults(); duration >= 20*time.Second && len(missed) > 4 {
+	if missed := r.cluster.MissedFaults(); duration >= 20*time.Second && len(missed) > 4 && len(r.ledger.those(acked)) >= busy {
 		r.t.Errorf("faults that never happened: %v", missed)
 	}
 }
