@@ -15,7 +15,7 @@ func newDiff() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compares two dumps, or the results of two runs",
-		Long: `Diff compares two dumps, plain or compressed, or two directories that gokasim replay --out wrote. Records are compared by topic,
+		Long: `Diff compares two dumps, plain or compressed, from files, pipes or standard input (-), or two directories that gokasim replay --out wrote. Records are compared by topic,
 partition and key: those of a key have to be the same, in the same order, with their headers. Rows of tables are compared by
 key. The exit status is 0 when nothing differs, and 1 when something does.`,
 		Example: `  gokasim diff before.jsonl.gz after.jsonl.gz

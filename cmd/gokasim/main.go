@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -51,7 +53,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errSaid):
 		return 1
 	case ctx.Err() != nil:
-		tell(stderr, "interrupted")
+		said := "interrupted"
+		if _, rest, ok := strings.Cut(err.Error(), context.Canceled.Error()+"; "); ok {
+			said += "; " + rest // what was done, and how to go on
+		}
+		tell(stderr, "%s", said)
 		return 1
 	}
 	tell(stderr, "%v", err)

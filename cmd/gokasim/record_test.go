@@ -204,7 +204,7 @@ func TestWrongRecordingsAndLoadsAreToldBeforeAnythingHappens(t *testing.T) {
 		{"load GOOD -b B --topic other --partitions 2", 1, "--partitions 2: the dump has records of partition 2"},
 		{"load BAD -b B", 1, "1 lines are no records, see above; nothing was loaded"},
 		{"load BARE -b B", 1, "bare:1: the record names no topic; --topic NAME gives one"},
-		{"load " + dir + "/none -b B", 1, "reading --in: open"},
+		{"load " + dir + "/none -b B", 1, "reading the dump: open"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
 			args := strings.Fields(strings.NewReplacer("-b B", "-b "+brokers, "GOOD", good, "BAD", bad, "BARE", bare).Replace(tc.args))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -344,8 +345,11 @@ func (r *replay) readFaults() (string, error) {
 // checkFiles opens each input once, before anything slow begins.
 func (r *replay) checkFiles() error {
 	for _, name := range r.inputs {
-		if name == dump.Stdin {
-			continue
+		if dump.Once(name) {
+			if strings.HasPrefix(name, "/dev/fd/") || name == "/dev/stdin" {
+				return usagef("input %s is a pipe of this process, which the compiled program has not; pipe it into --in -, or give a file", name)
+			}
+			continue // who reads it first takes it from who reads it then
 		}
 		f, err := dump.OpenWith(name, r.input)
 		if err != nil {

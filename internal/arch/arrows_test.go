@@ -82,7 +82,7 @@ var arrows = []row{
 	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag", tests: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/clusterpage", ours: "internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
-	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go"},
+	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/migrate", others: "github.com/rogpeppe/go-internal/diff"},
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},

@@ -23,6 +23,16 @@ const MaxLine = 256 << 20
 // Stdin is the name under which Open reads standard input.
 const Stdin = "-"
 
+// Once reports whether what Open(name) reads is there only once: standard input, another pipe or a device. Who reads it to look at it first
+// takes it from who reads it then.
+func Once(name string) bool {
+	if name == Stdin {
+		return true
+	}
+	info, err := os.Stat(name)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
 // Reader reads records from a dump, one at a time. It recognises gzip and zstd by their first bytes, whatever the
 // file is called. It has one user at a time, except for BytesRead.
 type Reader struct {
@@ -88,7 +98,8 @@ func newReader(name string, input io.Reader, o Options, isFile bool) (*Reader, e
 func (r *Reader) recognise(isFile bool) (err error) {
 	plain := strings.TrimSuffix(strings.TrimSuffix(r.name, ".gz"), ".zst")
 	n := sniffBytes
-	if !isFile { // what comes little by little is not waited for
+	once := !isFile || Once(r.name)
+	if once { // what comes little by little is not waited for
 		if _, err := r.lines.Peek(1); err != nil {
 			return nil // the first record says what is wrong
 		}
@@ -108,7 +119,7 @@ func (r *Reader) recognise(isFile bool) (err error) {
 		r.columns, err = newColumns(r.name, r.lines, '\t', r.options)
 	case r.options.KeyColumn+r.options.ValueColumn+r.options.TimeColumn != "" && len(head) > 0 && head[0] != '{':
 		r.columns, err = newColumns(r.name, r.lines, ',', r.options)
-	case logfile.Looks(head) && !isFile:
+	case logfile.Looks(head) && once:
 		return fmt.Errorf("%s is a segment of a broker; name its file, since the folder says topic and partition", r.name)
 	case logfile.Looks(head) && r.packed:
 		return fmt.Errorf("%s is a compressed segment of a broker; unpack it into a folder TOPIC-PARTITION first", r.name)

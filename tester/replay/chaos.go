@@ -55,8 +55,8 @@ func newChaos(s replaywire.Settings, records int64) (*chaos, error) {
 
 // countRecords counts what the settings want of the inputs. Standard input cannot be read twice.
 func countRecords(ctx context.Context, s replaywire.Settings) (n int64, err error) {
-	if slices.Contains(s.Inputs, dump.Stdin) {
-		return 0, errors.New("where rebalances and crashes happen is drawn before the input is read, and standard input cannot be read twice; replay a file")
+	if slices.ContainsFunc(s.Inputs, dump.Once) {
+		return 0, errors.New("where rebalances and crashes happen is drawn before the input is read, and standard input or a pipe cannot be read twice; replay a file")
 	}
 	in, err := openInput(s)
 	if err != nil {

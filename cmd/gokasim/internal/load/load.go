@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,8 @@ type Options struct {
 	Hash        bool     // the partition follows from the key instead of from the dump
 	Speed       float64  // times as fast as the records were; 0 for as fast as possible
 	DryRun      bool
-	Patience    time.Duration
+	Patience    time.Duration // for the cluster's first answer
+	Stuck       time.Duration // how long nothing may be acknowledged: a minute, more than an election or a restart takes, unless set
 
 	Say    func(format string, args ...any)
 	Begin  func(total int64)
@@ -96,16 +98,37 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Loaded, error
 }
 
 // scan reads the whole dump once, before anything is sent, so that a broken line or a missing topic is told while nothing has happened.
-// Standard input cannot be read twice: it gives nil.
+// Standard input and other pipes cannot be read twice: they give nil.
 func (o Options) scan(ctx context.Context) (*Loaded, error) {
-	if slices.Contains(o.Inputs, dump.Stdin) {
-		if o.DryRun {
-			s, err := o.each(ctx, func(*dump.Record) error { return nil })
-			return s, err
-		}
+	if o.once() && !o.DryRun {
 		return nil, nil
 	}
-	return o.each(ctx, func(*dump.Record) error { return nil })
+	return o.read(ctx, func(*dump.Record) error { return nil })
+}
+
+// once reports whether an input can be read only once.
+func (o Options) once() bool { return slices.ContainsFunc(o.Inputs, dump.Once) }
+
+// read is each, and ends with ctx even while a pipe gives nothing.
+func (o Options) read(ctx context.Context, visit func(*dump.Record) error) (*Loaded, error) {
+	if !o.once() {
+		return o.each(ctx, visit)
+	}
+	type outcome struct {
+		sums *Loaded
+		err  error
+	}
+	done := make(chan outcome, 1)
+	go func() { // a read from a pipe cannot be ended; at worst this one ends with the process
+		sums, err := o.each(ctx, visit)
+		done <- outcome{sums, err}
+	}()
+	select {
+	case read := <-done:
+		return read.sums, read.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // each gives the records of all inputs, merged by time, to visit, and sums them up.
@@ -119,7 +142,7 @@ func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *L
 	for _, name := range o.Inputs {
 		r, err := dump.OpenWith(name, o.Input)
 		if err != nil {
-			return nil, fmt.Errorf("reading --in: %w", err)
+			return nil, fmt.Errorf("reading the dump: %w", err)
 		}
 		readers = append(readers, r)
 	}
@@ -128,7 +151,7 @@ func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *L
 	merge := dump.NewMerge(nil, readers...)
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
 		rec, err := merge.Next()
 		var bad *dump.LineError
@@ -263,7 +286,12 @@ func (l *loader) prepare(ctx context.Context, name string, partitions int32) err
 }
 
 func (l *loader) load(ctx context.Context) (*Loaded, error) {
-	sums, err := l.each(ctx, func(rec *dump.Record) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { l.watch(ctx, cancel) })
+	defer watching.Wait()
+	defer cancel(nil)
+	sums, err := l.read(ctx, func(rec *dump.Record) error {
 		if err := l.failure(); err != nil {
 			return err
 		}
@@ -274,8 +302,10 @@ func (l *loader) load(ctx context.Context) (*Loaded, error) {
 			err = l.failure()
 		}
 	}
-	if err != nil {
-		l.client.AbortBufferedRecords(context.WithoutCancel(ctx)) //nolint:errcheck // the error that counts is there already
+	if err != nil { // what is still buffered goes with the client: a broker that is gone would have it wait for ever
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return nil, fmt.Errorf("%w; %d records were loaded before", err, l.acked)
@@ -287,6 +317,34 @@ func (l *loader) load(ctx context.Context) (*Loaded, error) {
 		return sums, fmt.Errorf("%d lines are no records, see above; all others were loaded", sums.BadLines)
 	}
 	return sums, nil
+}
+
+// watch ends a load of which nothing is acknowledged for too long: the client itself would try again for ever, as it does not know what became
+// of records that it sent.
+func (l *loader) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	stuck := cmp.Or(l.Stuck, time.Minute)
+	look := time.NewTicker(stuck / 60)
+	defer look.Stop()
+	var acked int64
+	since := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		l.mu.Lock()
+		now := l.acked
+		l.mu.Unlock()
+		switch still := time.Since(since); {
+		case now != acked || l.client.BufferedProduceRecords() == 0:
+			acked, since = now, time.Now()
+		case still >= stuck:
+			cancel(fmt.Errorf("the cluster has acknowledged nothing for %v, with %d records on their way; see whether its brokers are up and every partition has a leader",
+				still.Round(time.Second), l.client.BufferedProduceRecords()))
+			return
+		}
+	}
 }
 
 func (l *loader) failure() error {
@@ -320,13 +378,16 @@ func (l *loader) send(ctx context.Context, rec *dump.Record) error {
 				rec.File, rec.Line, rec.Topic, t.partitions, rec.Partition)
 		}
 	}
-	file, line := rec.File, rec.Line
+	file, line, topic, bytes := rec.File, rec.Line, rec.Topic, len(rec.Key)+len(rec.Value)
 	l.client.Produce(ctx, out, func(_ *kgo.Record, err error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		switch {
 		case err == nil:
 			l.acked++
+		case l.failed == nil && errors.Is(err, kerr.MessageTooLarge):
+			l.failed = fmt.Errorf("%s:%d: the record of %d bytes is too large: %w; raise max.message.bytes of topic %s, and -X message.max.bytes=N here (1000012 unless set)",
+				file, line, bytes, err, topic)
 		case l.failed == nil:
 			l.failed = fmt.Errorf("%s:%d: the cluster refused the record: %w", file, line, err)
 		}

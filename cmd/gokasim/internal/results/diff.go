@@ -27,10 +27,12 @@ type DiffOptions struct {
 // of a table, and are compared by key.
 func Diff(a, b string, o DiffOptions, w io.Writer) (topics int, different []string, err error) {
 	left, err := side(a)
+	defer func() { err = errors.Join(err, left.close()) }()
 	if err != nil {
 		return 0, nil, err
 	}
 	right, err := side(b)
+	defer func() { err = errors.Join(err, right.close()) }()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -59,7 +61,11 @@ func Diff(a, b string, o DiffOptions, w io.Writer) (topics int, different []stri
 				return 0, nil, err
 			}
 		default:
-			n, d, err := diffFiles(x, y, name, o, w)
+			signs := "-" + a + " +" + b
+			if left.dir {
+				signs = "-" + x + " +" + y
+			}
+			n, d, err := diffFiles(x, y, name, signs, o, w)
 			topics += n
 			different = append(different, d...)
 			if err != nil {
@@ -74,9 +80,21 @@ func Diff(a, b string, o DiffOptions, w io.Writer) (topics int, different []stri
 type compared struct {
 	dir   bool
 	files map[string]string
+	copy  string // of what can be read only once; empty for none
+}
+
+func (c compared) close() error {
+	if c.copy == "" {
+		return nil
+	}
+	return os.Remove(c.copy)
 }
 
 func side(name string) (compared, error) {
+	if dump.Once(name) {
+		file, err := keep(name)
+		return compared{files: map[string]string{"": file}, copy: file}, err
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return compared{}, err
@@ -89,6 +107,26 @@ func side(name string) (compared, error) {
 		return compared{}, fmt.Errorf("directory %s holds no TOPIC.jsonl file", name)
 	}
 	return compared{dir: true, files: files}, err
+}
+
+// keep copies what can be read only once to a temporary file, since a comparison reads twice.
+func keep(name string) (file string, err error) {
+	from := os.Stdin
+	if name != dump.Stdin {
+		if from, err = os.Open(name); err != nil {
+			return "", err
+		}
+		defer func() { err = errors.Join(err, from.Close()) }()
+	}
+	to, err := os.CreateTemp("", "gokasim-*")
+	if err != nil {
+		return "", fmt.Errorf("keeping %s to read it twice: %w", name, err)
+	}
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return to.Name(), fmt.Errorf("keeping %s to read it twice: %w", name, err)
+	}
+	return to.Name(), nil
 }
 
 // place is where records are compared with one another.
@@ -144,7 +182,7 @@ func read(file, topic string, o DiffOptions) (sequences, error) {
 }
 
 // diffFiles compares two dumps topic by topic. It holds a digest of each record, not the records.
-func diffFiles(a, b, topic string, o DiffOptions, w io.Writer) (topics int, different []string, err error) {
+func diffFiles(a, b, topic, signs string, o DiffOptions, w io.Writer) (topics int, different []string, err error) {
 	left, err := read(a, topic, o)
 	if err != nil {
 		return 0, nil, err
@@ -171,7 +209,7 @@ func diffFiles(a, b, topic string, o DiffOptions, w io.Writer) (topics int, diff
 			}
 			surplus[p] = more
 			if shown[p.topic] == nil {
-				shown[p.topic] = &differences{topic: named(p.topic), what: "record", signs: "-" + a + " +" + b, to: w}
+				shown[p.topic] = &differences{topic: named(p.topic), what: "record", signs: signs, to: w}
 			}
 			n := 0
 			for _, by := range more {
