@@ -109,6 +109,9 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 			total = 0
 		}
 	}
+	if err := f.input.Unused(inputs); err != nil {
+		return usagef("--key-column, --value-column, --time-column and --time-layout: %w", err)
+	}
 	config, err := f.connect.Read()
 	if err != nil {
 		return &usageError{err}

@@ -97,6 +97,8 @@ func (f recordFlags) run(ctx context.Context, topics []string, stdout, stderr io
 		return usagef("--offset: %w", err)
 	case f.follow && within.To != record.Bound{}:
 		return usagef("--follow has no end, and --offset gives one; leave one of them out")
+	case (f.force || f.fresh) && f.out == "":
+		return usagef("--force and --fresh are about the file of --out; give --out, or leave them out")
 	case f.json && f.out == "":
 		return usagef("--json: the records are on standard output; give --out too")
 	case f.timeout <= 0:

@@ -197,6 +197,8 @@ func TestWrongRecordingsAndLoadsAreToldBeforeAnythingHappens(t *testing.T) {
 		{"record narrow -b 127.0.0.1:1 --timeout 200ms", 1, "no broker of 127.0.0.1:1 answers within 200ms"},
 		{"record narrow -b B --out " + dir + "/none/x", 1, "beginning a recording: open"},
 		{"load -b B", 2, "name the files to load"},
+		{"load GOOD -b B --key-column id", 2, "columns are named, and no input has any: " + good},
+		{"record narrow -b B --force", 2, "--force and --fresh are about the file of --out; give --out"},
 		{"load GOOD -b B --speed fast", 2, `--speed: "fast" is no pace`},
 		{"load GOOD GOOD -b B", 2, "is named twice"},
 		{"load GOOD -b B", 1, "topic narrow has 1 partitions, and the dump has records of partition 2; --hash spreads them by key"},

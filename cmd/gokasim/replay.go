@@ -359,6 +359,9 @@ func (r *replay) checkFiles() error {
 			return fmt.Errorf("reading --in: %w", err)
 		}
 	}
+	if err := r.input.Unused(r.inputs); err != nil {
+		return usagef("--key-column, --value-column, --time-column and --time-layout: %w", err)
+	}
 	return nil
 }
 

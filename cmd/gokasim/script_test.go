@@ -76,6 +76,8 @@ func TestWrongUsage(t *testing.T) {
 		{"no instances", "replay . --instances -1", "gokasim: --instances -1: a group needs 1 or more"},
 		{"progress unheard of", "replay . --progress dots", `gokasim: --progress "dots" is none of auto, bar, plain, none`},
 		{"out is expect", "replay . --out " + dir + " --expect " + dir + "/.", "gokasim: --out and --expect name the same directory"},
+		{"columns of nothing", "replay . --key-column id", "columns are named, and no input has any: name a .csv or .tsv file"},
+		{"form of no times", "replay . --time-layout 2006", `the form of times, "2006", is of no use without a column of times`},
 		{"input twice", "replay . --in a --in a", "gokasim: input a is named twice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

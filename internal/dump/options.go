@@ -1,8 +1,10 @@
 package dump
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Options say what an input does not say itself. The zero value reads dumps as they are.
@@ -26,6 +28,28 @@ func (o Options) Check() error {
 		}
 	}
 	return nil
+}
+
+// Unused says which settings nothing of the inputs called names takes up: those of columns, when no file has columns, and a form of times without
+// a column of times. Inputs that tell what they are only when they are read take up all.
+func (o Options) Unused(names []string) error {
+	if o.TimeLayout != "" && o.TimeColumn == "" {
+		return fmt.Errorf("the form of times, %q, is of no use without a column of times", o.TimeLayout)
+	}
+	if o.KeyColumn+o.ValueColumn+o.TimeColumn == "" || slices.ContainsFunc(names, Once) {
+		return nil
+	}
+	for _, name := range names {
+		r, err := OpenWith(name, o)
+		if err != nil {
+			return nil //nolint:nilerr // who reads it tells
+		}
+		columns := r.columns != nil
+		if err := r.Close(); err != nil || columns {
+			return err
+		}
+	}
+	return fmt.Errorf("columns are named, and no input has any: %s", cmp.Or(strings.Join(names, ", "), "name a .csv or .tsv file"))
 }
 
 func (o Options) line(text []byte, names *interner) line {
