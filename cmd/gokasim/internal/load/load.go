@@ -286,7 +286,8 @@ func (l *loader) prepare(ctx context.Context, name string, partitions int32) err
 }
 
 func (l *loader) load(ctx context.Context) (*Loaded, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	whole := ctx
+	ctx, cancel := context.WithCancelCause(whole)
 	var watching sync.WaitGroup
 	watching.Go(func() { l.watch(ctx, cancel) })
 	defer watching.Wait()
@@ -303,7 +304,10 @@ func (l *loader) load(ctx context.Context) (*Loaded, error) {
 		}
 	}
 	if err != nil { // what is still buffered goes with the client: a broker that is gone would have it wait for ever
-		if ctx.Err() != nil {
+		switch {
+		case whole.Err() != nil:
+			err = whole.Err()
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
 		}
 		l.mu.Lock()

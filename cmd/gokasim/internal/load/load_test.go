@@ -111,11 +111,11 @@ func TestALoadEndsWhenTheClusterIsGone(t *testing.T) {
 }
 
 func TestALoadIsInterruptedWhileItsPipeGivesNothing(t *testing.T) {
-	ctx, interrupt := context.WithCancel(t.Context())
+	ctx, interrupt := context.WithCancelCause(t.Context())
 	_, pipe, result := loading(ctx, t)
 	open(t, pipe)
-	interrupt()
-	if err := result(); !errors.Is(err, context.Canceled) {
+	interrupt(errors.New("terminated signal received")) // as signal.NotifyContext says
+	if err := result(); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "context canceled; 0 records were loaded before") {
 		t.Errorf("got %v", err)
 	}
 }
