@@ -45,7 +45,7 @@ type (
 	ErrorCode = kafka.ErrorCode
 )
 
-// NoTimestamp as the time of a record lets the cluster stamp it.
+// NoTimestamp as the time of a record lets the cluster stamp it, as the zero Timestamp does.
 const NoTimestamp = kafka.NoTimestamp
 
 // ErrClosed reports a call on a cluster, or one of its clients, that was closed.
@@ -207,15 +207,16 @@ func (c *Cluster) Partitions(topic string) int32 {
 	return n
 }
 
-// Produce appends records to a partition as one batch and returns the offset of the first. Records with the timestamp
-// NoTimestamp are stamped with the present time; their Offset is ignored. The records must not be changed afterwards.
+// Produce appends records to a partition as one batch and returns the offset of the first. Records whose Timestamp is zero, or
+// NoTimestamp, are stamped with the present time: a time long ago would be one that retention.ms (7 days unless set) lets go of
+// in a few minutes. Their Offset is ignored. The records must not be changed afterwards.
 func (c *Cluster) Produce(topic string, partition int32, records ...Record) (Offset, error) {
 	if len(records) == 0 {
 		return kafka.NoOffset, fmt.Errorf("produce to %s/%d: no records given", topic, partition)
 	}
 	now := kafka.MillisOf(time.Now())
 	for i := range records {
-		if records[i].Timestamp == NoTimestamp {
+		if records[i].Timestamp <= 0 {
 			records[i].Timestamp = now
 		}
 	}

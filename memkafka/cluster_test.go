@@ -48,6 +48,26 @@ func TestProduceAndFetch(t *testing.T) {
 	}
 }
 
+// TestRecordsWithoutATimeAreOfNow leaves the time of a record out, and lets retention look at it.
+func TestRecordsWithoutATimeAreOfNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.New()
+		defer c.Close()
+		if err := c.CreateTopic("t", 1); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := c.Produce("t", 0, memkafka.Record{Value: []byte("v")}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		records, err := c.Fetch("t", 0, 0, 1)
+		if err != nil || len(records) != 1 || !records[0].Timestamp.Time().Equal(began) {
+			t.Errorf("after an hour there is %v (%v), want the record of %v", records, err, began)
+		}
+	})
+}
+
 func TestErrorsNameThePlaceAndCarryKafkasCode(t *testing.T) {
 	c := memkafka.New()
 	defer c.Close()

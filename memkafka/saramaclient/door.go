@@ -96,6 +96,9 @@ func (d memDoor) NewAsyncProducer(addrs []string, config *sarama.Config) (sarama
 	return NewAsyncProducer(c, config)
 }
 
+// errNoCluster refuses a nil cluster.
+var errNoCluster = errors.New("saramaclient: the cluster is nil; make one with memkafka.New, or name it by SetNamed and reach it as mem://NAME")
+
 // open checks a configuration and registers a client of the given kind. A nil configuration is sarama's default.
 func open(cluster *memkafka.Cluster, config *sarama.Config, kind string) (*seam.Client, *sarama.Config, error) {
 	if config == nil {
@@ -103,6 +106,9 @@ func open(cluster *memkafka.Cluster, config *sarama.Config, kind string) (*seam.
 	}
 	if err := config.Validate(); err != nil {
 		return nil, nil, err
+	}
+	if cluster == nil {
+		return nil, nil, errNoCluster
 	}
 	c, err := cluster.Seam().Client(config.ClientID, kind)
 	if err != nil {

@@ -3,6 +3,7 @@ package saramaclient_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -455,5 +456,11 @@ func TestGroupsNeedAVersion(t *testing.T) {
 	config.Version = sarama.V0_10_1_0
 	if _, err := saramaclient.NewConsumerGroup(c, "g", config); !errors.As(err, new(sarama.ConfigurationError)) {
 		t.Errorf("a group before Kafka 0.10.2 gives %v, want a ConfigurationError", err)
+	}
+}
+
+func TestNoClusterIsAnError(t *testing.T) {
+	if _, err := saramaclient.NewClient(nil, nil); err == nil || !strings.Contains(err.Error(), "cluster is nil") {
+		t.Errorf("a client of a nil cluster: %v", err)
 	}
 }

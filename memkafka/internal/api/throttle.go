@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func (c *call) charge(key int16, took time.Duration, answer wire.Body) {
 	}
 	c.throttling.until = time.Now().Add(time.Duration(c.throttle) * time.Millisecond)
 	if told, ok := answer.(interface{ SetThrottle(throttle int32) }); ok {
-		told.SetThrottle(int32(c.throttle))
+		told.SetThrottle(int32(min(c.throttle, math.MaxInt32)))
 	}
 }
 

@@ -114,6 +114,8 @@ type Cluster struct {
 	rates   map[quotaMeter]*rate
 	buckets map[quotaEntity]*tokens // of controller_mutation_rate
 
+	ratesLimit int // idle rates are looked for at so many
+
 	touched []*Partition // whose readers may find something new
 
 	txns           *txn.Coordinator

@@ -160,6 +160,8 @@ func checkQuota(e quotaEntity, op QuotaOp) error {
 		return errorf(kafka.InvalidRequest, "Quota %s must be greater than 0", op.Key)
 	case whole && math.Abs(op.Value-math.Trunc(op.Value+epsilon)) > epsilon:
 		return errorf(kafka.InvalidRequest, "%s cannot be a fractional value.", op.Key)
+	case !whole && math.IsInf(op.Value, 1):
+		return errorf(kafka.InvalidRequest, "Quota %s is infinite; remove it instead", op.Key) // which Kafka takes
 	case op.Key == ConnectionCreationRate && op.Value > math.MaxInt32:
 		return errorf(kafka.InvalidRequest, "Proposed value for %s is too large for an INT.", op.Key)
 	case whole && op.Value > math.MaxInt64:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -137,6 +138,7 @@ func TestAlterQuotas(t *testing.T) {
 		"zero":                {"user=u", cluster.QuotaOp{Key: cluster.ProducerByteRate}, "must be greater than 0"},
 		"half a byte":         {"user=u", cluster.QuotaOp{Key: cluster.ProducerByteRate, Value: 1.5}, "fractional"},
 		"an unknown entity":   {"host=h", cluster.QuotaOp{Key: cluster.ProducerByteRate, Value: 1}, "Unhandled client quota entity type: host"},
+		"an infinite one":     {"user=u", cluster.QuotaOp{Key: cluster.RequestPercentage, Value: math.Inf(1)}, "infinite"},
 		"a mixture":           {"user=u/ip=1.2.3.4", cluster.QuotaOp{Key: cluster.ProducerByteRate, Value: 1}, "combination"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func restored(t testing.TB, c *cluster.Cluster, now kafka.Millis) *cluster.Clust
 	return r
 }
 
-// busy is a world with something of everything: a member, offsets, an open transaction with offsets, a follower that lost
+// busy is a world with something of everything: an ACL, credentials, quotas, settings, a member, offsets, an open transaction with offsets, a follower that lost
 // its leader's tail, and a broker that is down.
 func busy(w *world) (memberID string, generation int32, p txn.Producer) {
 	memberID, generation = w.member("g\xff") // no UTF-8
@@ -52,6 +52,20 @@ func busy(w *world) (memberID string, generation int32, p txn.Producer) {
 		Offsets: []group.OffsetCommit{{TP: w.p.TP, Offset: 9, LeaderEpoch: -1}},
 	}, true)
 	w.c.Take()
+	w.c.AddACL(cluster.ACL{
+		Resource: cluster.TopicResource, Name: "t", Pattern: cluster.Prefixed, Principal: "User:a", Host: "*", Operation: cluster.Read, Permission: cluster.Deny,
+	})
+	w.c.SetScram("ü", "SCRAM-SHA-256", cluster.ScramCredential{Iterations: 4096, Salt: []byte{0, 255}, StoredKey: []byte{1}, ServerKey: []byte{2}})
+	name := "u"
+	for _, of := range [][]cluster.QuotaPart{
+		{{Type: cluster.QuotaUser, Name: &name}, {Type: cluster.QuotaClientID}}, {{Type: cluster.QuotaClientID}}, {{Type: cluster.QuotaUser}, {Type: cluster.QuotaClientID, Name: &name}},
+	} {
+		must(w.t, w.c.AlterQuotas(of, []cluster.QuotaOp{{Key: cluster.ProducerByteRate, Value: 1 << 60}, {Key: cluster.RequestPercentage, Value: 0.5}}, false))
+	}
+	must(w.t, w.c.AlterQuotas([]cluster.QuotaPart{{Type: cluster.QuotaIP}}, []cluster.QuotaOp{{Key: cluster.ConnectionCreationRate, Value: 5}}, false))
+	value := "123456"
+	must(w.t, w.c.AlterBrokerConfigs(w.now, 0, []cluster.ConfigChange{{Name: "log.retention.ms", Value: &value}}, false))
+	must(w.t, w.c.AlterTopicConfigs(w.now, "t", []cluster.ConfigChange{{Name: "segment.ms", Value: &value}}, false))
 	must(w.t, w.c.HoldReplication(w.now, w.p.TP, true))
 	must(w.t, put(w.c, w.p, w.now, 1, "tail"))
 	must(w.t, w.c.BrokerDown(w.now, w.p.Leader))

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"math"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -87,7 +88,7 @@ func (c *Cluster) Use(now kafka.Millis, broker int32, key, user, clientID string
 	if key == RequestPercentage {
 		amount *= 100 / 1e9
 	}
-	r := c.meter(quotaMeter{broker, key, shared})
+	r := c.meter(now, quotaMeter{broker, key, shared})
 	r.record(now, amount)
 	measured, over := r.measure(now)
 	if measured <= limit {
@@ -103,20 +104,39 @@ func (c *Cluster) Use(now kafka.Millis, broker int32, key, user, clientID string
 // Return takes back what Use noted, because it was not used after all.
 func (c *Cluster) Return(now kafka.Millis, broker int32, key, user, clientID string, amount float64) {
 	if _, shared, ok := c.quotaOf(key, user, clientID); ok {
-		c.meter(quotaMeter{broker, key, shared}).record(now, -amount)
+		c.meter(now, quotaMeter{broker, key, shared}).record(now, -amount)
 	}
 }
 
-func (c *Cluster) meter(of quotaMeter) *rate {
+// meters is how many meters there are before idle ones are looked for.
+const meters = 1000
+
+// meter is the meter of a client, which begins when it is used first. Those that measure nothing any more are forgotten when
+// there are many: with a default quota every client id has one.
+func (c *Cluster) meter(now kafka.Millis, of quotaMeter) *rate {
+	if r := c.rates[of]; r != nil {
+		return r
+	}
 	if c.rates == nil {
 		c.rates = map[quotaMeter]*rate{}
 	}
-	r := c.rates[of]
-	if r == nil {
-		r = &rate{}
-		c.rates[of] = r
+	if len(c.rates) >= max(c.ratesLimit, meters) {
+		maps.DeleteFunc(c.rates, func(_ quotaMeter, r *rate) bool { return r.idle(now) })
+		c.ratesLimit = 2 * len(c.rates)
 	}
+	r := &rate{}
+	c.rates[of] = r
 	return r
+}
+
+// idle reports whether all windows are too old to count.
+func (r *rate) idle(now kafka.Millis) bool {
+	for _, w := range r.windows {
+		if w.used && now-w.last < quotaWindows*quotaWindowSize {
+			return false
+		}
+	}
+	return true
 }
 
 // MostInWindow is as many bytes as a client may fetch at once: what its quota lets through in all full windows. It is
