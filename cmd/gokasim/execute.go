@@ -75,20 +75,37 @@ func (r *replay) follow(from io.Reader) (result *replaywire.Result, failure *rep
 			return result, failure, nil
 		case err != nil:
 			return result, failure, err
+		case e.Sample != nil && r.told != nil:
+			r.told.Sample(*e.Sample)
 		case e.Plan != nil:
 			r.announce(e.Plan)
+			if r.told != nil {
+				r.told.Plan, r.told.Begun = e.Plan, time.Now()
+			}
 		case e.Progress != nil:
 			r.display.Show(*e.Progress)
+			if r.told != nil {
+				r.told.Progress(*e.Progress)
+			}
 		case e.Note != "":
 			r.say("%s", e.Note)
 		case e.BadLine != "":
 			r.say("%s", e.BadLine)
+			if r.told != nil {
+				r.told.Wrong = append(r.told.Wrong, e.BadLine)
+			}
 		case e.Graph != nil:
 			r.drawn = e.Graph
 		case e.Result != nil:
 			result = e.Result
+			if r.told != nil {
+				r.told.Result = result
+			}
 		case e.Failure != nil:
 			failure = e.Failure
+			if r.told != nil {
+				r.told.Failure = failure
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/load"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/report"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
 	"github.com/gokasim/gokasim/internal/dump"
@@ -47,6 +48,7 @@ type replayFlags struct {
 	checkpoint      string
 	checkpointEvery int64
 	resume          bool
+	report          string
 }
 
 func newReplay() *cobra.Command {
@@ -81,6 +83,7 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected --update
   gokasim replay ./orders --instances 3 --rebalance 10 --crash 3 --seed 7 --expect testdata/expected
+  gokasim replay ./orders --instances 3 --rebalance 10 --crash 3 --report run.html
   gokasim replay ./orders --in orders.jsonl.gz --from 2026-11-01 --to 2026-11-02T12:00:00Z
   gokasim replay ./orders --in orders.csv --topic orders --key-column id --time-column placed
   kcat -C -t orders -e -J | gokasim replay ./orders --in -
@@ -113,6 +116,7 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
 	flags.StringVar(&f.checkpoint, "checkpoint", "", "`directory` to keep checkpoints of the run in, from which --resume goes on")
 	flags.Int64Var(&f.checkpointEvery, "checkpoint-every", 1_000_000, "`records` of the input between two checkpoints")
 	flags.BoolVar(&f.resume, "resume", false, "go on from the checkpoint in the directory of --checkpoint, or begin if there is none")
+	flags.StringVar(&f.report, "report", "", "write a page about the run to this `file`: throughput, lags, assignments, slow callbacks, failures")
 	flags.StringVar(&f.input.Topic, "topic", "", "topic of records that name none")
 	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
 	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
@@ -136,6 +140,7 @@ type replay struct {
 	start   *replaywire.Position
 	end     *replaywire.Position
 	pace    float64
+	told    *report.Report // what the report is made of, nil for none
 	drawn   *picture.Graph // what the program told of its graphs, when it was asked to
 }
 
@@ -288,10 +293,14 @@ func (r *replay) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
+	if r.report != "" {
+		r.told = &report.Report{Title: "Replay of " + pkg.ImportPath, Command: strings.Join(os.Args, " "), Begun: time.Now()}
+		defer func() { err = errors.Join(err, r.writeReport()) }()
+	}
 	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
-		Checkpoint: checkpoint, CheckpointEvery: r.checkpointEvery, Resume: r.resume,
+		Report: r.report != "", Checkpoint: checkpoint, CheckpointEvery: r.checkpointEvery, Resume: r.resume,
 		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: faults,
 	})
 	if err != nil {
@@ -304,6 +313,23 @@ func (r *replay) run(ctx context.Context) (err error) {
 		}
 	}
 	return err
+}
+
+// writeReport writes the page of --report. It is there whole or not at all.
+func (r *replay) writeReport() (err error) {
+	f, err := os.CreateTemp(filepath.Dir(r.report), ".gokasim-*.html")
+	if err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	err = errors.Join(r.told.Write(f), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), r.report)
+	}
+	if err != nil {
+		return fmt.Errorf("--report: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	r.say("the report is in %s", r.report)
+	return nil
 }
 
 // prepareCheckpoints makes the directory of --checkpoint, and returns its absolute path. Without --resume a run begins anew.

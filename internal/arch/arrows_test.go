@@ -86,6 +86,7 @@ var arrows = []row{
 	{name: "cmd/gokasim/internal/migrate", others: "github.com/rogpeppe/go-internal/diff"},
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},
+	{name: "cmd/gokasim/internal/report", ours: "internal/replaywire"},
 	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
 	{name: "cmd/gokasim/internal/simulate"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},

@@ -33,6 +33,7 @@ type Settings struct {
 	Instances  int      `json:"instances"`  // processors of every group
 	Brokers    []string `json:"brokers"`    // empty for a simulated cluster in virtual time
 	Dir        string   `json:"dir"`        // an existing directory for the results
+	Report     bool     `json:"report"`     // tell samples and callbacks
 	Verbose    bool     `json:"verbose"`    // let goka log to standard error
 	Describe   bool     `json:"describe"`   // replay nothing: tell the graphs, and end with an empty result
 
@@ -105,6 +106,7 @@ type Event struct {
 	Progress *Progress      `json:"progress,omitempty"`
 	Note     string         `json:"note,omitempty"`     // something to tell the user, not an error
 	BadLine  string         `json:"bad_line,omitempty"` // a line that could not be read, with its place
+	Sample   *Sample        `json:"sample,omitempty"`   // when there is to be a report
 	Failure  *Failure       `json:"failure,omitempty"`
 	Result   *Result        `json:"result,omitempty"`
 }
@@ -127,6 +129,28 @@ type Progress struct {
 // Failure ends a run that gave no results.
 type Failure struct {
 	Reason string `json:"reason"`
+
+	Slowest  []Callback `json:"slowest,omitempty"`  // when there is to be a report
+	Failures []Callback `json:"failures,omitempty"` // likewise
+}
+
+// Sample is how far a run is, between two records of the input.
+type Sample struct {
+	Records int64             `json:"records"` // that were fed
+	Lags    map[string]int64  `json:"lags"`    // records that a group is not done with, by GROUP TOPIC/PARTITION
+	Owners  map[string]string `json:"owners"`  // instances by GROUP PARTITION, with the number of their replacement behind a dash
+	Tables  map[string]int64  `json:"tables"`  // changes of tables so far
+}
+
+// Callback is one call of a callback of a group.
+type Callback struct {
+	Group     string `json:"group"`
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Key       string `json:"key"`
+	Micros    int64  `json:"micros"`            // how long it took, in real time
+	Failure   string `json:"failure,omitempty"` // what it failed with
 }
 
 // Result ends a run whose results lie in Settings.Dir.
@@ -141,6 +165,9 @@ type Result struct {
 
 	Incidents []Incident `json:"incidents,omitempty"`
 	Faults    []Fault    `json:"faults,omitempty"`
+
+	Slowest  []Callback `json:"slowest,omitempty"`  // when there is to be a report, slowest first
+	Failures []Callback `json:"failures,omitempty"` // likewise: callbacks that failed, the first of them
 }
 
 // Incident is something that was done to the groups.

@@ -21,6 +21,7 @@ type groups struct {
 	plan      *plan
 	positions map[*group]positions
 	log       goka.Logger
+	observer  *observer // nil for none
 
 	stop    context.CancelCauseFunc
 	members []*member
@@ -38,8 +39,8 @@ const startupBound = 10 * time.Minute
 
 // startGroups starts instances processors of each group, and returns when all have partitions and are recovered.
 // The context that it returns ends, with the cause, when one of them does.
-func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool) (*groups, context.Context, error) {
-	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard()}
+func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool, o *observer) (*groups, context.Context, error) {
+	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard(), observer: o}
 	if verbose {
 		g.log = logger.Default()
 	}
@@ -135,7 +136,7 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 	own := *g.cluster.config
 	own.ClientID = m.clientID() // of all its clients, so that they end with it when it is killed
 	config, group := &own, m.group
-	return []goka.ProcessorOption{
+	options := []goka.ProcessorOption{
 		goka.WithClientID(m.clientID()),
 		goka.WithStorageBuilder(storage.MemoryBuilder()),
 		goka.WithLogger(g.log),
@@ -150,6 +151,10 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 			return &watchedMember{ConsumerGroup: member, positions: g.positions[group]}, nil
 		}),
 	}
+	if g.observer != nil {
+		options = append(options, goka.WithObserver(g.observer))
+	}
+	return options
 }
 
 func (g *groups) fail(err error) {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -51,7 +52,9 @@ func execute(ctx context.Context, t *testing.T, settings replaywire.Settings, gr
 	case ctx.Err() != nil:
 		pipe.tell(replaywire.Event{Failure: &replaywire.Failure{Reason: errInterrupted.Error()}})
 	case err != nil:
-		pipe.tell(replaywire.Event{Failure: &replaywire.Failure{Reason: err.Error()}})
+		f := &replaywire.Failure{Reason: err.Error()}
+		f.Slowest, f.Failures = pipe.observer.Load().told()
+		pipe.tell(replaywire.Event{Failure: f})
 	default:
 		pipe.tell(replaywire.Event{Result: result})
 	}
@@ -93,6 +96,10 @@ func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, gra
 	})
 	outside.Go(func() { r.watch(reading, pipe) })
 
+	if settings.Report {
+		r.observer = &observer{}
+		pipe.observer.Store(r.observer)
+	}
 	start := time.Now()
 	if len(settings.Brokers) > 0 {
 		result, err = r.replay(ctx, settings.Brokers, nil)
@@ -237,6 +244,8 @@ func (r *run) progress() replaywire.Progress {
 // reporter writes events, one at a time.
 type reporter struct {
 	gone func() // called when nobody reads any more
+
+	observer atomic.Pointer[observer] // nil unless there is to be a report
 
 	mu sync.Mutex // guards to
 	to io.Writer

@@ -23,6 +23,7 @@ type run struct {
 	records   int64             // of the input, when incidents are to happen among them
 	simulated *memkafka.Cluster // nil on a real cluster
 
+	observer    *observer // nil unless there is to be a report
 	checkpoints *checkpoints
 	resumed     *checkpoint // what the run goes on from, nil for its beginning
 
@@ -72,7 +73,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	}})
 	r.plans <- p
 
-	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder, checkpoints: r.checkpoints, simulated: r.simulated}
+	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder, checkpoints: r.checkpoints, simulated: r.simulated, observer: r.observer}
 	if r.resumed != nil {
 		err = cur.resume(ctx, f, r.resumed, p.sorted(func(*topic) bool { return true }))
 	} else {
@@ -87,7 +88,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, outputs.close()) }()
-	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose)
+	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose, r.observer)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +145,12 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 		}
 		result.Tables = append(result.Tables, table)
 	}
+	if r.observer != nil {
+		if err := cur.sample(g); err != nil {
+			return nil, err
+		}
+	}
+	result.Slowest, result.Failures = r.observer.told()
 	result.Incidents = cur.chaos.done
 	if r.simulated != nil {
 		for _, count := range r.simulated.FaultCounts() {
@@ -167,6 +174,7 @@ type cursor struct {
 	timeless    int64 // those that came before anything happened
 	checkpoints *checkpoints
 	simulated   *memkafka.Cluster // nil on a real cluster
+	observer    *observer         // nil unless there is to be a report
 }
 
 // pass passes the record that peek returned.
@@ -247,6 +255,9 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs 
 		case err == io.EOF:
 			return errors.Join(f.flush(), outputs.failure())
 		case err != nil:
+			return g.cause(ctx, err)
+		}
+		if err := cur.observe(g); err != nil {
 			return g.cause(ctx, err)
 		}
 		switch turn := rec.topic.table != rows; {
