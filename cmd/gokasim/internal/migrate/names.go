@@ -23,7 +23,6 @@ var moved = map[string]string{
 	oldModule + "/web/index":     newModule + "/goka/web/index",
 	oldModule + "/web/monitor":   newModule + "/goka/web/monitor",
 	oldModule + "/web/query":     newModule + "/goka/web/query",
-	oldModule + "/web/templates": newModule + "/goka/web/templates",
 }
 
 // successors are libraries whose types are part of goka's API, and what took their place. They move in all files of a
