@@ -20,7 +20,7 @@ func TestWhatAClusterTellsOfItself(t *testing.T) {
 	}
 	check(c.CreateTopic("t", 2, memkafka.WithReplication(2)))
 	for i := range 3 {
-		_, err := c.Produce("t", 1, memkafka.Record{Value: []byte("v"), Timestamp: memkafka.Millis(100 * i)})
+		_, err := c.Produce("t", 1, memkafka.Record{Value: []byte("v"), Timestamp: memkafka.Millis(100*i + 1)})
 		check(err)
 	}
 	if d := c.DescribeTopics(); len(d) != 1 || d[0].Name != "t" || d[0].Partitions != 2 || d[0].Replication != 2 || d[0].Records != 3 || d[0].OutOfSync != 0 {
