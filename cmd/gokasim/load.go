@@ -60,12 +60,7 @@ Offsets are the cluster's to give: they are those of the dump when a topic was e
 	flags.SortFlags = false
 	f.connect.Add(flags)
 	flags.StringVarP(&f.topic, "topic", "t", "", "load all records into this topic")
-	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
-	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
-	flags.StringVar(&f.input.KeyColumn, "key-column", "", "column of CSV and TSV files that has the keys")
-	flags.StringVar(&f.input.ValueColumn, "value-column", "", "column that has the values; all columns as a JSON object unless given")
-	flags.StringVar(&f.input.TimeColumn, "time-column", "", "column that has the times")
-	flags.StringVar(&f.input.TimeLayout, "time-layout", "", "how times are written, in the form of Go's package time")
+	addInputFlags(flags, &f.input)
 	flags.StringArrayVar(&f.dropHeaders, "drop-header", nil, "leave headers of this name out; may be given several times")
 	flags.Int32Var(&f.partitions, "partitions", 0, "partitions of topics that are created; as many as the dump has unless given")
 	flags.BoolVar(&f.noCreate, "no-create", false, "fail when a topic is missing")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/load"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
@@ -118,17 +119,22 @@ output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a f
 	flags.BoolVar(&f.resume, "resume", false, "go on from the checkpoint in the directory of --checkpoint, or begin if there is none")
 	flags.StringVar(&f.report, "report", "", "write a page about the run to this `file`: throughput, lags, assignments, slow callbacks, failures")
 	flags.StringVar(&f.input.Topic, "topic", "", "topic of records that name none")
-	flags.StringVar((*string)(&f.input.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
-	flags.StringVar((*string)(&f.input.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
-	flags.StringVar(&f.input.KeyColumn, "key-column", "", "column of CSV and TSV files that has the keys")
-	flags.StringVar(&f.input.ValueColumn, "value-column", "", "column that has the values; all columns as a JSON object unless given")
-	flags.StringVar(&f.input.TimeColumn, "time-column", "", "column that has the times")
-	flags.StringVar(&f.input.TimeLayout, "time-layout", "", "how times are written, in the form of Go's package time (default: RFC 3339, dates, seconds or ms since 1970)")
+	addInputFlags(flags, &f.input)
 	flags.StringSliceVar(&f.brokers, "brokers", nil, "brokers of a real cluster, on which the topics must be empty or missing")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, bar, plain or none")
 	flags.BoolVar(&f.json, "json", false, "sum up on standard output as JSON; needs --out or --expect")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what goka logs")
 	return cmd
+}
+
+// addInputFlags offers what inputs do not say themselves, and replay and load have in common.
+func addInputFlags(flags *pflag.FlagSet, o *dump.Options) {
+	flags.StringVar((*string)(&o.Keys), "key-format", "text", "how keys stand in JSON: text, json or base64")
+	flags.StringVar((*string)(&o.Values), "value-format", "text", "how values stand in JSON: text, json or base64")
+	flags.StringVar(&o.KeyColumn, "key-column", "", "column of CSV and TSV files that has the keys")
+	flags.StringVar(&o.ValueColumn, "value-column", "", "column that has the values; all columns as a JSON object unless given")
+	flags.StringVar(&o.TimeColumn, "time-column", "", "column that has the times")
+	flags.StringVar(&o.TimeLayout, "time-layout", "", "how times are written, in the form of Go's package time (default: RFC 3339, dates, seconds or ms since 1970)")
 }
 
 // replay is one run of gokasim replay.

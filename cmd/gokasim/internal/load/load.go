@@ -242,9 +242,6 @@ type loader struct {
 
 // prepare finds a topic, and creates it when it is missing, with as many partitions as the dump has.
 func (l *loader) prepare(ctx context.Context, name string, partitions int32) error {
-	if l.Hash || l.Topic != "" && partitions == 0 {
-		partitions = max(partitions, 1)
-	}
 	partitions = max(partitions, 1)
 	found, err := l.admin.ListTopicsWithInternal(ctx, name)
 	if err != nil {
