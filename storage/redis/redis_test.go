@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
@@ -45,8 +48,37 @@ func open(t *testing.T, c *redis.Client, hash string) storage.Storage {
 }
 
 func TestRedisKeepsTheContract(t *testing.T) {
-	c := client(t, miniredis.RunT(t).Addr())
+	server := miniredis.RunT(t)
+	rangesByLexAsRedisDoes(server)
+	c := client(t, server.Addr())
 	storagetest.Run(t, func(place string) (storage.Storage, error) { return New(c, place) }, storagetest.WithCrash(serverGoesOn))
+}
+
+// rangesByLexAsRedisDoes answers ZRANGEBYLEX key min max LIMIT 0 count in the place of miniredis, which takes the keys "+" and "-" of
+// a bound, "(+" or "[-", for the end and the beginning of everything.
+func rangesByLexAsRedisDoes(m *miniredis.Miniredis) {
+	m.Server().SetPreHook(func(peer *server.Peer, command string, args ...string) bool {
+		if command != "ZRANGEBYLEX" {
+			return false
+		}
+		lowest, highest := args[1], args[2]
+		most, err := strconv.Atoi(args[5])
+		if err != nil {
+			peer.WriteError("ERR " + err.Error())
+			return true
+		}
+		order, _ := m.SortedSet(args[0]) // nothing where there is no such key
+		var members []string
+		for _, member := range slices.Sorted(maps.Keys(order)) {
+			behind := member > lowest[1:] || lowest[0] == '[' && member == lowest[1:]
+			before := highest == "+" || member < highest[1:]
+			if behind && before && len(members) < most {
+				members = append(members, member)
+			}
+		}
+		peer.WriteStrings(members)
+		return true
+	})
 }
 
 // serverGoesOn is what a crash of this process leaves: all that the server was told.

@@ -100,7 +100,7 @@ type cursor struct {
 
 var (
 	anyKey = rapid.OneOf(
-		rapid.SampledFrom([]string{"", "a", "aa", "ab", "b", "\x00", "\xff", "a\x00", "__offset"}),
+		rapid.SampledFrom([]string{"", "a", "aa", "ab", "b", "\x00", "\xff", "a\x00", "+", "-", "__offset"}),
 		rapid.StringMatching(`[a-c]{1,3}`),
 		rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 4), func(b []byte) string { return string(b) }),
 	)
