@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +14,7 @@ import (
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
 	"github.com/gokasim/gokasim/internal/picture"
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/internal/whole"
 )
 
 // graphFlags are the settings of gokasim graph, as given.
@@ -112,8 +113,16 @@ func (f graphFlags) run(ctx context.Context, cmd *cobra.Command, name string) (e
 		_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 		return err
 	}
-	if err := os.WriteFile(f.out, []byte(text), 0o666); err != nil {
+	if err := writeWhole(f.out, []byte(text)); err != nil {
 		return fmt.Errorf("writing the picture: %w", err)
 	}
 	return nil
+}
+
+// writeWhole writes a file that is there whole or not at all.
+func writeWhole(name string, text []byte) error {
+	return whole.Write(name, 0o666, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/picture"
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/internal/whole"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -322,17 +323,9 @@ func (r *replay) run(ctx context.Context) (err error) {
 }
 
 // writeReport writes the page of --report. It is there whole or not at all.
-func (r *replay) writeReport() (err error) {
-	f, err := os.CreateTemp(filepath.Dir(r.report), ".gokasim-*.html")
-	if err != nil {
+func (r *replay) writeReport() error {
+	if err := whole.Write(r.report, 0o644, r.told.Write); err != nil {
 		return fmt.Errorf("--report: %w", err)
-	}
-	err = errors.Join(r.told.Write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), r.report)
-	}
-	if err != nil {
-		return fmt.Errorf("--report: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	r.say("the report is in %s", r.report)
 	return nil

@@ -87,7 +87,7 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 		return fmt.Errorf("the failure left no script, see above: %w", err)
 	}
 	if f.out != "" {
-		if err := os.WriteFile(f.out, script, 0o666); err != nil {
+		if err := writeWhole(f.out, script); err != nil {
 			return fmt.Errorf("writing the script: %w", err)
 		}
 	}
@@ -125,7 +125,7 @@ func %s_Seed%d(t *testing.T) {
 	if err != nil {
 		return fmt.Errorf("writing a test: %w", err)
 	}
-	if err := os.WriteFile(f.test, text, 0o666); err != nil {
+	if err := writeWhole(f.test, text); err != nil {
 		return fmt.Errorf("writing a test: %w", err)
 	}
 	return nil

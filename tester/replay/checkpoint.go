@@ -13,6 +13,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/internal/whole"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -75,15 +76,11 @@ func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster) (err error
 	if err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}
-	temporary := fmt.Sprintf("%s.%d.tmp", c.file, os.Getpid()) // one that was killed may not have ended yet
-	err = writeFile(temporary, func(w io.Writer) error {
+	err = whole.Write(c.file, 0o666, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<20)
 		_, err := out.Write(append(head, '\n'))
 		return errors.Join(err, cluster.Snapshot(out), out.Flush())
 	})
-	if err == nil {
-		err = os.Rename(temporary, c.file)
-	}
 	if err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}

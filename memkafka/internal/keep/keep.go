@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gokasim/gokasim/internal/whole"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 )
 
@@ -67,7 +68,7 @@ func Open(path string, sync bool, fail func(error)) (d *Dir, s *cluster.Snapshot
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if err := hold(lock); err != nil {
+	if err := whole.Lock(lock); err != nil {
 		return nil, nil, fmt.Errorf("keeping the cluster: directory %s is in use by another process (%w); end that, or name another directory", path, err)
 	}
 	d = &Dir{path: path, sync: sync, fail: fail, lock: lock, due: leastDue, Full: make(chan struct{}, 1)}
@@ -314,20 +315,15 @@ func (d *Dir) Snapshot(take func(begin func() error) (*cluster.Snapshot, error))
 func (d *Dir) write(s *cluster.Snapshot) (err error) {
 	number := d.Number()
 	path := d.file(number, snapshotSuffix)
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	var size int64
+	err = whole.Write(path, 0o600, func(w io.Writer) error {
+		out := bufio.NewWriterSize(w, 1<<20)
+		var err error
+		size, err = s.WriteTo(out)
+		return errors.Join(err, out.Flush())
+	})
 	if err != nil {
 		return fmt.Errorf("keeping the cluster: %w", err)
-	}
-	out := bufio.NewWriterSize(f, 1<<20)
-	size, err := s.WriteTo(out)
-	if err = errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("keeping the cluster: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("keeping the cluster: %w", err)
-	}
-	if err := d.syncDir(); err != nil {
-		return err
 	}
 	for _, suffix := range []string{journalSuffix, snapshotSuffix} {
 		old, err := d.numbers(suffix)
@@ -350,12 +346,8 @@ func (d *Dir) write(s *cluster.Snapshot) (err error) {
 }
 
 // syncDir puts the names of files on the disk.
-func (d *Dir) syncDir() (err error) {
-	f, err := os.Open(d.path)
-	if err != nil {
-		return fmt.Errorf("keeping the cluster: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+func (d *Dir) syncDir() error {
+	if err := whole.SyncDir(d.path); err != nil {
 		return fmt.Errorf("keeping the cluster: %w", err)
 	}
 	return nil

@@ -16,36 +16,89 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/whole"
 )
 
-// While a recording is under way it is in NAME.part, and what it reads is in NAME.part.json; NAME appears when it is complete.
+// While a recording is under way it is in NAME.part, and what it reads is in NAME.part.json, which keeps other recordings from it; NAME
+// appears when it is complete.
 func partOf(name string) string { return name + ".part" }
 func planOf(name string) string { return name + ".part.json" }
 
 // file records into o.Out, from the beginning or from where an interrupted recording ended.
 func (o Options) file(ctx context.Context, client *kgo.Client, asked plan) (*Recorded, error) {
-	unlock, err := lock(partOf(o.Out) + ".lock")
+	if info, err := os.Stat(o.Out); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file, and a recording into it could not be resumed; leave --out out, and send standard output there", o.Out)
+	}
+	name, err := whole.Target(o.Out)
+	if err != nil {
+		return nil, fmt.Errorf("beginning a recording: %w", err)
+	}
+	o.Out = name // o is a copy
+	held, err := hold(planOf(o.Out))
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
-	parts, f, err := o.resume(asked)
+	defer func() { _ = held.Close() }() // what was written to it is on the disk
+	parts, f, err := o.resume(held, asked)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, leave(held))
 	}
-	if f == nil {
-		return sum(parts), nil
-	}
-	if err := o.fill(ctx, client, parts, f); err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%w; the same command goes on from here", err)
+	if f != nil {
+		if err := o.fill(ctx, client, parts, f); err != nil {
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("%w; the same command goes on from here", err)
+			}
+			return nil, err
 		}
-		return nil, err
+		if err := publish(o.Out); err != nil {
+			return nil, err
+		}
 	}
-	if err := publish(o.Out); err != nil {
-		return nil, err
+	if err := drop(held); err != nil {
+		return nil, fmt.Errorf("completing %s: %w", o.Out, err)
 	}
 	return sum(parts), nil
+}
+
+// hold opens the file that has the plan, which may be empty, for this process alone: two recordings that go on with one would write over each
+// other. The system lets go of it however the process ends, so that what a killed one leaves locks nobody out.
+func hold(name string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o666)
+		if err != nil {
+			return nil, fmt.Errorf("beginning a recording: %w", err)
+		}
+		err = whole.Lock(f)
+		switch {
+		case errors.Is(err, whole.ErrLocked):
+			return nil, errors.Join(fmt.Errorf("locking %s: another recording into the same file is under way; give another --out, or wait until that one has ended", name), f.Close())
+		case err != nil:
+			return nil, errors.Join(fmt.Errorf("locking %s: %w", name, err), f.Close())
+		}
+		ours, errOurs := f.Stat()
+		named, errNamed := os.Stat(name)
+		if errOurs == nil && errNamed == nil && os.SameFile(ours, named) {
+			return f, nil
+		}
+		_ = f.Close() // the one that had it before was complete, and removed it: what we locked is nothing any more
+	}
+}
+
+// leave removes the file of a plan if it has none: nothing was begun.
+func leave(held *os.File) error {
+	if info, err := held.Stat(); err != nil || info.Size() > 0 {
+		return nil
+	}
+	return drop(held)
+}
+
+// drop removes an open file.
+func drop(f *os.File) error {
+	if os.Remove(f.Name()) == nil {
+		return nil
+	}
+	_ = f.Close() // some systems remove no file that is open
+	return os.Remove(f.Name())
 }
 
 func (o Options) fill(ctx context.Context, client *kgo.Client, parts []*part, f *os.File) (err error) {
@@ -66,16 +119,20 @@ func (o Options) fill(ctx context.Context, client *kgo.Client, parts []*part, f 
 
 // resume opens the file to write into, and says where each partition goes on. The file is nil when an earlier recording was complete, and was
 // interrupted while it told so.
-func (o Options) resume(asked plan) ([]*part, *os.File, error) {
-	text, err := os.ReadFile(planOf(o.Out))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && o.Fresh {
-		return o.fresh(asked)
-	}
+func (o Options) resume(held *os.File, asked plan) ([]*part, *os.File, error) {
+	text, err := io.ReadAll(held)
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking for an interrupted recording: %w", err)
 	}
+	if o.Fresh || len(text) == 0 {
+		return o.fresh(held, asked)
+	}
 	var old plan
-	if err := json.Unmarshal(text, &old); err != nil || !asked.same(old) {
+	err = json.Unmarshal(text, &old)
+	if info, errPart := os.Stat(partOf(o.Out)); err != nil && (errors.Is(errPart, fs.ErrNotExist) || errPart == nil && info.Size() == 0) {
+		return o.fresh(held, asked) // it was interrupted while it wrote its plan
+	}
+	if err != nil || !asked.same(old) {
 		return nil, nil, fmt.Errorf("%s is what another recording left, of other topics, partitions, offsets or settings; "+
 			"run that one again to complete it, or give --fresh to throw it away", partOf(o.Out))
 	}
@@ -104,15 +161,12 @@ func (o Options) alreadyComplete(parts []*part) ([]*part, *os.File, error) {
 	if err = errors.Join(err, lines.Close()); err != nil {
 		return nil, nil, err
 	}
-	if err := os.Remove(planOf(o.Out)); err != nil {
-		return nil, nil, fmt.Errorf("completing %s: %w", o.Out, err)
-	}
 	o.Say("%s was complete", o.Out)
 	return parts, nil, nil
 }
 
 // fresh begins a recording. The plan comes after the empty part, so that a plan without one is of a recording that was completed.
-func (o Options) fresh(asked plan) ([]*part, *os.File, error) {
+func (o Options) fresh(held *os.File, asked plan) ([]*part, *os.File, error) {
 	if _, err := os.Stat(o.Out); err == nil && !o.Force {
 		return nil, nil, fmt.Errorf("%s exists; --force replaces it", o.Out)
 	}
@@ -120,15 +174,16 @@ func (o Options) fresh(asked plan) ([]*part, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := os.Remove(planOf(o.Out)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := held.Truncate(0); err != nil {
 		return nil, nil, fmt.Errorf("beginning a recording: %w", err)
 	}
 	f, err := os.Create(partOf(o.Out))
 	if err != nil {
 		return nil, nil, fmt.Errorf("beginning a recording: %w", err)
 	}
-	if err := writeWhole(planOf(o.Out), text); err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+	_, err = held.WriteAt(text, 0)
+	if err := errors.Join(err, held.Sync()); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("beginning a recording: %w", err), f.Close())
 	}
 	return begin(asked), f, nil
 }
@@ -211,10 +266,7 @@ func publish(name string) error {
 	case strings.HasSuffix(name, ".zst"):
 		err = compressed(name, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) })
 	default:
-		err = os.Rename(partOf(name), name)
-	}
-	if err == nil {
-		err = os.Remove(planOf(name))
+		err = whole.Rename(partOf(name), name)
 	}
 	if err != nil {
 		return fmt.Errorf("completing %s: %w", name, err)
@@ -222,49 +274,21 @@ func publish(name string) error {
 	return nil
 }
 
-func compressed(name string, compressor func(io.Writer) (io.WriteCloser, error)) (err error) {
+func compressed(name string, compressor func(io.Writer) (io.WriteCloser, error)) error {
 	from, err := os.Open(partOf(name))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := os.Create(partOf(name) + ".tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
+	err = whole.Write(name, 0o666, func(w io.Writer) error {
+		z, err := compressor(w)
 		if err != nil {
-			err = errors.Join(err, to.Close(), os.Remove(to.Name()))
+			return err
 		}
-	}()
-	z, err := compressor(to)
-	if err != nil {
+		_, err = io.Copy(z, from)
+		return errors.Join(err, z.Close())
+	})
+	if err = errors.Join(err, from.Close()); err != nil {
 		return err
 	}
-	if _, err := io.Copy(z, from); err != nil {
-		return err
-	}
-	if err := errors.Join(z.Close(), to.Sync()); err != nil {
-		return err
-	}
-	if err := os.Rename(to.Name(), name); err != nil {
-		return err
-	}
-	return errors.Join(to.Close(), os.Remove(partOf(name)))
-}
-
-// writeWhole writes a file that is there whole or not at all.
-func writeWhole(name string, text []byte) error {
-	f, err := os.Create(name + ".tmp")
-	if err != nil {
-		return fmt.Errorf("beginning a recording: %w", err)
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("beginning a recording: %w", err), os.Remove(f.Name()))
-	}
-	return nil
+	return os.Remove(partOf(name))
 }

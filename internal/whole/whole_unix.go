@@ -1,0 +1,36 @@
+//go:build unix && !aix && !solaris
+
+package whole
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// ErrLocked reports a file that another process has locked.
+var ErrLocked = errors.New("another process has it")
+
+// Lock takes an open file for this process until that closes it or ends, however it ends. It does not wait: it returns ErrLocked
+// when another process, or another opening of the file in this one, has the file. On systems without such locks it does nothing.
+func Lock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return err
+}
+
+// SyncDir puts the names of a directory's files on the disk, where the system does not do so itself.
+func SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// alive reports whether there is a process of this number.
+func alive(pid int) bool {
+	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
