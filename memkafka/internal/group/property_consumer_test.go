@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/gokasim/gokasim/internal/histories"
 	"github.com/gokasim/gokasim/internal/kafka"
 )
 
@@ -18,7 +19,7 @@ import (
 // topics grow and vanish, and checks after each step what no history may break. In the end everybody speaks as they
 // should, and the group must come to rest with every partition in the right hands.
 func TestRandomConsumerHistories(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	histories.Check(t, func(t *rapid.T) {
 		w := newConsumerWorld(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"heartbeat": func(t *rapid.T) { w.heartbeat(w.draw(t), rapid.IntRange(0, 9).Draw(t, "loss") > 0) },

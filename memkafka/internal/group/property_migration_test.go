@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/gokasim/gokasim/internal/histories"
 	"github.com/gokasim/gokasim/internal/kafka"
 )
 
@@ -17,7 +18,7 @@ import (
 // every request is answered once, that generations grow throughout, that no partition of a KIP-848 group has two owners
 // (applying a record panics otherwise), and that a group at rest is what its records give.
 func TestRandomMigrations(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	histories.Check(t, func(t *rapid.T) {
 		w := &migrationWorld{
 			t: t, cfg: DefaultConfig(), timers: map[string]kafka.Millis{}, owed: map[int]*migrant{},
 			topics: Topics{"t": {ID: topicID("t"), Partitions: 3}, "u": {ID: topicID("u"), Partitions: 2}},

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/gokasim/gokasim/internal/histories"
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
@@ -17,7 +18,7 @@ import (
 // TestLogIsItsModel holds a log against a slice of all records ever appended, through random histories of appends,
 // transactions, duplicates, compaction, retention, deletion, replication and restarts.
 func TestLogIsItsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	histories.Check(t, func(t *rapid.T) {
 		m := newModel(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"append":         m.append,

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/gokasim/gokasim/internal/histories"
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/batch"
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
@@ -17,7 +18,7 @@ import (
 func TestTruncatedLogIsTheLogThatNeverGotFurther(t *testing.T) {
 	cfg := plog.DefaultConfig()
 	cfg.SegmentBytes = 400
-	rapid.Check(t, func(t *rapid.T) {
+	histories.Check(t, func(t *rapid.T) {
 		leader := plog.New(cfg)
 		writeHistory(t, leader)
 		batches := allBatchesOf(t, leader)

@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/gokasim/gokasim/internal/histories"
 	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // TestRandomHistories plays random requests of producers that come, write, end transactions, die and are fenced, by and
 // against the protocol, and checks after each step what no history may break.
 func TestRandomHistories(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	histories.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"init":        w.init,
