@@ -1,6 +1,9 @@
 package main
 
-import "github.com/gokasim/gokasim/goka"
+import (
+	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/codec"
+)
 
 // carrier is a row of carriers-table: how one carrier did. The sums are integers, the worst is a maximum, and the mean
 // is derived from the sums, so the order in which departures arrive does not show in it.
@@ -33,8 +36,8 @@ func (c *carrier) add(d *departure) {
 // Carriers is the group that reads what the aircraft group passes on, keyed by carrier, and keeps how each one did.
 func Carriers() *goka.GroupGraph {
 	return goka.DefineGroup("carriers",
-		goka.Input("departures", jsonCodec[departure]{}, count),
-		goka.Persist(jsonCodec[carrier]{}),
+		goka.Input("departures", new(codec.JSON[*departure]), count),
+		goka.Persist(new(codec.JSON[*carrier])),
 	)
 }
 
