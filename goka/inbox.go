@@ -103,6 +103,17 @@ func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
 	return true
 }
 
+// trySpend takes a credit if there is one and nobody waits for it.
+func (c *credits) trySpend() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.free == 0 || c.waiting > 0 {
+		return false
+	}
+	c.free--
+	return true
+}
+
 func (c *credits) giveBack(n int) {
 	if n == 0 {
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka/internal/ack"
 	"github.com/gokasim/gokasim/goka/internal/overlay"
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -64,6 +65,8 @@ type lane struct {
 	dirty   bool // a message finished since the last mark
 	credits *credits
 	taken   int // messages taken from the inbox whose credits are to be given back
+
+	queued atomic.Bool // messages come by the claim's channel, until one of them has got into the inbox
 }
 
 // inflight is a message, or a visit of a row, that is not finished.
@@ -140,6 +143,10 @@ func (r *partitionRun) abandon() {
 
 // consume delivers the messages of a claim until there are no more, the run stops taking them, or session ends.
 func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.ConsumerGroupClaim) {
+	if h, ok := claim.(door.Handing); ok {
+		h.HandTo(func(msg *sarama.ConsumerMessage) bool { return r.take(session, l, claim, msg) })
+		defer h.HandTo(nil)
+	}
 	messages := claim.Messages()
 	for !r.isHalted() && session.Err() == nil {
 		select {
@@ -152,11 +159,30 @@ func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.Co
 				return
 			}
 			if msg != nil {
-				l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
-				r.inbox.push(item{kind: itemMessage, lane: l, msg: msg, paid: true})
+				r.deliver(l, claim, msg)
 			}
+			l.queued.Store(false)
 		}
 	}
+}
+
+// take is consume for a message that is offered by a call: it never waits. Once it has refused one, which comes by the
+// channel then, it refuses all that follow until that one is in the inbox.
+func (r *partitionRun) take(session context.Context, l *lane, claim sarama.ConsumerGroupClaim, msg *sarama.ConsumerMessage) bool {
+	if l.queued.Load() || r.isHalted() || session.Err() != nil {
+		return false
+	}
+	if !l.credits.trySpend() {
+		l.queued.Store(true)
+		return false
+	}
+	r.deliver(l, claim, msg)
+	return true
+}
+
+func (r *partitionRun) deliver(l *lane, claim sarama.ConsumerGroupClaim, msg *sarama.ConsumerMessage) {
+	l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
+	r.inbox.push(item{kind: itemMessage, lane: l, msg: msg, paid: true})
 }
 
 // loop is the goroutine of the run.

@@ -34,6 +34,15 @@ type Positioned interface {
 	Reached(offset int64) <-chan struct{}
 }
 
+// Handing is what a door's sarama.ConsumerGroupClaim may offer beyond sarama's interface: messages without a change of
+// goroutines. sarama's own claims do not offer it.
+type Handing interface {
+	// HandTo has take called with each message before it is sent to Messages. take must not block, and returns whether it has
+	// taken the message; what it has not taken is sent. The calls come one after the other, from any goroutine, and none is
+	// made once HandTo was called again; nil ends it. A claim with a buffer in front of Messages never calls take.
+	HandTo(take func(msg *sarama.ConsumerMessage) bool)
+}
+
 // ErrMixedAddresses reports a broker list that leads to more than one place.
 var ErrMixedAddresses = errors.New("broker addresses of more than one kind")
 

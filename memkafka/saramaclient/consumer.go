@@ -230,6 +230,9 @@ type partitionConsumer struct {
 	errors   chan *sarama.ConsumerError
 	early    *sarama.ConsumerMessage // made for a receiver that did not wait
 	room     []sarama.ConsumerMessage
+
+	handing sync.Mutex // guards take, also while it is called
+	take    func(m *sarama.ConsumerMessage) bool
 }
 
 // messagesAtOnce is how many messages share one piece of memory, which lives as long as one of them: few enough.
@@ -318,8 +321,25 @@ func (p *partitionConsumer) message(r *kafka.Record) *sarama.ConsumerMessage {
 	return m
 }
 
+// HandTo implements door.Handing.
+func (p *partitionConsumer) HandTo(take func(m *sarama.ConsumerMessage) bool) {
+	p.handing.Lock()
+	p.take = take
+	p.handing.Unlock()
+}
+
+func (p *partitionConsumer) taken(m *sarama.ConsumerMessage) bool {
+	p.handing.Lock()
+	defer p.handing.Unlock()
+	return p.take != nil && p.take(m)
+}
+
 func (p *partitionConsumer) TrySend(r *kafka.Record) bool {
 	m := p.message(r)
+	if p.taken(m) {
+		p.early = nil
+		return true
+	}
 	select {
 	case p.messages <- m:
 		p.early = nil

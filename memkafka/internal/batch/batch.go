@@ -1,9 +1,10 @@
 // Package batch is Kafka's record batch, version 2 (KIP-98): records to bytes and back, checksums, compression.
 //
-// A Batch holds the bytes that travel on the wire and nothing beside them, whether it came from records or from
-// bytes: a thousand records in it cost one allocation and 7 to 12 bytes each over their payload. Reading hands out
-// slices of those bytes, so nobody may change what a Batch hands out. Once a log has taken a batch it does not
-// change any more, and any number of goroutines may read it.
+// A Batch holds the bytes that travel on the wire and nothing beside them: a thousand records in it cost one allocation
+// and 7 to 12 bytes each over their payload. One that was made of a single record, as tests and simulations make them, holds
+// that record alone, and gets its header and its checksum when somebody asks for its bytes. Reading hands out slices of
+// what a Batch holds, so nobody may change what it hands out. Once a log has taken a batch it does not change any more,
+// and any number of goroutines may read it.
 package batch
 
 import (
@@ -78,20 +79,25 @@ func (t TimestampType) String() string {
 
 // Batch is one record batch. FromRecords, FromBytes and Marker make them; the zero value is of no use.
 type Batch struct {
-	// wire is the whole batch as it travels. Its records are compressed as its attributes say.
+	// wire is the whole batch as it travels. Its records are compressed as its attributes say. Of a bare batch it is the
+	// record alone.
 	wire []byte
-	// plain caches the records of a compressed batch without their compression. Two goroutines that read a batch
-	// first may both fill it, with the same bytes.
-	plain atomic.Pointer[[]byte]
+	// other caches the batch in the form that wire does not have: the records of a compressed batch without their
+	// compression, the whole of a bare one. Two goroutines that ask first may both fill it, with the same bytes.
+	other atomic.Pointer[[]byte]
 
 	// Copies of what wire says, for those who search among many batches.
 	baseOffset   kafka.Offset
 	maxTimestamp kafka.Millis
 	lastDelta    int32
 	count        int32
+	leaderEpoch  kafka.Epoch
 
 	headers  int32 // of all records together
 	nullKeys bool  // some record has a null key
+
+	// bare says that there is no header yet: it would have one record, no attributes and no producer.
+	bare bool
 }
 
 // BaseOffset is the offset of the first record that the batch was made of, compaction may have dropped it.
@@ -107,22 +113,42 @@ func (b *Batch) NextOffset() kafka.Offset { return b.LastOffset() + 1 }
 func (b *Batch) Len() int { return int(b.count) }
 
 // Size is the length of the batch on the wire, in bytes.
-func (b *Batch) Size() int { return len(b.wire) }
+func (b *Batch) Size() int {
+	if b.bare {
+		return HeaderBytes + len(b.wire)
+	}
+	return len(b.wire)
+}
 
 // LeaderEpoch is the epoch of the leader that appended the batch, NoLeaderEpoch before that.
-func (b *Batch) LeaderEpoch() kafka.Epoch { return kafka.Epoch(b.int32(atLeaderEpoch)) }
+func (b *Batch) LeaderEpoch() kafka.Epoch { return b.leaderEpoch }
 
 // ProducerID is the id of the idempotent producer that made the batch, or NoProducerID.
-func (b *Batch) ProducerID() int64 { return b.int64(atProducerID) }
+func (b *Batch) ProducerID() int64 {
+	if b.bare {
+		return NoProducerID
+	}
+	return b.int64(atProducerID)
+}
 
 // HasProducer reports whether an idempotent producer, or a transaction coordinator on its behalf, made the batch.
 func (b *Batch) HasProducer() bool { return b.ProducerID() >= 0 }
 
 // ProducerEpoch is the epoch of the producer that made the batch, or NoProducerEpoch.
-func (b *Batch) ProducerEpoch() kafka.Epoch { return kafka.Epoch(b.int16(atProducerEpoch)) }
+func (b *Batch) ProducerEpoch() kafka.Epoch {
+	if b.bare {
+		return NoProducerEpoch
+	}
+	return kafka.Epoch(b.int16(atProducerEpoch))
+}
 
 // BaseSequence is the sequence number of the first record that the batch was made of, or NoSequence.
-func (b *Batch) BaseSequence() int32 { return b.int32(atBaseSequence) }
+func (b *Batch) BaseSequence() int32 {
+	if b.bare {
+		return NoSequence
+	}
+	return b.int32(atBaseSequence)
+}
 
 // LastSequence is the sequence number of the last record that the batch was made of, or NoSequence.
 // Sequence numbers go on with 0 after 2^31-1.
@@ -157,7 +183,12 @@ func (b *Batch) TimestampType() TimestampType {
 func (b *Batch) MaxTimestamp() kafka.Millis { return b.maxTimestamp }
 
 // BaseTimestamp is the timestamp of the first record that the batch was made of, or the delete horizon in its place.
-func (b *Batch) BaseTimestamp() kafka.Millis { return kafka.Millis(b.int64(atBaseTimestamp)) }
+func (b *Batch) BaseTimestamp() kafka.Millis {
+	if b.bare {
+		return b.maxTimestamp
+	}
+	return kafka.Millis(b.int64(atBaseTimestamp))
+}
 
 // DeleteHorizon is the time from which compaction may drop the batch's tombstones and markers. It is there once a
 // first compaction has seen them (KIP-534).
@@ -175,7 +206,31 @@ func (b *Batch) Codec() Codec { return Codec(b.attributes() & codecMask) }
 func (b *Batch) HasNullKeys() bool { return b.nullKeys }
 
 // Bytes is the batch as it travels. The bytes belong to the batch.
-func (b *Batch) Bytes() []byte { return b.wire }
+func (b *Batch) Bytes() []byte {
+	if !b.bare {
+		return b.wire
+	}
+	if whole := b.other.Load(); whole != nil {
+		return *whole
+	}
+	whole := b.framed()
+	b.other.Store(&whole)
+	return whole
+}
+
+// framed is the whole of a bare batch.
+func (b *Batch) framed() []byte {
+	wire := append(make([]byte, HeaderBytes, HeaderBytes+len(b.wire)), b.wire...)
+	f := frame{
+		leaderEpoch:   b.leaderEpoch,
+		baseTimestamp: b.maxTimestamp,
+		producerID:    NoProducerID,
+		producerEpoch: NoProducerEpoch,
+		baseSequence:  NoSequence,
+	}
+	f.putHeader(wire, b)
+	return wire
+}
 
 // Clone is a copy of a batch that no log has taken yet, for a producer that may have to send it again.
 func (b *Batch) Clone() *Batch {
@@ -186,8 +241,9 @@ func (b *Batch) Clone() *Batch {
 		count:        b.count,
 		headers:      b.headers,
 		nullKeys:     b.nullKeys,
+		bare:         b.bare,
 	}
-	c.plain.Store(b.plain.Load())
+	c.other.Store(b.other.Load())
 	c.Place(0, NoLeaderEpoch)
 	return c
 }
@@ -195,7 +251,13 @@ func (b *Batch) Clone() *Batch {
 // Place gives the batch its offsets and the epoch of its leader, as the log that takes it does. Neither is covered
 // by the checksum.
 func (b *Batch) Place(base kafka.Offset, leader kafka.Epoch) {
-	b.baseOffset = base
+	b.baseOffset, b.leaderEpoch = base, leader
+	if b.bare {
+		if b.other.Load() != nil {
+			b.other.Store(nil)
+		}
+		return
+	}
 	binary.BigEndian.PutUint64(b.wire[atBaseOffset:], uint64(base))
 	binary.BigEndian.PutUint32(b.wire[atLeaderEpoch:], uint32(leader))
 }
@@ -213,6 +275,10 @@ func (b *Batch) StampCreateTime() {
 }
 
 func (b *Batch) stamp(attributes int16, largest kafka.Millis) {
+	if b.bare {
+		b.wire, b.bare = b.framed(), false
+		b.other.Store(nil)
+	}
 	b.maxTimestamp = largest
 	binary.BigEndian.PutUint16(b.wire[atAttributes:], uint16(attributes))
 	binary.BigEndian.PutUint64(b.wire[atMaxTimestamp:], uint64(largest))
@@ -220,11 +286,18 @@ func (b *Batch) stamp(attributes int16, largest kafka.Millis) {
 }
 
 // seal writes the checksum over everything from the attributes on.
-func (b *Batch) seal() {
-	binary.BigEndian.PutUint32(b.wire[atCRC:], crc32.Checksum(b.wire[atAttributes:], castagnoli))
+func (b *Batch) seal() { seal(b.wire) }
+
+func seal(wire []byte) {
+	binary.BigEndian.PutUint32(wire[atCRC:], crc32.Checksum(wire[atAttributes:], castagnoli))
 }
 
-func (b *Batch) attributes() int16 { return b.int16(atAttributes) }
+func (b *Batch) attributes() int16 {
+	if b.bare {
+		return 0
+	}
+	return b.int16(atAttributes)
+}
 
 func (b *Batch) int16(at int) int16 { return int16(binary.BigEndian.Uint16(b.wire[at:])) }
 func (b *Batch) int32(at int) int32 { return int32(binary.BigEndian.Uint32(b.wire[at:])) }

@@ -102,18 +102,21 @@ func (b *Batch) cursor() cursor {
 
 // plainRecords is the records without compression.
 func (b *Batch) plainRecords() []byte {
+	if b.bare {
+		return b.wire
+	}
 	codec := b.Codec()
 	if codec == None || b.count == 0 {
 		return b.wire[HeaderBytes:]
 	}
-	if p := b.plain.Load(); p != nil {
+	if p := b.other.Load(); p != nil {
 		return *p
 	}
 	plain, err := codec.decompress(nil, b.wire[HeaderBytes:], maxPlainBytes)
 	if err != nil {
 		panic("batch: records that were checked do not decompress: " + err.Error())
 	}
-	b.plain.Store(&plain)
+	b.other.Store(&plain)
 	return plain
 }
 

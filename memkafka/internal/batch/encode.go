@@ -52,6 +52,15 @@ type frame struct {
 // FromRecords makes a batch of records, whose offsets do not matter. It copies what it keeps. A log refuses a batch
 // of no records.
 func FromRecords(recs []kafka.Record, opts ...Option) *Batch {
+	var none *Arena
+	return none.FromRecords(recs, opts...)
+}
+
+// FromRecords is the function of this name, with memory of the arena for what is small. A nil arena has none.
+func (a *Arena) FromRecords(recs []kafka.Record, opts ...Option) *Batch {
+	if len(recs) == 1 && len(opts) == 0 && recs[0].Timestamp >= kafka.NoTimestamp {
+		return a.bare(&recs[0])
+	}
 	f := frame{
 		lastDelta:     int32(len(recs)) - 1,
 		leaderEpoch:   NoLeaderEpoch,
@@ -122,12 +131,13 @@ func (b *Batch) Recompressed(c Codec) *Batch {
 		maxTimestamp: b.maxTimestamp,
 		lastDelta:    b.lastDelta,
 		count:        b.count,
+		leaderEpoch:  b.leaderEpoch,
 		headers:      b.headers,
 		nullKeys:     b.nullKeys,
 	}
-	r.wire = c.compress(append(make([]byte, 0, HeaderBytes+len(plain)/2), b.wire[:HeaderBytes]...), plain)
+	r.wire = c.compress(append(make([]byte, 0, HeaderBytes+len(plain)/2), b.Bytes()[:HeaderBytes]...), plain)
 	if c != None {
-		r.plain.Store(&plain)
+		r.other.Store(&plain)
 	}
 	binary.BigEndian.PutUint32(r.wire[atLength:], uint32(len(r.wire)-lengthOverhead))
 	binary.BigEndian.PutUint16(r.wire[atAttributes:], uint16(b.attributes()&^codecMask)|uint16(c))
@@ -143,7 +153,7 @@ func (f *frame) encode(recs []kafka.Record) *Batch {
 		n = bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
 		size += varintLen(int64(n)) + n
 	}
-	b, wire := newBatch(size)
+	b, wire := &Batch{leaderEpoch: f.leaderEpoch}, make([]byte, size)
 	b.baseOffset, b.maxTimestamp, b.lastDelta, b.count = f.baseOffset, f.maxTimestamp, f.lastDelta, int32(len(recs))
 	for i := range recs {
 		r := &recs[i]
@@ -162,29 +172,12 @@ func (f *frame) encode(recs []kafka.Record) *Batch {
 	}
 	if codec := Codec(f.attributes & codecMask); codec != None {
 		plain := wire[HeaderBytes:]
-		b.plain.Store(&plain)
+		b.other.Store(&plain)
 		wire = codec.compress(make([]byte, HeaderBytes, HeaderBytes+len(plain)/2), plain)
 	}
 	b.wire = wire
-	f.putHeader(b)
+	f.putHeader(wire, b)
 	return b
-}
-
-// small is a batch together with its bytes: one piece of memory for the single short records that tests are made of.
-type small struct {
-	Batch
-	bytes [smallBytes]byte
-}
-
-const smallBytes = 112
-
-// newBatch returns an empty batch and room for its bytes.
-func newBatch(sizeBytes int) (*Batch, []byte) {
-	if sizeBytes > smallBytes {
-		return &Batch{}, make([]byte, sizeBytes)
-	}
-	s := &small{}
-	return &s.Batch, s.bytes[:sizeBytes:sizeBytes]
 }
 
 func (f *frame) delta(r *kafka.Record, i int) int64 {
@@ -194,9 +187,9 @@ func (f *frame) delta(r *kafka.Record, i int) int64 {
 	return int64(i)
 }
 
-// putHeader writes everything before the records.
-func (f *frame) putHeader(b *Batch) {
-	w, be := b.wire, binary.BigEndian
+// putHeader writes everything before the records of b, which w holds.
+func (f *frame) putHeader(w []byte, b *Batch) {
+	be := binary.BigEndian
 	be.PutUint64(w[atBaseOffset:], uint64(b.baseOffset))
 	be.PutUint32(w[atLength:], uint32(len(w)-lengthOverhead))
 	be.PutUint32(w[atLeaderEpoch:], uint32(f.leaderEpoch))
@@ -209,7 +202,7 @@ func (f *frame) putHeader(b *Batch) {
 	be.PutUint16(w[atProducerEpoch:], uint16(f.producerEpoch))
 	be.PutUint32(w[atBaseSequence:], uint32(f.baseSequence))
 	be.PutUint32(w[atCount:], uint32(b.count))
-	b.seal()
+	seal(w)
 }
 
 // bodyLen is the length of a record without the length in front of it.

@@ -52,6 +52,7 @@ func FromBytes(wire []byte) (*Batch, error) {
 	b.baseOffset = kafka.Offset(b.int64(atBaseOffset))
 	b.maxTimestamp = kafka.Millis(b.int64(atMaxTimestamp))
 	b.lastDelta = b.int32(atLastDelta)
+	b.leaderEpoch = kafka.Epoch(b.int32(atLeaderEpoch))
 	b.count = b.int32(atCount)
 	if b.count < 0 || b.lastDelta < 0 || b.count > b.lastDelta+1 {
 		return nil, within("batch of %d records has last offset delta %d", b.count, b.lastDelta)

@@ -54,6 +54,7 @@ type Engine struct {
 	number  uint64 // clients ever made
 	closed  bool
 	scratch []kafka.Record // used again for each batch, which copies what it keeps
+	arena   batch.Arena
 
 	faults    *faults   // nil while nothing goes wrong
 	delayed   []delayed // by time
@@ -140,7 +141,7 @@ func (e *Engine) Append(tp kafka.TopicPartition, records ...kafka.Record) (plog.
 	if e.closed {
 		return plog.Appended{}, ErrClosed
 	}
-	return e.append(nowMillis(), tp, batch.FromRecords(records))
+	return e.append(nowMillis(), tp, e.arena.FromRecords(records))
 }
 
 // AppendOne is Append for one record.
@@ -152,7 +153,7 @@ func (e *Engine) AppendOne(tp kafka.TopicPartition, r kafka.Record) (plog.Append
 	}
 	records := append(e.scratch[:0], r)
 	defer e.release(records)
-	return e.append(nowMillis(), tp, batch.FromRecords(records))
+	return e.append(nowMillis(), tp, e.arena.FromRecords(records))
 }
 
 // release makes records the scratch of the next batch, without holding on to what they refer to.

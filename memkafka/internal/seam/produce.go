@@ -221,13 +221,13 @@ func (e *Engine) appendBatch(now kafka.Millis, emits []*Emit, from *Producer, fi
 	}
 	defer e.release(records)
 	if from == nil {
-		return e.append(now, tp, batch.FromRecords(records))
+		return e.append(now, tp, e.arena.FromRecords(records))
 	}
 	producer := batch.WithProducer(from.ID, from.Epoch, first)
 	if from.TransactionalID == "" {
-		return e.append(now, tp, batch.FromRecords(records, producer))
+		return e.append(now, tp, e.arena.FromRecords(records, producer))
 	}
-	a, err := e.core.ProduceTransactional(now, p, batch.FromRecords(records, producer, batch.Transactional()), from.TransactionalID, false)
+	a, err := e.core.ProduceTransactional(now, p, e.arena.FromRecords(records, producer, batch.Transactional()), from.TransactionalID, false)
 	e.afterStep() // the transaction coordinator was asked
 	return a, err
 }

@@ -1,0 +1,91 @@
+package goka
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
+)
+
+// handingClaim offers each message by a call, and sends it only if nobody takes it.
+type handingClaim struct {
+	sarama.ConsumerGroupClaim
+	messages chan *sarama.ConsumerMessage
+	take     func(*sarama.ConsumerMessage) bool
+}
+
+func (c *handingClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
+func (c *handingClaim) HighWaterMarkOffset() int64               { return 100 }
+func (c *handingClaim) HandTo(take func(*sarama.ConsumerMessage) bool) {
+	c.take = take
+}
+
+func (c *handingClaim) offer(offset int64) (called bool) {
+	m := &sarama.ConsumerMessage{Topic: "in", Offset: offset, Value: []byte("x")}
+	if c.take(m) {
+		return true
+	}
+	c.messages <- m
+	return false
+}
+
+// A claim that hands its messages over by calls keeps their order also where a partition is full for a while.
+func TestHandedMessagesKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int64
+		gate := make(chan struct{})
+		gg := DefineGroup("g", Input("in", new(codec.String), func(ctx Context, _ interface{}) {
+			<-gate
+			got = append(got, ctx.Offset())
+		}))
+		opts, err := newProcessorOptions(gg, []ProcessorOption{WithPartitionChannelSize(2), WithLogger(logger.Discard())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard()}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		r := newPartitionRun(ctx, pp, nil)
+		claim := &handingClaim{messages: make(chan *sarama.ConsumerMessage)}
+		ended := make(chan struct{})
+		go r.loop()
+		go func() { defer close(ended); r.consume(ctx, r.byTopic["in"], claim) }()
+		synctest.Wait()
+
+		const rounds, together = 8, 4 // one is being handled, two wait, and for the fourth there is no room
+		calls := 0
+		for offset := range int64(rounds * together) {
+			if claim.offer(offset) {
+				calls++
+			}
+			synctest.Wait()
+			if offset%together == together-1 {
+				for range together {
+					gate <- struct{}{}
+				}
+				synctest.Wait()
+			}
+		}
+		for i, offset := range got {
+			if offset != int64(i) {
+				t.Fatalf("handled in the order %v", got)
+			}
+		}
+		if len(got) != rounds*together || calls != rounds*(together-1) {
+			t.Errorf("%d messages were handled, %d of them handed over by a call; want %d and %d", len(got), calls, rounds*together, rounds*(together-1))
+		}
+		cancel()
+		<-ended
+		if claim.take != nil {
+			t.Error("a claim that ended may still hand messages over")
+		}
+		r.stop()
+		<-r.done
+	})
+}
