@@ -111,6 +111,31 @@ func TestRecordsOfSeveralPartitionsComeByTime(t *testing.T) {
 	}
 }
 
+func TestAFilterChoosesWhatIsRecorded(t *testing.T) {
+	c, brokers := listening(t)
+	if err := c.CreateTopic("orders", 2); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		produce(t, c, "orders", int32(i%2), memkafka.Record{Value: fmt.Appendf(nil, `{"total":%d}`, i), Timestamp: memkafka.Millis(1_700_000_000_000 + i)})
+	}
+	produce(t, c, "orders", 0, memkafka.Record{Value: []byte("no JSON")})
+	out := filepath.Join(t.TempDir(), "great.jsonl")
+	code, stdout, stderr := runWith(t, "record", "orders", "-b", brokers, "--filter", "json.total >= 7", "--out", out, "--json")
+	if code != 0 || stdout != `{"records":3,"topics":[{"topic":"orders","records":3}]}`+"\n" || !strings.Contains(stderr, "the filter failed at 1 record, left out; the first: orders/0 at offset 5") {
+		t.Fatalf("status %d, stdout %q, stderr:\n%s", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		if !strings.Contains(line, fmt.Sprintf(`:%d}`, i+7)) {
+			t.Errorf("line %d is %s", i+1, line)
+		}
+	}
+}
+
 func TestOffsetsAndTimesChooseWhatIsRecorded(t *testing.T) {
 	c, brokers := listening(t)
 	if err := c.CreateTopic("ticks", 1); err != nil {
@@ -191,6 +216,7 @@ func TestWrongRecordingsAndLoadsAreToldBeforeAnythingHappens(t *testing.T) {
 		{"record narrow -b B --offset @then", 2, `--offset: offsets "@then": "then" is no time`},
 		{"record narrow -b B --offset 5:3", 2, "the end, 3, is before the beginning, 5"},
 		{"record narrow -b B --offset 3:5 --follow", 2, "--follow has no end, and --offset gives one"},
+		{"record narrow -b B --filter key", 2, "--filter key"},
 		{"record narrow -b B --json", 2, "--json: the records are on standard output"},
 		{"record none -b B", 1, "topic none does not exist on this cluster"},
 		{"record narrow -b B -p 4", 1, "topic narrow has no partition 4; it has 1"},

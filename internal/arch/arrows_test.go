@@ -83,13 +83,17 @@ var arrows = []row{
 
 	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire internal/whole memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag", tests: "github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/clusterpage", ours: "internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag", tests: "github.com/twmb/franz-go"},
+	{name: "cmd/gokasim/internal/clusterpage", ours: "cmd/gokasim/internal/filter cmd/gokasim/internal/schema internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
+	{name: "cmd/gokasim/internal/filter", ours: "internal/kafka", others: "github.com/expr-lang/expr"},
 	{name: "cmd/gokasim/internal/load", ours: "cmd/gokasim/internal/connect internal/dump", others: "github.com/twmb/franz-go", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/migrate", others: "github.com/rogpeppe/go-internal/diff"},
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka internal/whole", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},
 	{name: "cmd/gokasim/internal/report", ours: "internal/replaywire"},
 	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
+	{name: "cmd/gokasim/internal/schema", others: "github.com/bufbuild/protocompile github.com/hamba/avro google.golang.org/protobuf"},
 	{name: "cmd/gokasim/internal/simulate"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},
 

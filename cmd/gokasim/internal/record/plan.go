@@ -30,6 +30,7 @@ type plan struct {
 	Version     int      `json:"version"`
 	Raw         bool     `json:"raw"`
 	Uncommitted bool     `json:"uncommitted"`
+	Filter      string   `json:"filter,omitempty"`
 	Asked       []string `json:"asked"` // the offsets and times as they were given; what they stood for is in Parts
 	Parts       []Part   `json:"parts"`
 }
@@ -39,7 +40,7 @@ const planVersion = 2
 // same reports whether a recording that was begun by old is what p asks for: the same partitions and bounds, written the same way. At which offsets
 // it begins and ends was decided then.
 func (p plan) same(old plan) bool {
-	return p.Version == old.Version && p.Raw == old.Raw && p.Uncommitted == old.Uncommitted && slices.Equal(p.Asked, old.Asked) && slices.EqualFunc(p.Parts, old.Parts, func(a, b Part) bool {
+	return p.Version == old.Version && p.Raw == old.Raw && p.Uncommitted == old.Uncommitted && p.Filter == old.Filter && slices.Equal(p.Asked, old.Asked) && slices.EqualFunc(p.Parts, old.Parts, func(a, b Part) bool {
 		return a.Topic == b.Topic && a.Partition == b.Partition && (a.To == endless) == (b.To == endless)
 	})
 }

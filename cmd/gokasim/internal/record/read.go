@@ -54,6 +54,7 @@ type reader struct {
 	index  map[string]map[int32]*part
 	follow bool
 	write  func(*dump.Record, *part) error
+	wanted func(*dump.Record) bool // nil wants all
 	show   func()
 	say    func(format string, args ...any)
 	rec    dump.Record
@@ -141,7 +142,6 @@ func (r *reader) take(p *part) error {
 	p.queue = p.queue[1:]
 	p.bytes -= size(from)
 	p.time = max(p.time, from.Timestamp.UnixMilli())
-	p.count++
 	if p.paused && p.bytes <= r.lowQueue {
 		p.paused = false
 		r.client.ResumeFetchPartitions(map[string][]int32{p.Topic: {p.Partition}})
@@ -153,6 +153,10 @@ func (r *reader) take(p *part) error {
 	for _, h := range from.Headers {
 		r.rec.Headers = append(r.rec.Headers, kafka.Header{Key: h.Key, Value: h.Value})
 	}
+	if r.wanted != nil && !r.wanted(&r.rec) {
+		return nil
+	}
+	p.count++
 	return r.write(&r.rec, p)
 }
 

@@ -21,9 +21,11 @@ type Options struct {
 	Topics      []string
 	Partitions  []int32 // all when empty
 	Range       Range
-	Follow      bool // go on with what comes until the context ends
-	Raw         bool // bytes that are no UTF-8 stay raw, as kcat writes them
-	Uncommitted bool // records of transactions that are not committed, too
+	Follow      bool                    // go on with what comes until the context ends
+	Raw         bool                    // bytes that are no UTF-8 stay raw, as kcat writes them
+	Uncommitted bool                    // records of transactions that are not committed, too
+	Filter      string                  // that Wanted stands for, so that an interrupted recording goes on with the same one
+	Wanted      func(*dump.Record) bool // leaves out records; nil wants all
 	Out         string
 	Fresh       bool // throw away what an interrupted recording left
 	Force       bool // replace Out
@@ -66,7 +68,7 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Recorded, err
 	if err != nil {
 		return nil, err
 	}
-	asked := plan{Version: planVersion, Raw: o.Raw, Uncommitted: o.Uncommitted, Asked: o.Range.texts, Parts: ranges}
+	asked := plan{Version: planVersion, Raw: o.Raw, Uncommitted: o.Uncommitted, Filter: o.Filter, Asked: o.Range.texts, Parts: ranges}
 	if o.Out == "" {
 		return o.stream(ctx, client, asked)
 	}
@@ -115,6 +117,7 @@ func (o Options) copy(ctx context.Context, client *kgo.Client, parts []*part, w 
 	o.Begin(total)
 	r := newReader(client, parts, o.Follow)
 	r.say = o.Say
+	r.wanted = o.Wanted
 	r.write = func(rec *dump.Record, _ *part) error { return w.Write(rec) }
 	r.show = func() {
 		var done, records int64
