@@ -309,6 +309,8 @@ func outgoingDone(e *Emission, err error) {
 	o.err = err
 	if err != nil {
 		o.run.halt()
+	} else if o.way.CompareAndSwap(handedOver, arrived) {
+		return
 	}
 	o.run.inbox.push(item{kind: itemResult, out: o})
 }

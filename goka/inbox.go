@@ -27,7 +27,7 @@ type item struct {
 	visit *visit                  // to which a key belongs, or which is given up
 	key   string                  // to visit
 	err   error                   // of a deferred commit, or a failure from outside
-	late  lateRow                 // of a generation before
+	late  *lateRow                // of a generation before
 }
 
 type itemKind uint8

@@ -20,7 +20,7 @@ func (pp *PartitionProcessor) late(row lateRow) {
 	switch {
 	case stopped:
 	case r != nil && !r.isGone.Load():
-		r.inbox.push(item{kind: itemLate, late: row})
+		r.inbox.push(item{kind: itemLate, late: &row})
 	default:
 		pp.lateRows = append(pp.lateRows, row)
 	}

@@ -96,12 +96,16 @@ func (r *partitionRun) observed(cb ProcessCallback, value interface{}) error {
 	return err
 }
 
-// produce hands over a record, and tells the observer.
+// produce hands over a record, and tells the observer. A result that is there at once is noted at once.
 func (c *cbContext) produce(o *outgoing) {
 	if observer := c.run.pp.opts.observer; observer != nil {
 		o.observed = observer.Emit(c.Context(), &o.Emission)
 	}
+	o.way.Store(handedOver)
 	c.run.pp.producer.Produce(&o.Emission)
+	if !o.way.CompareAndSwap(handedOver, onItsWay) {
+		c.run.result(o)
+	}
 }
 
 // observe tells the emitter's observer of a record. It returns the headers to send, and what wants to know how it went.

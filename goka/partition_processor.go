@@ -223,7 +223,7 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 	}
 	pp.run = r
 	for _, row := range pp.lateRows {
-		r.inbox.push(item{kind: itemLate, late: row})
+		r.inbox.push(item{kind: itemLate, late: &row})
 	}
 	pp.lateRows = nil
 	go func() {

@@ -36,7 +36,6 @@ type partitionRun struct {
 	visits  *credits
 
 	items       []item // what was taken from the inbox last
-	queue       []item // messages and visits to handle, in order
 	now         time.Time
 	overlay     overlay.Overlay
 	rows        []storage.Row
@@ -88,9 +87,18 @@ type outgoing struct {
 	row   overlay.Ticket // of a table write
 	table bool           // it is a table write
 	err   error
+	way   atomic.Int32 // one of the states below
 
 	observed func(error) // told how it went; may be nil
 }
+
+// Where an outgoing is: with the producer, who has not returned from Produce; on its way; or at its end, which it reached
+// before Produce returned, so that the run's goroutine need not be told of it.
+const (
+	handedOver int32 = iota
+	onItsWay
+	arrived
+)
 
 func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker) *partitionRun {
 	r := &partitionRun{
@@ -207,7 +215,7 @@ func (r *partitionRun) loop() {
 	ended = true
 }
 
-// sort takes what has arrived: results are noted at once, messages and visits wait their turn.
+// sort takes what has arrived: results are noted at once, messages and visits wait for work.
 func (r *partitionRun) sort() {
 	r.items = r.inbox.take(r.items)
 	r.now = time.Time{}
@@ -218,9 +226,7 @@ func (r *partitionRun) sort() {
 			if it.paid {
 				it.lane.taken++
 			}
-			r.queue = append(r.queue, *it)
 		case itemVisit:
-			r.queue = append(r.queue, *it)
 		case itemResult:
 			r.result(it.out)
 		case itemDeferred:
@@ -230,7 +236,7 @@ func (r *partitionRun) sort() {
 			}
 			r.release(it.m)
 		case itemLate:
-			r.storeLate(it.late)
+			r.storeLate(*it.late)
 		case itemFailure:
 			r.fail(it.err)
 		case itemStop:
@@ -316,10 +322,10 @@ func guardedRows(st storage.Storage, rows []storage.Row, offset int64) (err erro
 	return writeRows(st, rows, offset)
 }
 
-// work handles the messages and visits that have come, until the run is halted.
+// work handles the messages and visits that have come, in order, until the run is halted.
 func (r *partitionRun) work() {
-	for i := range r.queue {
-		it := &r.queue[i]
+	for i := range r.items {
+		it := &r.items[i]
 		switch {
 		case it.kind == itemVisit:
 			if r.isHalted() || it.visit.aborted.Load() {
@@ -328,12 +334,10 @@ func (r *partitionRun) work() {
 				r.visit(it.visit, it.key)
 			}
 			r.visits.giveBack(1)
-		case !r.isHalted():
+		case it.kind == itemMessage && !r.isHalted():
 			r.handle(it.lane, it.msg)
 		}
 	}
-	clear(r.queue)
-	r.queue = r.queue[:0]
 }
 
 // dropVisits ends the visits that nobody will handle.

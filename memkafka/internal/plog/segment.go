@@ -2,6 +2,7 @@ package plog
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -53,6 +54,9 @@ func (s *segment) add(b *batch.Batch, now kafka.Millis) {
 	}
 	if ts > s.maxTimestamp {
 		s.maxTimestamp, s.maxAt = ts, len(s.batches)
+	}
+	if len(s.batches) == cap(s.batches) {
+		s.batches = slices.Grow(s.batches, max(8, len(s.batches))) // append alone would copy a long one four times
 	}
 	s.batches = append(s.batches, b)
 	s.bytes += int64(b.Size())

@@ -244,10 +244,10 @@ func (e *Engine) Claims() map[kafka.TopicPartition][]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	claims := map[kafka.TopicPartition][]string{}
-	for tp, subs := range e.subs {
+	for p, subs := range e.subs {
 		for _, s := range subs {
 			if s.claim {
-				claims[tp] = append(claims[tp], s.c.name)
+				claims[p.TP] = append(claims[p.TP], s.c.name)
 			}
 		}
 	}

@@ -62,6 +62,7 @@ type Subscription struct {
 	// owned by who delivers
 	ahead []kafka.Record // read and not handed out yet
 	next  kafka.Offset   // position after ahead
+	room  []byte         // of giveAway
 	busy  bool           // driven: the receiver did not wait for a record
 }
 
@@ -131,7 +132,7 @@ func (e *Engine) subscribe(core *cluster.Cluster, s *Subscription, from kafka.Of
 		return &cluster.Error{Code: kafka.OffsetOutOfRange, Detail: s.tp.String() + " does not have this offset any more, or not yet"}
 	}
 	s.pos, s.next, s.handled = from, from, from
-	e.subs[s.tp] = insertSub(e.subs[s.tp], s)
+	e.subs[p] = insertSub(e.subs[p], s)
 	s.c.subs = insertSubInPlace(s.c.subs, s)
 	e.hand.add(s)
 	if e.driver != nil {
@@ -302,7 +303,11 @@ func (s *Subscription) Close() {
 	}
 	s.closed = true
 	close(s.stop)
-	e.subs[s.tp] = removeSub(e.subs[s.tp], s)
+	if others := removeSub(e.subs[s.part], s); len(others) > 0 {
+		e.subs[s.part] = others
+	} else {
+		delete(e.subs, s.part)
+	}
 	s.c.subs = removeSubInPlace(s.c.subs, s)
 	e.hand.remove(s)
 	s.tellReached()
@@ -345,7 +350,7 @@ func (s *Subscription) fill(maxRecords int) error {
 	if err != nil {
 		return err
 	}
-	giveAway(s.ahead)
+	s.room = giveAway(s.ahead, s.room)
 	s.chargeFetch(s.ahead)
 	if len(s.ahead) == 0 && s.next > s.pos {
 		s.pos = s.next // only holes were left
@@ -380,8 +385,9 @@ func (s *Subscription) moved(pos kafka.Offset) {
 }
 
 // giveAway makes the bytes of records their receiver's own, who may change them in place as those of a fetch response:
-// what the log handed out is its memory. All records share one new piece of memory.
-func giveAway(records []kafka.Record) {
+// what the log handed out is its memory. The records share one new piece of it, short ones also with those that follow them:
+// room is what is left.
+func giveAway(records []kafka.Record, room []byte) []byte {
 	n := 0
 	for i := range records {
 		r := &records[i]
@@ -391,9 +397,16 @@ func giveAway(records []kafka.Record) {
 		}
 	}
 	if n == 0 {
-		return
+		return room
 	}
-	memory := make([]byte, 0, n)
+	memory := room[:0]
+	switch {
+	case n <= cap(room):
+	case n <= roomBytes/8:
+		memory = make([]byte, 0, roomBytes)
+	default:
+		memory = make([]byte, 0, n)
+	}
 	own := func(b []byte) []byte {
 		if len(b) == 0 {
 			return b // null stays null, and empty empty
@@ -409,7 +422,11 @@ func giveAway(records []kafka.Record) {
 			r.Headers[j].Value = own(r.Headers[j].Value)
 		}
 	}
+	return memory[len(memory):]
 }
+
+// roomBytes is how much memory is taken for short records at a time.
+const roomBytes = 512
 
 const pumpRecords = 512 // read at once by a pump
 
@@ -438,7 +455,7 @@ func (s *Subscription) pump() {
 		default:
 			s.fetched = false
 			buf, next, err = s.log.ReadInto(buf, pos, pumpRecords, s.committed)
-			giveAway(buf)
+			s.room = giveAway(buf, s.room)
 			s.chargeFetch(buf)
 		}
 		if len(buf) == 0 && next > pos { // nothing but holes

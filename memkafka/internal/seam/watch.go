@@ -59,9 +59,13 @@ func (e *Engine) tell() {
 		touched = slices.Clone(touched)
 	}
 	for _, p := range touched {
+		subs := e.subs[p]
+		if len(subs) == 0 && len(e.copying) == 0 && len(e.watches) == 0 {
+			continue
+		}
 		gone := e.core.Partition(p.TP.Topic, p.TP.Partition) != p
-		for _, s := range e.subs[p.TP] {
-			if s.log == p.Log { // and not of another life of the topic
+		for _, s := range subs {
+			if s.log == p.Log { // and not an earlier one
 				s.available(p.Log, gone)
 			}
 		}
