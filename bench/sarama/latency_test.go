@@ -2,8 +2,9 @@ package sarama
 
 import (
 	"context"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,16 +56,54 @@ func BenchmarkFirstRecord(b *testing.B) {
 	}
 }
 
-// member counts the claims of all members.
-type member struct{ claims *atomic.Int32 }
+// shares is how many claims each member of a group has.
+type shares struct {
+	mu      sync.Mutex // guards what follows
+	held    []int
+	want    []int
+	settled chan struct{} // closed once everybody has what is wanted
+}
 
-func (m member) Setup(s sarama.ConsumerGroupSession) error { return nil }
+// expect returns a channel that is closed once members have so many claims each, as many as want names.
+func (s *shares) expect(want ...int) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.want, s.settled = want, make(chan struct{})
+	s.look()
+	return s.settled
+}
 
-func (m member) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (s *shares) change(member, by int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.held) <= member {
+		s.held = append(s.held, 0)
+	}
+	s.held[member] += by
+	s.look()
+}
 
-func (m member) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
-	m.claims.Add(1)
-	defer m.claims.Add(-1)
+// look tells whoever expects something. Called with mu held.
+func (s *shares) look() {
+	if s.settled != nil && slices.Equal(s.held, s.want) {
+		close(s.settled)
+		s.settled = nil
+	}
+}
+
+// member is a handler that holds claims until the session ends.
+type member struct {
+	shares *shares
+	number int
+}
+
+func (member) Setup(sarama.ConsumerGroupSession) error { return nil }
+
+func (member) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (m member) ConsumeClaim(s sarama.ConsumerGroupSession, _ sarama.ConsumerGroupClaim) error {
+	m.shares.change(m.number, 1)
+	defer m.shares.change(m.number, -1)
 	<-s.Context().Done()
 	return nil
 }
@@ -81,9 +120,8 @@ func BenchmarkRebalance(b *testing.B) {
 				d := open(b)
 				topic := d.topic(b, 12)
 				ctx, cancel := context.WithCancel(context.Background())
-				var claims atomic.Int32
 				var left sync.WaitGroup
-				var sessions [3]atomic.Int32
+				var has shares
 				join := func(i int) {
 					config := newConfig()
 					config.Consumer.Group.Heartbeat.Interval = time.Millisecond
@@ -92,36 +130,19 @@ func BenchmarkRebalance(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					left.Add(1)
-					go func() {
-						defer left.Done()
+					left.Go(func() {
 						defer cg.Close()
 						for ctx.Err() == nil {
-							_ = cg.Consume(ctx, []string{topic}, counting{member{&claims}, &sessions[i]})
+							_ = cg.Consume(ctx, []string{topic}, member{&has, i})
 						}
-					}()
-				}
-				until := func(members int) {
-					for {
-						n, held := claims.Load(), int32(0)
-						all := true
-						for i := range members {
-							has := sessions[i].Load()
-							held += has
-							all = all && has == int32(12/members)
-						}
-						if n == 12 && held == 12 && all {
-							return
-						}
-						time.Sleep(20 * time.Microsecond)
-					}
+					})
 				}
 				join(0)
 				join(1)
-				until(2)
+				<-has.expect(6, 6)
 				b.StartTimer()
 				join(2)
-				until(3)
+				<-has.expect(4, 4, 4)
 				b.StopTimer()
 				cancel()
 				left.Wait()
@@ -132,57 +153,65 @@ func BenchmarkRebalance(b *testing.B) {
 	}
 }
 
-// BenchmarkVirtualRebalance is a whole cluster in a bubble, with Kafka's own times: three members join a group, wait 3 s for
-// each other, share twelve partitions, one of them leaves, and the others share what it had after their next heartbeat.
+// BenchmarkVirtualRebalance has three members share twelve partitions in a bubble, with Kafka's own times: they wait three
+// virtual seconds for each other, and hear of a rebalance by a heartbeat each three. An operation is all of the cluster's life;
+// join-ns is of it what passes on real clocks while a third member joins two and all have their claims, leave-ns while it
+// leaves them.
 func BenchmarkVirtualRebalance(b *testing.B) {
+	var join, leave time.Duration
 	for b.Loop() {
 		synctest.Test(new(testing.T), func(*testing.T) {
 			c := memkafka.New()
 			defer c.Close()
 			if err := c.CreateTopic("t", 12); err != nil {
-				panic(err)
+				b.Fatal(err)
 			}
-			var claims atomic.Int32
+			var has shares
 			var left sync.WaitGroup
-			var leave [3]context.CancelFunc
-			for i := range leave {
+			var end [3]context.CancelFunc
+			start := func(i int) {
 				ctx, cancel := context.WithCancel(context.Background())
-				leave[i] = cancel
+				end[i] = cancel
 				cg, err := saramaclient.NewConsumerGroup(c, "g", newConfig())
 				if err != nil {
-					panic(err)
+					b.Fatal(err)
 				}
 				left.Go(func() {
 					defer cg.Close()
 					for ctx.Err() == nil {
-						_ = cg.Consume(ctx, []string{"t"}, member{&claims})
+						_ = cg.Consume(ctx, []string{"t"}, member{&has, i})
 					}
 				})
 			}
-			shared := func(what string) {
-				time.Sleep(20 * time.Second) // of virtual time
-				if n := claims.Load(); n != 12 {
-					panic(what + ": not all partitions are claimed")
-				}
-			}
-			shared("three members")
-			leave[0]()
-			shared("two members")
-			leave[1]()
-			leave[2]()
+			start(0)
+			start(1)
+			<-has.expect(6, 6)
+			join += realTime(func() {
+				start(2)
+				<-has.expect(4, 4, 4)
+			})
+			leave += realTime(func() {
+				end[2]()
+				<-has.expect(6, 6, 0)
+			})
+			end[0]()
+			end[1]()
 			left.Wait()
 		})
 	}
+	b.ReportMetric(float64(join.Nanoseconds())/float64(b.N), "join-ns")
+	b.ReportMetric(float64(leave.Nanoseconds())/float64(b.N), "leave-ns")
 }
 
-// counting is a member that tells how many claims it has.
-type counting struct {
-	member
-	mine *atomic.Int32
-}
-
-func (c counting) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	c.mine.Add(1)
-	defer c.mine.Add(-1)
-	return c.member.ConsumeClaim(s, claim)
+// realTime is how long f takes on a clock that no bubble has.
+func realTime(f func()) time.Duration {
+	var before, after syscall.Timeval
+	if err := syscall.Gettimeofday(&before); err != nil {
+		panic(err)
+	}
+	f()
+	if err := syscall.Gettimeofday(&after); err != nil {
+		panic(err)
+	}
+	return time.Duration(after.Nano() - before.Nano())
 }

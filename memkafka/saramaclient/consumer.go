@@ -19,9 +19,10 @@ type consumer struct {
 	sarama.Consumer
 	config *sarama.Config
 	seam   *seam.Client
-	claims bool    // of a group's member
 	client *client // that it was made from, nil for none
 	closed atomic.Bool
+
+	claimFailed func(*sarama.ConsumerError) // of a group's member, which is told instead of Errors; else nil
 
 	mu       sync.Mutex // guards all below
 	paused   map[kafka.TopicPartition]bool
@@ -83,7 +84,9 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 		parent:   c,
 		tp:       tp,
 		messages: make(chan *sarama.ConsumerMessage, c.buffer()),
-		errors:   make(chan *sarama.ConsumerError, c.config.ChannelBufferSize),
+	}
+	if c.claimFailed == nil {
+		child.errors = make(chan *sarama.ConsumerError, c.config.ChannelBufferSize)
 	}
 	if c.seam.Closed() || c.client != nil && c.client.Closed() {
 		return nil, sarama.ErrClosedClient
@@ -99,7 +102,7 @@ func (c *consumer) consume(ctx context.Context, topic string, partition int32, o
 
 	options := seam.SubscribeOptions{
 		Paused:        paused,
-		Claim:         c.claims,
+		Claim:         c.claimFailed != nil,
 		ReadCommitted: c.config.Consumer.IsolationLevel == sarama.ReadCommitted,
 		Backoff:       c.config.Consumer.Retry.Backoff,
 	}
@@ -227,8 +230,8 @@ type partitionConsumer struct {
 	tp       kafka.TopicPartition
 	sub      atomic.Pointer[seam.Subscription]
 	messages chan *sarama.ConsumerMessage
-	errors   chan *sarama.ConsumerError
-	early    *sarama.ConsumerMessage // made for a receiver that did not wait
+	errors   chan *sarama.ConsumerError // nil for a claim
+	early    *sarama.ConsumerMessage    // made for a receiver that did not wait
 	room     []sarama.ConsumerMessage
 
 	handing sync.Mutex // guards take, also while it is called
@@ -374,6 +377,10 @@ func (p *partitionConsumer) Barrier(stop <-chan struct{}) bool {
 
 func (p *partitionConsumer) Fail(err error) {
 	ce := &sarama.ConsumerError{Topic: p.tp.Topic, Partition: p.tp.Partition, Err: saramaError(err)}
+	if p.parent.claimFailed != nil {
+		p.parent.claimFailed(ce)
+		return
+	}
 	if !p.parent.config.Consumer.Return.Errors {
 		sarama.Logger.Println(ce)
 		return
@@ -388,5 +395,7 @@ func (p *partitionConsumer) Fail(err error) {
 func (p *partitionConsumer) End() {
 	p.parent.forget(p)
 	close(p.messages)
-	close(p.errors)
+	if p.errors != nil {
+		close(p.errors)
+	}
 }

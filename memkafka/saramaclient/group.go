@@ -77,8 +77,7 @@ func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (*c
 		return nil, sarama.ConfigurationError("no Consumer.Group.Rebalance balance strategies configured")
 	}
 	consumer := newConsumer(s, config)
-	consumer.claims = true
-	return &consumerGroup{
+	g := &consumerGroup{
 		config:      config,
 		seam:        s,
 		consumer:    consumer,
@@ -89,7 +88,9 @@ func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (*c
 		closed:      make(chan struct{}),
 		turn:        make(chan struct{}, 1),
 		userData:    config.Consumer.Group.Member.UserData,
-	}, nil
+	}
+	consumer.claimFailed = func(e *sarama.ConsumerError) { g.handleError(e, e.Topic, e.Partition) }
+	return g, nil
 }
 
 // eager reports whether a strategy needs members to give up all their claims for a rebalance.

@@ -25,15 +25,18 @@ type session struct {
 	offsets *offsets
 
 	claiming sync.WaitGroup                         // ConsumeClaim calls
-	beating  sync.WaitGroup                         // the heartbeat, auto-commit and watching goroutines
+	beating  sync.WaitGroup                         // the other goroutines
 	ending   chan struct{}                          // closed when these may end
 	rejoin   chan error                             // capacity 1: a cooperative member is to join again, and why
 	beatTurn chan struct{}                          // capacity 1: held by heartbeats, and by who joins again
 	running  map[kafka.TopicPartition]*runningClaim // of the goroutine of Consume
 	unwatch  context.CancelFunc                     // ends watchPartitions; of the goroutine of Consume
 	released bool
-	mu       sync.Mutex // guards a
-	a        assignment
+
+	mu         sync.Mutex // guards all below
+	a          assignment
+	reading    map[kafka.TopicPartition]*partitionConsumer // claims whose records endClaims ends
+	claimsOver bool                                        // endClaims was called
 }
 
 // runningClaim is a ConsumeClaim under way.
@@ -49,14 +52,22 @@ var errRevoked = errors.New("the partition was revoked")
 func (g *consumerGroup) newSession(parent context.Context, a assignment, handler sarama.ConsumerGroupHandler) (*session, error) {
 	s := &session{
 		group: g, a: a, handler: handler, ending: make(chan struct{}), rejoin: make(chan error, 1), beatTurn: make(chan struct{}, 1),
-		running: map[kafka.TopicPartition]*runningClaim{}, unwatch: func() {},
+		running: map[kafka.TopicPartition]*runningClaim{}, reading: map[kafka.TopicPartition]*partitionConsumer{}, unwatch: func() {},
 		offsets: newOffsets(g.config, g.seam, g.id, a.memberID, a.generation),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(parent)
 	s.offsets.failed = func(p *position, err error) { g.handleError(err, p.tp.Topic, p.tp.Partition) }
 	s.offsets.fenced = s.cancel
-	s.beating.Add(1)
+	s.beating.Add(2)
 	go s.heartbeats()
+	go func() {
+		defer s.beating.Done()
+		select {
+		case <-s.ctx.Done():
+		case <-g.closed:
+		}
+		s.endClaims()
+	}()
 
 	// a rebalance that begins meanwhile does not end it
 	if err := s.offsets.add(parent, partitionsOf(a.claims)); err != nil {
@@ -126,7 +137,10 @@ func (s *session) Commit() { s.offsets.commit(nil) }
 // start runs ConsumeClaim for each claim.
 func (s *session) start(claims map[string][]int32) {
 	for _, tp := range partitionsOf(claims) {
-		ctx, cancel := context.WithCancelCause(s.ctx)
+		ctx, cancel := s.ctx, context.CancelCauseFunc(func(error) {})
+		if s.group.cooperative { // where a claim may end alone
+			ctx, cancel = context.WithCancelCause(s.ctx)
+		}
 		c := &runningClaim{cancel: cancel, done: make(chan struct{})}
 		s.running[tp] = c
 		s.claiming.Add(1)
@@ -171,26 +185,47 @@ func (s *session) consume(ctx context.Context, tp kafka.TopicPartition) {
 	p.sub = pc.sub.Load()
 	s.offsets.mu.Unlock()
 
-	var helpers sync.WaitGroup
-	helpers.Add(1)
-	go func() {
-		defer helpers.Done()
-		for e := range pc.errors {
-			s.group.handleError(e, tp.Topic, tp.Partition)
-		}
-	}()
-	stop := context.AfterFunc(ctx, pc.AsyncClose)
-	defer stop()
-	stopClosed := afterClosed(s.group.closed, pc.AsyncClose)
+	stop := s.endWithSession(pc)
+	if s.group.cooperative { // where a claim may end alone
+		defer context.AfterFunc(ctx, pc.AsyncClose)()
+	}
 	c := &claim{partitionConsumer: pc, topic: tp.Topic, partition: tp.Partition, initial: offset}
 	if err := s.handler.ConsumeClaim(s, c); err != nil {
 		s.group.handleError(err, tp.Topic, tp.Partition)
 	}
-	stopClosed()
+	stop()
 	pc.AsyncClose()
 	for range pc.messages { //nolint:revive // what the handler left is given up
 	}
-	helpers.Wait()
+}
+
+// endWithSession has a claim's records end once the session does, or the group is closed, until stop is called.
+func (s *session) endWithSession(pc *partitionConsumer) (stop func()) {
+	s.mu.Lock()
+	over := s.claimsOver
+	if !over {
+		s.reading[pc.tp] = pc
+	}
+	s.mu.Unlock()
+	if over {
+		pc.AsyncClose()
+	}
+	return func() {
+		s.mu.Lock()
+		delete(s.reading, pc.tp)
+		s.mu.Unlock()
+	}
+}
+
+// endClaims ends the records of all claims, also of those that begin later.
+func (s *session) endClaims() {
+	s.mu.Lock()
+	s.claimsOver = true
+	reading := slices.SortedFunc(maps.Values(s.reading), func(a, b *partitionConsumer) int { return a.tp.Compare(b.tp) })
+	s.mu.Unlock()
+	for _, pc := range reading {
+		pc.AsyncClose()
+	}
 }
 
 // cooperate goes on with a session through rebalances, until it ends (KIP-429).

@@ -83,16 +83,17 @@ type SubscribeOptions struct {
 // OffsetLatest. It fails with kafka.OffsetOutOfRange when the offset lies outside of the log, and with
 // kafka.LeaderNotAvailable while the partition has no leader. One that loses its leader later waits for the next.
 func (c *Client) Subscribe(ctx context.Context, tp kafka.TopicPartition, from kafka.Offset, sink Sink, o SubscribeOptions) (*Subscription, error) {
+	place := tp.String()
 	s := &Subscription{
 		c: c, tp: tp, sink: sink, claim: o.Claim, committed: o.ReadCommitted, paused: o.Paused,
-		name:     c.name + " " + tp.String(),
-		hash:     hashName("deliver " + c.name + " " + tp.String()),
+		name:     c.name + " " + place,
+		hash:     hashName("deliver " + c.name + " " + place),
 		stop:     make(chan struct{}),
 		finished: make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 		backoff:  cmp.Or(o.Backoff, retryFetch),
 	}
-	_, err := c.Ask(ctx, "subscribe", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *Call) {
+	_, err := c.Ask(ctx, "subscribe", place, func(core *cluster.Cluster, _ kafka.Millis, call *Call) {
 		call.resolve(nil, c.e.subscribe(core, s, from))
 	})
 	if err != nil {
