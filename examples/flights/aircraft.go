@@ -1,9 +1,6 @@
 package main
 
-import (
-	"github.com/gokasim/gokasim/goka"
-	"github.com/gokasim/gokasim/goka/codec"
-)
+import "github.com/gokasim/gokasim/goka"
 
 // aircraft is a row of aircraft-table: what one aircraft did. It has sums, and facts of a table that does not change,
 // so the order in which flights arrive does not show in it.
@@ -30,13 +27,13 @@ func (a *aircraft) add(f *flight, p *plane) {
 // flight on to its carrier, with what the tables know about it.
 func Aircraft() *goka.GroupGraph {
 	return goka.DefineGroup("aircraft",
-		goka.Input("flights", new(codec.JSON[*flight]), depart),
+		goka.Input("flights", jsonCodec[flight]{}, depart),
 		goka.Join("planes", new(tableCodec[plane])),
 		goka.Lookup("airlines", new(tableCodec[airline])),
 		goka.Lookup("airports", new(tableCodec[airport])),
 		goka.Lookup("weather", new(tableCodec[weather])),
-		goka.Output("departures", new(codec.JSON[*departure])),
-		goka.Persist(new(codec.JSON[*aircraft])),
+		goka.Output("departures", jsonCodec[departure]{}),
+		goka.Persist(jsonCodec[aircraft]{}),
 	)
 }
 

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gokasim/gokasim/goka"
-	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -119,11 +118,11 @@ func consumerGroup(brokers []string, group, clientID string) (sarama.ConsumerGro
 
 // watch starts a view of each table and waits until both have caught up.
 func (a app) watch(ctx context.Context, running *errgroup.Group) (byTail, byCarrier *counted, err error) {
-	byTail, err = a.openCounted("aircraft", new(codec.JSON[*aircraft]), func(row any) int64 { return row.(*aircraft).Flights })
+	byTail, err = a.openCounted("aircraft", jsonCodec[aircraft]{}, func(row any) int64 { return row.(*aircraft).Flights })
 	if err != nil {
 		return nil, nil, err
 	}
-	byCarrier, err = a.openCounted("carriers", new(codec.JSON[*carrier]), func(row any) int64 { return row.(*carrier).Flights })
+	byCarrier, err = a.openCounted("carriers", jsonCodec[carrier]{}, func(row any) int64 { return row.(*carrier).Flights })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"github.com/gokasim/gokasim/goka"
-	"github.com/gokasim/gokasim/goka/codec"
-)
+import "github.com/gokasim/gokasim/goka"
 
 // carrier is a row of carriers-table: how one carrier did. The sums are integers, the worst is a maximum, and the mean
 // is derived from the sums, so the order in which departures arrive does not show in it.
@@ -36,8 +33,8 @@ func (c *carrier) add(d *departure) {
 // Carriers is the group that reads what the aircraft group passes on, keyed by carrier, and keeps how each one did.
 func Carriers() *goka.GroupGraph {
 	return goka.DefineGroup("carriers",
-		goka.Input("departures", new(codec.JSON[*departure]), count),
-		goka.Persist(new(codec.JSON[*carrier])),
+		goka.Input("departures", jsonCodec[departure]{}, count),
+		goka.Persist(jsonCodec[carrier]{}),
 	)
 }
 

@@ -1,15 +1,38 @@
 package main
 
 import (
+	"fmt"
 	"sync"
 
-	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/segmentio/encoding/json"
 )
 
-// tableCodec is the codec of tables of *T in JSON that are looked up far more often than they change: it decodes a row once for as
+// jsonCodec is the codec of topics whose values are *T in Go and JSON objects in Kafka. The library reads and writes what encoding/json
+// does, in a third of the time.
+type jsonCodec[T any] struct{}
+
+// Encode returns the JSON of value, which has to be a *T.
+func (jsonCodec[T]) Encode(value any) ([]byte, error) {
+	v, ok := value.(*T)
+	if !ok {
+		return nil, fmt.Errorf("value is a %T, this topic takes a %T", value, v)
+	}
+	return json.Marshal(v)
+}
+
+// Decode returns a new *T.
+func (jsonCodec[T]) Decode(data []byte) (any, error) {
+	v := new(T)
+	if err := json.Unmarshal(data, v); err != nil {
+		return nil, fmt.Errorf("not the JSON of a %T: %w", v, err)
+	}
+	return v, nil
+}
+
+// tableCodec is a jsonCodec for tables that are looked up far more often than they change: it decodes a row once for as
 // long as its bytes stay the same. Whoever gets a value shares it with others and must not change it.
 type tableCodec[T any] struct {
-	codec.JSON[*T]
+	jsonCodec[T]
 
 	mu      sync.RWMutex // guards decoded
 	decoded map[string]*T
@@ -26,7 +49,7 @@ func (c *tableCodec[T]) Decode(data []byte) (any, error) {
 	if v != nil {
 		return v, nil
 	}
-	decoded, err := c.JSON.Decode(data)
+	decoded, err := c.jsonCodec.Decode(data)
 	if err != nil {
 		return nil, err
 	}

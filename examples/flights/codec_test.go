@@ -2,10 +2,19 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
-
-	"github.com/gokasim/gokasim/goka/codec"
 )
+
+func TestJSONCodecTakesItsTypeOnly(t *testing.T) {
+	var c jsonCodec[airline]
+	if _, err := c.Encode(airline{}); err == nil || !strings.Contains(err.Error(), "value is a main.airline, this topic takes a *main.airline") {
+		t.Errorf("Encode of a value in place of a pointer: %v", err)
+	}
+	if _, err := c.Decode([]byte(`{"name":`)); err == nil || !strings.Contains(err.Error(), "not the JSON of a *main.airline") {
+		t.Errorf("Decode of half an object: %v", err)
+	}
+}
 
 func TestTableCodecFollowsTheTable(t *testing.T) {
 	c := new(tableCodec[airline])
@@ -38,7 +47,7 @@ func BenchmarkDecodeFlight(b *testing.B) {
 	data := []byte(`{"carrier":"UA","flight":1545,"tailnum":"N14228","origin":"EWR","dest":"IAH","dep_delay":2,"arr_delay":11,"air_time":227,"distance":1400}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := new(codec.JSON[*flight]).Decode(data); err != nil {
+		if _, err := (jsonCodec[flight]{}).Decode(data); err != nil {
 			b.Fatal(err)
 		}
 	}
