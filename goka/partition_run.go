@@ -40,10 +40,17 @@ type partitionRun struct {
 	overlay     overlay.Overlay
 	rows        []storage.Row
 	stored      int64 // the offset of the last row in the storage
-	outstanding int   // results and deferred commits that are to come
-	stopping    bool  // no more messages are handled; the goroutine ends when nothing is outstanding
-	abandoned   bool  // ... or at once
-	broken      bool  // the storage failed
+	own         int64 // the offset after all rows that are this generation's, were recovered, or are noted as others'; negative when not known
+	gap         int64 // the offset of the first row of others that is not written again; negative when there is none
+	asked, read int64 // up to where guard has been asked for others' rows, and has read them
+	restoring   int   // rows of others whose keys were written again, without a result yet
+	restored    int32 // rows that were written again
+	restores    bool  // rows of others are written again
+	guard       *tableGuard
+	outstanding int  // results and deferred commits that are to come
+	stopping    bool // no more messages are handled; the goroutine ends when nothing is outstanding
+	abandoned   bool // ... or at once
+	broken      bool // the storage failed
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
@@ -72,7 +79,7 @@ type lane struct {
 type inflight struct {
 	lane    *lane // nil for a visit
 	ticket  ack.Ticket
-	visit   *visit // nil for a message
+	visit   *visit // nil for a message; without a lane, too, this is a row that is written again
 	key     string
 	offset  int64 // of a message
 	pending int   // the callback itself, and what it waits for
@@ -109,6 +116,8 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 		halted:  make(chan struct{}),
 		done:    make(chan struct{}),
 		visits:  newCredits(visitWindow),
+		own:     -1,
+		gap:     -1,
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, &r.cb))
 	if pp.table != nil {
@@ -236,7 +245,11 @@ func (r *partitionRun) sort() {
 			}
 			r.release(it.m)
 		case itemLate:
-			r.storeLate(*it.late)
+			r.sawLate(*it.late)
+		case itemTableEnd:
+			r.sawEnd(it.seen.end)
+		case itemForeign:
+			r.sawForeign(it.seen.keys, it.seen.end)
 		case itemFailure:
 			r.fail(it.err)
 		case itemStop:
@@ -257,6 +270,7 @@ func (r *partitionRun) result(o *outgoing) {
 	m, err := o.from, o.err
 	if err == nil && o.table {
 		r.overlay.Ack(o.row, o.Offset)
+		r.sawRow(o.Offset)
 	}
 	if err != nil {
 		r.failAsync(m, fmt.Errorf("error emitting to %s: %w", o.Topic, err))
@@ -272,9 +286,14 @@ func (r *partitionRun) release(m *inflight) {
 	if m.pending > 0 {
 		return
 	}
-	if m.visit != nil {
+	switch {
+	case m.visit != nil:
 		m.visit.finished(m.failed)
-	} else if !m.failed {
+	case m.failed:
+	case m.lane == nil:
+		r.restoring--
+		r.closeGap()
+	default:
 		m.lane.window.Finish(m.ticket)
 		m.lane.dirty = true
 	}
@@ -306,6 +325,9 @@ func (r *partitionRun) settle() {
 
 // storeRows writes rows and their offset to the storage, and reports whether that went well.
 func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
+	if r.gap >= 0 {
+		offset = min(offset, r.gap-1)
+	}
 	if err := guardedRows(r.store, rows, offset); err != nil {
 		r.broken = true
 		r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
