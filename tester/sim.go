@@ -69,6 +69,7 @@ type simRequest struct {
 	what  string
 	cond  func() bool
 	limit time.Time // time moves no further than here at once; zero for no limit
+	looks bool      // cond changes nothing: nobody can go on because it was asked
 	reply chan error
 	last  bool // the driver shall end
 }
@@ -289,6 +290,7 @@ func (s *Sim) drive() {
 		}
 		settled = false
 		s.progress.Add(1)
+		alone := len(s.requests) < cap(s.requests) && len(s.invariants) == 0 // nobody runs until the next step
 		for more := true; more; {
 			select {
 			case r := <-s.requests:
@@ -314,7 +316,11 @@ func (s *Sim) drive() {
 			continue
 		}
 		s.driver.Limit = s.limit(waiting)
-		happened, err := s.driver.Step()
+		step := s.driver.Step
+		if alone && !slices.ContainsFunc(waiting, func(r *simRequest) bool { return !r.looks }) {
+			step = s.driver.StepOn
+		}
+		happened, err := step()
 		settled = err == nil
 		if happened || len(waiting) == 0 || len(s.planned) > 0 {
 			idleSince = time.Now()
@@ -434,14 +440,20 @@ func (s *Sim) state() string {
 }
 
 // wait lets events happen until cond holds. cond is asked while nothing else runs.
-func (s *Sim) wait(what string, cond func() bool) error { return s.waitUntil(what, time.Time{}, cond) }
+func (s *Sim) wait(what string, cond func() bool) error {
+	return s.request(&simRequest{what: what, cond: cond})
+}
 
-// waitUntil is wait, where time does not move past limit at once.
-func (s *Sim) waitUntil(what string, limit time.Time, cond func() bool) error {
+// look is wait for a cond that changes nothing. Time does not move past limit at once.
+func (s *Sim) look(what string, limit time.Time, cond func() bool) error {
+	return s.request(&simRequest{what: what, cond: cond, limit: limit, looks: true})
+}
+
+func (s *Sim) request(r *simRequest) error {
 	if s.checking {
 		return nil // by an invariant: things are as they are
 	}
-	r := &simRequest{what: what, cond: cond, limit: limit, reply: make(chan error, 1)}
+	r.reply = make(chan error, 1)
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
 	s.requests <- r
@@ -450,7 +462,7 @@ func (s *Sim) waitUntil(what string, limit time.Time, cond func() bool) error {
 
 // until lets events happen until ch is closed.
 func (s *Sim) until(what string, ch <-chan struct{}) error {
-	return s.wait(what, func() bool {
+	return s.look(what, time.Time{}, func() bool {
 		select {
 		case <-ch:
 			return true
@@ -491,7 +503,7 @@ func (s *Sim) Steps(n uint64) {
 func (s *Sim) Advance(d time.Duration) {
 	s.t.Helper()
 	end := time.Now().Add(d)
-	s.must(s.waitUntil(fmt.Sprintf("%v to pass", d), end, func() bool { return !time.Now().Before(end) }))
+	s.must(s.look(fmt.Sprintf("%v to pass", d), end, func() bool { return !time.Now().Before(end) }))
 }
 
 // At has f called once d of virtual time has passed since the beginning of the simulation, while the script waits for
@@ -529,7 +541,7 @@ func (s *Sim) Idle() {
 }
 
 func (s *Sim) idle() error {
-	return s.wait("everything to be handled", func() bool {
+	return s.look("everything to be handled", time.Time{}, func() bool {
 		return s.driver.Quiet() && s.unclaimed() == "" && s.tester.parties.missing(s.cluster.Subscriptions(), s.settings.partitions) == ""
 	})
 }

@@ -40,6 +40,9 @@ type Driver struct {
 	emits []*Emit
 	gone  []*Client
 
+	noCalls []*Call // used again for calls, by the driver's goroutine alone, as noEmits is
+	noEmits []*Emit
+
 	// owned by the driver's goroutine, changed by others only under mu while they are settled
 	subs  []*Subscription
 	lanes []*lane
@@ -184,30 +187,35 @@ func (d *Driver) Settle() {
 	for {
 		d.wait()
 		d.e.mu.Lock()
-		d.e.due(nowMillis())
-		calls, emits, gone := d.calls, d.emits, d.gone
-		d.calls, d.emits, d.gone = nil, nil, nil
-		d.e.mu.Unlock()
-		if len(calls)+len(emits)+len(gone) == 0 {
-			d.wait() // what the timers of the core let go on
-			d.e.mu.Lock()
-			quiet := len(d.calls)+len(d.emits)+len(d.gone) == 0
-			if quiet {
-				d.forgetPosted()
-			}
-			d.e.mu.Unlock()
-			if quiet {
-				return
-			}
-			continue
+		woke := false // somebody who can go on now
+		if now := nowMillis(); d.e.isDue(now) {
+			d.e.due(now)
+			woke = true
 		}
-		d.takeGone(gone)
+		calls, emits, gone := d.calls, d.emits, d.gone
+		d.calls, d.emits, d.gone = d.noCalls[:0], d.noEmits[:0], nil
+		d.e.mu.Unlock()
+		woke = d.takeGone(gone) || woke
 		d.takeCalls(calls)
-		d.takeEmits(emits)
+		woke = d.takeEmits(emits) || woke
+		clear(calls)
+		clear(emits)
+		d.noCalls, d.noEmits = calls, emits
+		if !woke {
+			d.forgetPosted()
+			return
+		}
 	}
 }
 
-func (d *Driver) takeGone(gone []*Client) {
+// isDue reports whether something is to be done at now. Called with mu held.
+func (e *Engine) isDue(now kafka.Millis) bool {
+	at, ok := e.next()
+	return ok && at <= now
+}
+
+// takeGone gives up what closed clients had on their way, and reports whether there were any.
+func (d *Driver) takeGone(gone []*Client) bool {
 	for _, c := range gone {
 		c.requests = nil
 		d.asked = slices.DeleteFunc(d.asked, func(o *Client) bool { return o == c })
@@ -230,6 +238,7 @@ func (d *Driver) takeGone(gone []*Client) {
 			m.Done(m)
 		}
 	}
+	return len(gone) > 0
 }
 
 // takeCalls queues requests at their clients: in the order of their making where one goroutine made them, and where
@@ -257,8 +266,9 @@ func (d *Driver) takeCalls(calls []*Call) {
 }
 
 // takeEmits queues emits on the lanes of their producers, each caller's in its order, callers in an order drawn by name. A
-// caller is a client and a partition of its input: one goroutine handles all topics of a partition, in one order.
-func (d *Driver) takeEmits(emits []*Emit) {
+// caller is a client and a partition of its input: one goroutine handles all topics of a partition, in one order. It reports
+// whether somebody was told of an emit's end.
+func (d *Driver) takeEmits(emits []*Emit) (told bool) {
 	if len(emits) > 1 {
 		slices.SortFunc(emits, func(a, b *Emit) int {
 			return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.client.name, b.client.name),
@@ -273,6 +283,7 @@ func (d *Driver) takeEmits(emits []*Emit) {
 		if m.client.Closed() {
 			m.fail(ErrClosed)
 			m.Done(m)
+			told = true
 			continue
 		}
 		if m.refused {
@@ -283,6 +294,7 @@ func (d *Driver) takeEmits(emits []*Emit) {
 		l := d.lane(m.client, m.TP)
 		l.queue = append(l.queue, m)
 	}
+	return told
 }
 
 func (d *Driver) callerHash(m *Emit) uint64 {
@@ -350,6 +362,11 @@ func (d *Driver) choose() (choice, bool) {
 // Step lets one event happen, or time pass when there is none, and settles. It reports whether there was an event.
 func (d *Driver) Step() (bool, error) {
 	d.Settle()
+	return d.StepOn()
+}
+
+// StepOn is Step for a caller who knows that nobody has run since the driver settled last.
+func (d *Driver) StepOn() (bool, error) {
 	if !d.NoLapses && d.Rand("lapse")%40 == 0 {
 		d.lapse()
 		return true, d.check()
@@ -361,6 +378,7 @@ func (d *Driver) Step() (bool, error) {
 	}
 	d.step++
 	if c.sub != nil && !d.deliver(c.sub) {
+		d.Settle()
 		return true, d.check()
 	}
 	d.forgetBusy()
