@@ -226,17 +226,12 @@ func parsePosition(text string) (*replaywire.Position, error) {
 	if text == "" {
 		return nil, nil
 	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
-		const digitsOfMillis = 12
-		if len(text) >= digitsOfMillis {
-			return &replaywire.Position{Time: n, Offset: -1}, nil
-		}
+	const digitsOfMillis = 12
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 && len(text) < digitsOfMillis {
 		return &replaywire.Position{Time: -1, Offset: n}, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return &replaywire.Position{Time: t.UnixMilli(), Offset: -1}, nil
-		}
+	if t, err := dump.ParseTime(text); err == nil {
+		return &replaywire.Position{Time: int64(t), Offset: -1}, nil
 	}
 	return nil, fmt.Errorf("%q is neither a time, as 2026-01-02, 2026-01-02T15:04:05Z or milliseconds since 1970, nor an offset", text)
 }

@@ -191,6 +191,16 @@ func parseTime(text, layout string) (kafka.Millis, error) {
 		}
 		return kafka.Millis(t.UnixMilli()), nil
 	}
+	t, err := ParseTime(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w; --time-layout names another form", err)
+	}
+	return t, nil
+}
+
+// ParseTime reads a time as people and programs write it: RFC 3339, with a blank or without a zone (UTC) too, a date, or a number of seconds
+// or milliseconds since 1970, of which those under 100,000,000,000 are seconds.
+func ParseTime(text string) (kafka.Millis, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		const lastSecond = 100_000_000_000 // in the year 5138; as milliseconds it is in 1973
 		if n < lastSecond {
@@ -203,5 +213,5 @@ func parseTime(text, layout string) (kafka.Millis, error) {
 			return kafka.Millis(t.UnixMilli()), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no time; a time is RFC 3339, a date, or a number of seconds or milliseconds since 1970; --time-layout names another form", text)
+	return 0, fmt.Errorf("%q is no time; a time is RFC 3339, a date, or a number of seconds or milliseconds since 1970", text)
 }

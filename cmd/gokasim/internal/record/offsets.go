@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gokasim/gokasim/internal/dump"
 )
 
 // kind says what a Bound counts from.
@@ -171,20 +173,11 @@ func timeLike(text string) bool {
 
 // parseTime reads a time. Durations with a sign count from now, those without from since.
 func parseTime(now time.Time, text string, since time.Time) (Bound, error) {
-	if n, err := strconv.ParseUint(text, 10, 62); err == nil {
-		switch {
-		case len(text) >= 12:
-			return Bound{kind: at, time: time.UnixMilli(int64(n))}, nil
-		case len(text) >= 9:
-			return Bound{kind: at, time: time.Unix(int64(n), 0)}, nil
-		}
+	if _, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) < 9 {
 		return Bound{}, fmt.Errorf("%q is no time since 1970: seconds have 9 to 11 digits, milliseconds 12 or more", text)
 	}
-	if t, err := time.Parse(time.DateOnly, text); err == nil {
-		return Bound{kind: at, time: t}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return Bound{kind: at, time: t}, nil
+	if t, err := dump.ParseTime(text); err == nil {
+		return Bound{kind: at, time: time.UnixMilli(int64(t)).UTC()}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
 		if strings.HasPrefix(text, "-") || strings.HasPrefix(text, "+") {
