@@ -121,8 +121,13 @@ func (f graphFlags) run(ctx context.Context, cmd *cobra.Command, name string) (e
 
 // writeWhole writes a file that is there whole or not at all.
 func writeWhole(name string, text []byte) error {
-	return whole.Write(name, 0o666, func(w io.Writer) error {
+	return whole.Write(name, 0o666, writes(text))
+}
+
+// writes writes text.
+func writes(text []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
-	})
+	}
 }

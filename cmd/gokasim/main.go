@@ -96,5 +96,6 @@ func newRoot() *cobra.Command {
 	root.Version = thisRelease().Version
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(newReplay(), newServe(), newRecord(), newLoad(), newDumpLog(), newGraph(), newDiff(), newMigrate(), newMan(), newVersion(), newSimulate(), newShrink())
+	addCompletions(root)
 	return root
 }

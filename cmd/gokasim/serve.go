@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,9 +26,6 @@ type serveOptions struct {
 	topics    []string
 	settings  []string
 	asVersion string
-	cert      string
-	key       string
-	clientCA  string
 	sasl      []string
 	users     []string
 	acls      bool
@@ -45,6 +41,11 @@ type serveOptions struct {
 	faults   string
 	logLevel string
 	page     pageOptions
+	tls      tlsOptions
+	moreSets []string // settings, by the other name of --config
+	auto     bool
+	autoSet  bool // auto was given
+	pprof    string
 }
 
 func newServe() *cobra.Command {
@@ -79,6 +80,7 @@ has records already is left alone.`,
   gokasim serve --topic orders:3 --faults faults.txt
   gokasim serve --sasl PLAIN:alice:secret
   gokasim serve --http :8080
+  gokasim serve --tls --tls-ca ca.pem
   gokasim serve --sasl SCRAM-SHA-256 --user alice:secret --acls --super-user User:alice`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -88,44 +90,58 @@ has records already is left alone.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.counted = cmd.Flags().Changed("brokers")
+			o.autoSet = cmd.Flags().Changed("allow-auto-topic-creation")
 			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
+	f.SortFlags = false
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9092", "`address` of the first broker; the others take the ports that follow, port 0 a free one each")
 	f.UintSliceVar(&o.ports, "ports", nil, "`port` of each broker, as 9092,9093, in the place of those that follow --listen's; there are as many brokers")
 	f.StringVar(&o.advertise, "advertise", "", "`host` that clients are told to connect to (default: the one of --listen)")
 	f.Int32Var(&o.brokers, "brokers", 0, "number of brokers (default: 1, or those of --ports, or of the cluster in --data)")
 	f.StringArrayVar(&o.topics, "topic", nil, "topic to create, `NAME:PARTITIONS[:key=value,...]`; may be given several times")
-	f.StringArrayVar(&o.seeded, "seed-topic", nil, "another name of --topic, `NAME:PARTITIONS`")
+	f.StringSliceVar(&o.seeded, "seed-topic", nil, "topics to create, `NAME[:PARTITIONS]`, comma-separated; with num.partitions partitions unless told otherwise")
 	f.StringArrayVarP(&o.settings, "config", "c", nil, "broker setting, `NAME=VALUE` under Kafka's name; may be given several times")
+	f.StringArrayVar(&o.moreSets, "broker-config", nil, "another name of --config, `NAME=VALUE`")
+	f.BoolVar(&o.auto, "allow-auto-topic-creation", true, "create topics when they are first asked for (auto.create.topics.enable)")
 	f.StringVar(&o.asVersion, "as-version", "", "pose as an older Apache `Kafka`, from 2.1 on: its requests, versions and features (default 4.3)")
-	f.StringVar(&o.cert, "tls-cert", "", "listen with TLS, with the certificate in this `file` (PEM)")
-	f.StringVar(&o.key, "tls-key", "", "`file` with the key of --tls-cert (PEM)")
-	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with certificates (PEM) one of which has to have signed a client's")
-	f.StringSliceVar(&o.sasl, "sasl", nil, "have clients log in by one of these `mechanisms`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; MECHANISM:NAME:PASSWORD adds a --user")
+	o.tls.flags(f)
+	f.StringSliceVar(&o.sasl, "sasl", nil, "have clients log in by one of these `mechanisms`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; MECHANISM:NAME:PASSWORD adds a user that is a super user with --acls, where $NAME stands for a variable of the environment")
 	f.StringArrayVar(&o.users, "user", nil, "user that can log in with PLAIN and SCRAM, `NAME:PASSWORD`; may be given several times")
 	f.BoolVar(&o.acls, "acls", false, "let ACLs say who may do what")
 	f.StringVar(&o.data, "data", "", "`directory` to keep the cluster in between runs")
-	f.StringVar(&o.data, "data-dir", "", "another name of --data")
+	f.StringVarP(&o.data, "data-dir", "d", "", "another name of --data")
 	f.BoolVar(&o.sync, "sync", false, "have what is kept on the disk before clients are answered, so that it outlives a power cut (slow)")
 	f.StringArrayVar(&o.load, "load", nil, "dump to fill topics from, a `file` of any kind that gokasim load reads; may be given several times")
-	f.StringVar((*string)(&o.input.Keys), "key-format", "text", "how keys stand in the JSON of --load: text, json or base64")
-	f.StringVar((*string)(&o.input.Values), "value-format", "text", "how values stand in the JSON of --load: text, json or base64")
+	addInputFlags(f, &o.input)
 	f.StringVar(&o.faults, "faults", "", "`file` with faults, as: on produce topic=t nth=3: drop-response")
-	f.StringVar(&o.logLevel, "log-level", "info", "what is told on standard error: debug, info, warn or error")
+	f.StringVarP(&o.logLevel, "log-level", "l", "info", "what is told on standard error: debug, info, warn, error or none")
+	f.StringVar(&o.pprof, "pprof", "", "serve the profiles of package net/http/pprof at this `address`, as 127.0.0.1:6060 or :6060; without a host, for this machine only")
 	f.StringArrayVar(&o.super, "super-user", nil, "`principal`, as User:admin, that may do everything in spite of --acls; may be given several times")
 	o.page.flags(f)
 	return cmd
 }
 
+// mechanisms are those that --sasl takes.
+var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
+
 // secured is what the options say about who may come in and do what.
 func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.ListenOption, err error) {
 	var wrong []error
 	for i, m := range o.sasl {
-		if mechanism, user, with := strings.Cut(m, ":"); with {
-			o.sasl[i] = mechanism
-			o.users = append(o.users, user)
+		mechanism, user, with := strings.Cut(m, ":")
+		o.sasl[i] = strings.ToUpper(mechanism)
+		if !slices.Contains(mechanisms, o.sasl[i]) {
+			wrong = append(wrong, fmt.Errorf("--sasl %s: mechanism %q is none of %s", m, mechanism, joined(mechanisms)))
+		}
+		if !with {
+			continue
+		}
+		user = os.Expand(user, fromEnvironment)
+		o.users = append(o.users, user)
+		if name, _, ok := strings.Cut(user, ":"); ok && o.acls {
+			o.super = append(o.super, "User:"+name)
 		}
 	}
 	for _, u := range o.users {
@@ -147,39 +163,15 @@ func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.Li
 	} else if len(o.users) > 0 {
 		wrong = append(wrong, errors.New("--user: users log in only with --sasl"))
 	}
-	switch {
-	case o.cert != "" && o.key != "":
-		config, err := o.tls()
-		if err != nil {
-			wrong = append(wrong, err)
-		} else {
-			listen = append(listen, memkafka.WithTLS(config))
-		}
-	case o.cert != "" || o.key != "" || o.clientCA != "":
-		wrong = append(wrong, errors.New("TLS needs both --tls-cert and --tls-key"))
-	}
 	return options, listen, errors.Join(wrong...)
 }
 
-func (o serveOptions) tls() (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(o.cert, o.key)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert %s: %w", o.cert, err)
+// fromEnvironment is what $NAME stands for: itself when there is no such variable, as in a password that has a dollar.
+func fromEnvironment(name string) string {
+	if value, ok := os.LookupEnv(name); ok {
+		return value
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	if o.clientCA == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(o.clientCA)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-client-ca: %w", err)
-	}
-	config.ClientCAs = x509.NewCertPool()
-	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--tls-client-ca %s: it holds no certificate in PEM", o.clientCA)
-	}
-	config.ClientAuth = tls.RequireAndVerifyClientCert
-	return config, nil
+	return "$" + name
 }
 
 // serve runs a cluster until ctx ends.
@@ -189,7 +181,14 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 	if o.counted || len(o.ports) > 0 {
 		options = append(options, memkafka.WithBrokers(o.brokers))
 	}
-	for _, s := range o.settings {
+	settings := slices.Concat(o.settings, o.moreSets)
+	if o.autoSet {
+		if slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "auto.create.topics.enable=") }) {
+			wrong = append(wrong, errors.New("--allow-auto-topic-creation and -c auto.create.topics.enable say the same; leave one of them out"))
+		}
+		settings = append(settings, fmt.Sprintf("auto.create.topics.enable=%t", o.auto))
+	}
+	for _, s := range settings {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
 			wrong = append(wrong, fmt.Errorf("-c %s: it has no =; give NAME=VALUE", s))
@@ -198,8 +197,8 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 		options = append(options, memkafka.WithSetting(strings.TrimSpace(name), value))
 	}
 	topics := make([]servedTopic, 0, len(o.topics)+len(o.seeded))
-	for _, t := range append(o.topics, o.seeded...) {
-		topic, err := parseTopic(t)
+	for _, t := range slices.Concat(o.topics, o.seeded) {
+		topic, err := parseTopic(t, len(topics) >= len(o.topics))
 		if err != nil {
 			wrong = append(wrong, err)
 		}
@@ -214,6 +213,14 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 		wrong = append(wrong, err)
 	}
 	options = append(options, secured...)
+	secure, err := o.tls.config()
+	if err != nil {
+		wrong = append(wrong, err)
+	}
+	log, err := o.logger(stderr)
+	if err != nil {
+		wrong = append(wrong, err)
+	}
 	trial, err := memkafka.Open(options...) // what is wrong with settings is told together with all else
 	if err != nil {
 		wrong = append(wrong, err)
@@ -223,17 +230,23 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 	if err := errors.Join(wrong...); err != nil {
 		return &usageError{err}
 	}
-	level := slog.LevelInfo
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return usagef("--log-level %s: give debug, info, warn or error", o.logLevel)
-	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	cluster, closing, err := o.open(ctx, log, topics, options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closing()) }()
 	cluster.LogTo(log)
+	if o.tls.made() {
+		ca, discard, err := o.tls.certify(secure, certified(o.listen, o.advertise), o.data)
+		if err != nil {
+			return err
+		}
+		defer discard()
+		log.Info("clients trust the certificate in a file", "ssl.ca.location", ca, "kcat", "-X security.protocol=ssl -X ssl.ca.location="+ca)
+	}
+	if o.tls.wanted() {
+		listenOptions = append(listenOptions, memkafka.WithTLS(secure))
+	}
 	if o.advertise != "" {
 		listenOptions = append(listenOptions, memkafka.WithAdvertisedHost(o.advertise))
 	}
@@ -261,6 +274,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer stopPage()
+	stopProfiles, err := serveProfiles(ctx, o.pprof, log)
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	if _, err := fmt.Fprintln(stdout, l.Bootstrap()); err != nil {
 		return fmt.Errorf("write the bootstrap servers: %w", err)
 	}
@@ -273,6 +291,18 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 	return nil
 }
 
+// logger is where serve tells what happens.
+func (o serveOptions) logger(stderr io.Writer) (*slog.Logger, error) {
+	if strings.EqualFold(o.logLevel, "none") {
+		return slog.New(slog.DiscardHandler), nil
+	}
+	level := slog.LevelInfo
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %s: give debug, info, warn, error or none", o.logLevel)
+	}
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})), nil
+}
+
 // servedTopic is a topic that exists from the beginning.
 type servedTopic struct {
 	name       string
@@ -280,9 +310,13 @@ type servedTopic struct {
 	options    []memkafka.TopicOption
 }
 
-// parseTopic reads NAME:PARTITIONS[:key=value,...]. A value may have commas itself, as cleanup.policy=compact,delete.
-func parseTopic(text string) (servedTopic, error) {
+// parseTopic reads NAME:PARTITIONS[:key=value,...], or with bare NAME alone. A value may have commas itself, as
+// cleanup.policy=compact,delete.
+func parseTopic(text string, bare bool) (servedTopic, error) {
 	parts := strings.SplitN(text, ":", 3)
+	if len(parts) < 2 && bare {
+		return servedTopic{name: text, partitions: -1}, nil // as many as num.partitions says
+	}
 	if len(parts) < 2 {
 		return servedTopic{}, fmt.Errorf("--topic %s: it has no number of partitions; give NAME:PARTITIONS", text)
 	}

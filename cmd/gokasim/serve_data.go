@@ -33,6 +33,9 @@ func (o *serveOptions) check() (wrong []error) {
 	if err := o.input.Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("--key-format and --value-format: %w", err))
 	}
+	if err := o.input.Unused(o.load); err != nil {
+		wrong = append(wrong, fmt.Errorf("--key-column, --value-column, --time-column and --time-layout are about --load: %w", err))
+	}
 	for i, name := range o.load {
 		if slices.Contains(o.load[:i], name) {
 			wrong = append(wrong, fmt.Errorf("--load %s: it is named twice", name))

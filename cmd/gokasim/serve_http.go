@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,18 +45,8 @@ func (o pageOptions) serve(ctx context.Context, cluster *memkafka.Cluster, broke
 	if o.user != "" && (!ok || user == "" || password == "") {
 		return nil, usagef("--http-user: give NAME:PASSWORD, both with at least one character")
 	}
-	host, port, err := net.SplitHostPort(o.addr)
+	l, err := listenHTTP(ctx, "--http", o.addr)
 	if err != nil {
-		return nil, usagef("--http %s: %w; give HOST:PORT", o.addr, err)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w; give another --http, or port 0 for a free one", err)
-	case err != nil:
 		return nil, err
 	}
 	pages := clusterpage.New(cluster, clusterpage.Options{User: user, Password: password, Addrs: brokers, AnyHost: o.anyHost, Log: log})
@@ -76,6 +68,57 @@ func (o pageOptions) serve(ctx context.Context, cluster *memkafka.Cluster, broke
 	}
 	return func() {
 		cancel()
+		_ = server.Close() // requests under way are of no use any more
+		wg.Wait()
+	}, nil
+}
+
+// listenHTTP listens at the address of a flag: HOST:PORT, :PORT or PORT, which without a host are of this machine only.
+func listenHTTP(ctx context.Context, flag, addr string) (net.Listener, error) {
+	if _, err := strconv.ParseUint(addr, 10, 16); err == nil {
+		addr = ":" + addr
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, usagef("%s %s: %w; give HOST:PORT", flag, addr, err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w; give another %s, or port 0 for a free one", err, flag)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return l, nil
+}
+
+// serveProfiles serves profiles of this process, unless they are not wanted, until stop is called.
+func serveProfiles(ctx context.Context, addr string, log *slog.Logger) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
+	l, err := listenHTTP(ctx, "--pprof", addr)
+	if err != nil {
+		return nil, err
+	}
+	profiles := http.NewServeMux()
+	profiles.HandleFunc("/debug/pprof/", pprof.Index)
+	profiles.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	profiles.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: profiles, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the profiles ended", "err", err)
+		}
+	})
+	log.Info("profiles are up", "url", "http://"+l.Addr().String()+"/debug/pprof/")
+	return func() {
 		_ = server.Close() // requests under way are of no use any more
 		wg.Wait()
 	}, nil

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // serving runs serve until stop is called, which returns the exit status and what was written to standard output after
@@ -98,6 +102,35 @@ func TestServeOnAPortThatIsTaken(t *testing.T) {
 	stop()
 }
 
+// TestServeTakesTheOptionsOfKclFake starts a cluster as somebody does who knows kcl fake.
+func TestServeTakesTheOptionsOfKclFake(t *testing.T) {
+	t.Setenv("SECRET_OF_ADMIN", "pw")
+	bootstrap, stop := serving(t, "--ports", "0,0", "-l", "none", "-d", t.TempDir(), "--sync", "--as-version", "3.9", "--broker-config", "num.partitions=3",
+		"--seed-topic", "foo,bar:2", "--seed-topic", "baz", "--allow-auto-topic-creation=false", "--acls", "--sasl", "plain:admin:$SECRET_OF_ADMIN", "--pprof", "0")
+	if len(bootstrap) != 2 {
+		t.Fatalf("bootstrap servers %v, want those of 2 ports", bootstrap)
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.SASL(plain.Auth{User: "admin", Pass: "pw"}.AsMechanism()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	topics, err := kadm.NewClient(c).ListTopics(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"foo": 3, "bar": 2, "baz": 3} {
+		if got := len(topics[name].Partitions); got != want {
+			t.Errorf("topic %s has %d partitions, want %d", name, got, want)
+		}
+	}
+	if code, _, stderr := stop(); code != 0 || stderr != "" {
+		t.Errorf("exit status %d, standard error:\n%s", code, stderr)
+	}
+}
+
 func TestServeUsedWrongly(t *testing.T) {
 	for _, tc := range []struct{ name, args, want string }{
 		{"an argument", "serve now", `serve takes no arguments, and got "now"`},
@@ -109,6 +142,14 @@ func TestServeUsedWrongly(t *testing.T) {
 		{"unknown setting", "serve -c num.partition=1", "num.partition is no setting of brokers that this cluster has; near it are num.partitions"},
 		{"no brokers", "serve --brokers 0", "brokers: 0 is not a number of brokers; give 1 or more"},
 		{"no port", "serve --listen localhost", "give HOST:PORT"},
+		{"half a certificate", "serve --tls-cert a", "TLS needs both --tls-cert and --tls-key, or --tls alone"},
+		{"clients of no TLS", "serve --tls-client-ca a", "--tls-client-ca: it says something only with --tls or --tls-cert"},
+		{"nothing made", "serve --tls-ca a", "--tls-ca: it is written for a certificate that is made here; give --tls without --tls-cert"},
+		{"unknown mechanism", "serve --sasl plian:a:b", `--sasl plian:a:b: mechanism "plian" is none of PLAIN,`},
+		{"unknown level", "serve -l loud", "--log-level loud: give debug, info, warn, error or none"},
+		{"said twice", "serve -c auto.create.topics.enable=true --allow-auto-topic-creation=false", "say the same; leave one of them out"},
+		{"columns of nothing", "serve --key-column id", "are about --load"},
+		{"no address", "serve --listen 127.0.0.1:0 --pprof here", "--pprof here: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, _, stderr := runWith(t, strings.Fields(tc.args)...)

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// trusting pings brokers as a client that trusts a certificate alone.
+func trusting(t *testing.T, brokers []string, ca string) error {
+	t.Helper()
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		t.Fatalf("%s holds no certificate:\n%s", ca, text)
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DialTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}), kgo.RetryTimeout(5*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.Ping(t.Context())
+}
+
+func TestTLSWithoutFilesWritesWhatClientsTrust(t *testing.T) {
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	brokers, stop := serving(t, "--listen", "127.0.0.1:0", "--tls", "--tls-ca", ca)
+	if err := trusting(t, brokers, ca); err != nil {
+		t.Error(err)
+	}
+	stop()
+	other := filepath.Join(t.TempDir(), "other.pem")
+	brokers, stop = serving(t, "--listen", "127.0.0.1:0", "--tls", "--tls-ca", other)
+	if err := trusting(t, brokers, ca); err == nil {
+		t.Error("a certificate of one run is trusted by that of another")
+	}
+	stop()
+}
+
+func TestTheCertificateIsKeptWithTheCluster(t *testing.T) {
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	var first []byte
+	for _, host := range []string{"", "", "kafka.example"} { // another name needs another certificate
+		args := []string{"--listen", "127.0.0.1:0", "--tls", "--data", dir}
+		if host != "" {
+			args = append(args, "--advertise", host)
+		}
+		brokers, stop := serving(t, args...)
+		text, err := os.ReadFile(ca)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = text
+		}
+		if same := bytes.Equal(first, text); same != (host == "") {
+			t.Errorf("advertised as %q, the certificate is the first one: %v", host, same)
+		}
+		if host == "" {
+			if err := trusting(t, brokers, ca); err != nil {
+				t.Error(err)
+			}
+		}
+		stop()
+	}
+}
+
+func TestTheTemporaryCertificateGoesWithTheBrokers(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	_, stop := serving(t, "--listen", "127.0.0.1:0", "--tls")
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "gokasim-tls-*", "ca.pem"))
+	if err != nil || len(found) != 1 {
+		t.Errorf("found %q, %v", found, err)
+	}
+	stop()
+	if left := entries(t, os.TempDir()); left != 0 {
+		t.Errorf("%d files are left", left)
+	}
+}
