@@ -45,25 +45,42 @@ func BenchmarkSimulatedHour(b *testing.B) {
 	}
 }
 
-// BenchmarkSeed is one seed of 2,000 events of three instances, all in.
+// seedOf2000 runs one seed of 2,000 events of three instances, and returns how many there were.
+func seedOf2000(t *testing.T) (events uint64) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		for i := range 3 {
+			s.StartProcessor(fmt.Sprint("p", i), counter("count", "in"), goka.WithLogger(logger.Discard()))
+		}
+		var records []tester.Record
+		for i := range 430 {
+			records = append(records, tester.Msg(fmt.Sprint("k", i%25), "x"))
+		}
+		s.Workload("in", "in", records...)
+		s.Idle()
+		events = s.Events()
+	}, tester.WithPartitions(4))
+	return events
+}
+
+// BenchmarkSeed is one seed after the other, all in.
 func BenchmarkSeed(b *testing.B) {
 	t := new(testing.T)
 	b.ReportAllocs()
 	events := uint64(0)
 	for b.Loop() {
-		tester.Simulate(t, func(s *tester.Sim) {
-			for i := range 3 {
-				s.StartProcessor(fmt.Sprint("p", i), counter("count", "in"), goka.WithLogger(logger.Discard()))
-			}
-			var records []tester.Record
-			for i := range 300 {
-				records = append(records, tester.Msg(fmt.Sprint("k", i%25), "x"))
-			}
-			s.Workload("in", "in", records...)
-			s.Idle()
-			events += s.Events()
-		}, tester.WithPartitions(4))
+		events += seedOf2000(t)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
 	b.ReportMetric(float64(events)/float64(b.N), "events")
+}
+
+// BenchmarkSeeds is seeds on all cores.
+func BenchmarkSeeds(b *testing.B) {
+	b.RunParallel(func(pb *testing.PB) {
+		t := new(testing.T)
+		for pb.Next() {
+			seedOf2000(t)
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "seeds/s")
 }

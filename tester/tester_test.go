@@ -13,6 +13,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/tester"
 )
 
@@ -314,7 +315,7 @@ func BenchmarkStartAndStop(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tt := tester.New(&failures{})
-		p, err := goka.NewProcessor(nil, counter("count", "in"), goka.WithTester(tt))
+		p, err := goka.NewProcessor(nil, counter("count", "in"), goka.WithTester(tt), goka.WithLogger(logger.Discard()))
 		if err != nil {
 			b.Fatal(err)
 		}
