@@ -3,7 +3,6 @@ package tester_test
 import (
 	"errors"
 	"os"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,18 +27,6 @@ func TestKilledInstancesHaveCommittedWhatTheyFinished(t *testing.T) {
 	tt.ExpectTable("count-table", map[string]any{"k": int64(6)})
 }
 
-func TestCrashBetweenAcknowledgementAndCommit(t *testing.T) {
-	tt := tester.New(t)
-	p := tt.StartProcessor(counter("count", "in"))
-	tt.HoldCommits()
-	tt.Consume("in", "k", "x")
-	p.Kill()
-	tt.ReleaseCommits()
-	tt.StartProcessor(counter("count", "in"))
-	tt.Catchup() // handles the message once more
-	tt.ExpectTable("count-table", map[string]any{"k": int64(2)})
-}
-
 func TestKillFromACallback(t *testing.T) {
 	tt := tester.New(t)
 	var p *tester.Instance
@@ -56,29 +43,6 @@ func TestKillFromACallback(t *testing.T) {
 	tt.StartProcessor(gg)
 	tt.Catchup()
 	tt.ExpectOutput("out", tester.Msg("k", "x"), tester.Msg("k", "x"))
-}
-
-func TestRebalanceDuringALoop(t *testing.T) {
-	tt := tester.New(t, tester.WithPartitions(4), tester.WithInstances(2))
-	tt.StartProcessor(goka.DefineGroup("g",
-		goka.Input("in", new(codec.Int64), func(ctx goka.Context, msg interface{}) { ctx.Loopback(ctx.Key(), msg) }),
-		goka.Loop(new(codec.Int64), func(ctx goka.Context, msg interface{}) {
-			n := msg.(int64)
-			if n == 3 {
-				tt.Rebalance("g")
-			}
-			if n == 0 {
-				ctx.Emit("out", ctx.Key(), n)
-			} else {
-				ctx.Loopback(ctx.Key(), n-1)
-			}
-		}),
-		goka.Output("out", new(codec.Int64)),
-	))
-	for _, key := range []string{"a", "b", "c"} {
-		tt.Consume("in", key, int64(5))
-	}
-	tt.ExpectOutput("out", tester.Msg("a", int64(0)), tester.Msg("b", int64(0)), tester.Msg("c", int64(0)))
 }
 
 // TestRebalancesOnDemand looks at virtual time: nobody may wait for the next heartbeat of another.
@@ -111,19 +75,6 @@ func TestRebalancesOnDemand(t *testing.T) {
 	})
 }
 
-func TestLateJoinRecord(t *testing.T) {
-	tt := tester.New(t)
-	tt.StartProcessor(goka.DefineGroup("g",
-		goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) { ctx.Emit("out", ctx.Key(), ctx.Join("prices")) }),
-		goka.Join("prices", new(codec.Int64)),
-		goka.Output("out", new(codec.Int64)),
-	))
-	tt.Consume("in", "k", "x")
-	tt.Consume("prices", "k", int64(7))
-	tt.Consume("in", "k", "x")
-	tt.ExpectOutput("out", tester.Msg("k", nil), tester.Msg("k", int64(7)))
-}
-
 func TestRecoveryOfACompactedTable(t *testing.T) {
 	tt := tester.New(t)
 	p := tt.StartProcessor(counter("count", "in"))
@@ -153,36 +104,6 @@ func TestRecoveryOfAFilledTable(t *testing.T) {
 	tt.StartProcessor(counter("count", "in"))
 	tt.Catchup()
 	table.Expect(map[string]int64{"a": 2, "b": 3, "c": 3})
-}
-
-func TestTombstone(t *testing.T) {
-	tt := tester.New(t)
-	tt.StartProcessor(goka.DefineGroup("g", goka.Persist(new(codec.Int64)),
-		goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) {
-			if msg == nil {
-				ctx.Delete()
-			} else {
-				ctx.SetValue(int64(1))
-			}
-		})), goka.WithNilHandling(goka.NilProcess))
-	tt.Consume("in", "k", "x")
-	tt.Consume("in", "k", nil)
-	tt.ExpectTable("g-table", nil)
-	tt.ExpectOutput("g-table", tester.Msg("k", int64(1)), tester.Msg("k", nil))
-}
-
-func TestPoisonedMessage(t *testing.T) {
-	tt := tester.New(t)
-	p := tt.StartProcessor(goka.DefineGroup("g", goka.Input("in", new(codec.Int64), func(goka.Context, interface{}) {})))
-	tt.Consume("in", "good", int64(1))
-	tt.ProduceRaw("in", "bad", []byte("not a number"))
-	tt.Catchup()
-	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "key bad") {
-		t.Errorf("the processor ended with %v", err)
-	}
-	if got := tt.Committed("g", "in", 0); got != 1 {
-		t.Errorf("offset %d is committed, want that of the poisoned message", got)
-	}
 }
 
 func TestEmitsThatFail(t *testing.T) {
