@@ -38,7 +38,7 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: ## benchmarks: make bench BENCH=Counter PKG=./tester; compare two outputs with go tool benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 6 $(PKG)
 
-parity: ## the flights in several shapes, other people's clients; with BROKERS=host:port on Apache Kafka too, and goka's scenarios there; with KAFKA_SH=script the transcripts on those it starts
+parity: ## the flights in several shapes, other people's clients; with BROKERS=host:port on Apache Kafka too, and goka's scenarios and the examples there; with KAFKA_SH=script the transcripts on those it starts
 	CLIENTS=./... BROKERS=$(BROKERS) KAFKA_SH=$(KAFKA_SH) .ci/run parity
 
 CORES := $(addprefix ./memkafka/internal/,plog group txn check fault assign)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 )
 
 func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
@@ -318,4 +320,26 @@ func TestNoBrokersAreAnError(t *testing.T) {
 	if err := v.Run(ctx); err != nil {
 		t.Errorf("Run with a context that has ended: %v", err)
 	}
+}
+
+func TestAViewWithoutKafkaConnects(t *testing.T) {
+	refuses := func([]string) (goka.TopicManager, error) { return nil, errInjected }
+	v, err := goka.NewView([]string{"mem://nobody"}, "t", new(codec.String), goka.WithViewAutoReconnect(),
+		goka.WithViewTopicManagerBuilder(refuses), goka.WithViewLogger(logger.Discard()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }()
+		synctest.Wait()
+		if state := v.CurrentState(); state != goka.ViewStateConnecting {
+			t.Errorf("the state is %v", state)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

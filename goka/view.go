@@ -131,6 +131,7 @@ func (v *View) Run(ctx context.Context) (rerr error) {
 		}
 		pause := backoff.Duration()
 		v.log.Printf("error, trying again in %s: %v", pause, err)
+		v.state.SetState(State(ViewStateConnecting)) // it has no partitions now that would say how they are
 		if sleep(ctx, pause) != nil {
 			return nil
 		}

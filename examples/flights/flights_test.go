@@ -11,13 +11,23 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
+	example "github.com/gokasim/gokasim/examples/internal/app"
+	"github.com/gokasim/gokasim/examples/internal/apptest"
 	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { apptest.Main(m) }
+
+func TestOutput(t *testing.T) {
+	var made example.Made
+	made.Add(Aircraft(), Carriers())
+	for _, topic := range topics {
+		made.Topics = append(made.Topics, topic.name)
+	}
+	apptest.Command(t, made, command)
+}
 
 // model computes both tables with maps alone, in the order of the recording.
 func model(t *testing.T, records recording) tables {

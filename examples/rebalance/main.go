@@ -1,24 +1,32 @@
 // Command rebalance reads two streams with several instances of one group, and shows how they share the partitions as
 // instances come and go. Nothing is lost or counted twice on the way.
 //
-//	go run ./examples/rebalance
-//	go run ./examples/rebalance -brokers localhost:9092    from several terminals at once, too
+//	go run ./examples/rebalance                                        one instance, two, three, two, one
+//	go run ./examples/rebalance -random 30s                            instances come and go by chance
+//	go run ./examples/rebalance -brokers localhost:9092
+//	go run ./examples/rebalance -random 1m -brokers localhost:9092     in several terminals at once
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
-	"time"
 
 	"github.com/gokasim/gokasim/examples/internal/app"
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 )
 
-func main() { app.Main("rebalance", example) }
+var random = flag.Duration("random", 0, "`TIME` for which instances come and go by chance, with other processes that do the same")
+
+func main() {
+	app.Main("rebalance", func(ctx context.Context, a *app.App) error {
+		if *random > 0 {
+			return comeAndGo(ctx, a, *random)
+		}
+		return example(ctx, a)
+	})
+}
 
 const partitions = 6
 
@@ -37,121 +45,75 @@ func add(ctx goka.Context, n int64) {
 	ctx.SetValue(pieces + n)
 }
 
-// shares knows which partitions each instance has.
-type shares struct {
-	mu  sync.Mutex // guards has
-	has map[string][]int32
-}
-
-func (s *shares) assigned(instance string) goka.RebalanceCallback {
-	return func(a goka.Assignment) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.has[instance] = slices.Sorted(maps.Keys(a))
-	}
-}
-
-// sizes returns how many partitions the instances have, if that is a partition of all of them.
-func (s *shares) sizes() (sizes []int, whole bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := map[int32]int{}
-	for _, p := range s.has {
-		if len(p) > 0 {
-			sizes = append(sizes, len(p))
-		}
-		for _, p := range p {
-			seen[p]++
-		}
-	}
-	slices.Sort(sizes)
-	for _, n := range seen {
-		if n != 1 {
-			return nil, false
-		}
-	}
-	return sizes, len(seen) == partitions
-}
-
+// example has instances come and go one by one, and looks how they share the partitions each time.
 func example(ctx context.Context, a *app.App) error {
 	if err := a.Streams(partitions, "arrivals", "sales"); err != nil {
 		return err
 	}
-	s := &shares{has: map[string][]int32{}}
-	var stops []func() error
+	s := newShares()
+	var running []*instance
 	for n := 1; n <= 3; n++ {
-		stop, err := start(ctx, a, s, fmt.Sprintf("stock-%d", n))
+		i, err := start(a, s, fmt.Sprintf("stock-%d", n))
 		if err != nil {
 			return err
 		}
-		stops = append(stops, stop)
+		running = append(running, i)
 		if err := s.wait(a, n); err != nil {
 			return err
 		}
-		if err := trade(a, n); err != nil {
+		if n > 1 {
+			continue
+		}
+		// While there is one instance, its table is whole: what earlier runs left is added to.
+		if err := i.processor.WaitForReadyContext(ctx); err != nil {
 			return err
 		}
+		if s.before, err = inStock(i.processor); err != nil {
+			return err
+		}
+		if err := trade(a, 1); err != nil {
+			return err
+		}
+	}
+	if err := trade(a, 2); err != nil {
+		return err
+	}
+	for i := len(running) - 1; i > 0; i-- {
+		running[i].stop()
+		if err := s.wait(a, i); err != nil {
+			return err
+		}
+	}
+	if err := trade(a, 3); err != nil {
+		return err
 	}
 	view, err := a.View(goka.GroupTable("stock"), new(codec.Int64))
 	if err != nil {
 		return err
 	}
-	for i, stop := range stops[1:] {
-		if err := stop(); err != nil {
-			return err
-		}
-		if err := s.wait(a, 2-i); err != nil {
-			return err
-		}
-	}
-	if err := trade(a, 4); err != nil {
-		return err
-	}
 	for i := range articles {
-		if err := a.UntilRow(view, article(i), int64(4*9)); err != nil {
+		if err := a.UntilRow(view, article(i), s.before[i]+3*9); err != nil {
 			return err
 		}
 	}
-	a.Printf("each of %d articles: 4 times 10 in and 1 out, 36 in stock", articles)
-	return stops[0]()
-}
-
-// start runs an instance; what it returns ends it and waits for that.
-func start(ctx context.Context, a *app.App, s *shares, instance string) (stop func() error, err error) {
-	config := app.Config()
-	config.Consumer.Group.Heartbeat.Interval = 20 * time.Millisecond // how soon an instance hears that another one came
-	p, err := a.NewProcessor(Stock(), goka.WithClientID(instance), goka.WithConfig(config), goka.WithRebalanceCallback(s.assigned(instance)))
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- p.Run(ctx) }()
-	return func() error {
-		cancel()
-		err := <-done
-		s.assigned(instance)(nil)
-		return err
-	}, nil
-}
-
-// wait waits until n instances share all partitions evenly.
-func (s *shares) wait(a *app.App, n int) error {
-	var sizes []int
-	err := a.Until(fmt.Sprintf("%d instances to have all partitions", n), func() (bool, error) {
-		var whole bool
-		sizes, whole = s.sizes()
-		return whole && len(sizes) == n, nil
-	})
-	if err == nil {
-		a.Printf("instances: %d, partitions of each: %v", n, sizes)
-	}
-	return err
+	a.Printf("each of %d articles: 3 times 10 in and 1 out, 27 more in stock", articles)
+	running[0].stop()
+	return nil
 }
 
 const articles = 20
 
 func article(i int) string { return fmt.Sprintf("article-%d", i) }
+
+// inStock returns how many pieces there are of each article.
+func inStock(table app.Table) (pieces [articles]int64, err error) {
+	for i := range articles {
+		if pieces[i], err = app.Count(table, article(i)); err != nil {
+			return pieces, err
+		}
+	}
+	return pieces, nil
+}
 
 // trade has 10 pieces of each article arrive and sells one.
 func trade(a *app.App, round int) error {

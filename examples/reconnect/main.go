@@ -1,69 +1,69 @@
-// Command reconnect has a view that lives through an outage of Kafka: it serves what it knows, connects again with a
-// growing pause, and catches up.
+// Command reconnect has a view that lives through an outage: it comes up without Kafka, serves what it knows while Kafka is
+// away, connects again with a growing pause, and catches up.
 //
 //	go run ./examples/reconnect
-//	go run ./examples/reconnect -brokers localhost:9092    and stop your broker for a while
+//	go run ./examples/reconnect -brokers localhost:9092    where the example cuts its own view off, and no one else
 package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/gokasim/gokasim/examples/internal/app"
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/goka/logger"
-	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/storage"
 )
 
 func main() { app.Main("reconnect", example) }
 
-func example(_ context.Context, a *app.App) error {
-	if err := a.Tables(1, "prices"); err != nil {
-		return err
-	}
-	if err := a.Emit("prices", new(codec.Int64), app.Message{Key: "tea", Value: int64(300)}); err != nil {
-		return err
-	}
-	name, inProcess := strings.CutPrefix(a.Brokers[0], "mem://")
-	kafka := func(up bool) error {
-		switch {
-		case !inProcess:
-			return nil // yours to stop and start
-		case up:
-			return memkafka.Named(name).BrokerUp(1)
-		}
-		return memkafka.Named(name).BrokerDown(1)
-	}
-
-	// The view starts without Kafka.
-	if err := kafka(false); err != nil {
-		return err
-	}
-	view, err := goka.NewView(a.Brokers, "prices", new(codec.Int64),
+// Prices makes a view that never gives up. Its first pause is short and the longest is not long: yours will be longer.
+func Prices(a *app.App, l *line) (*goka.View, error) {
+	config := app.Config()
+	config.Net.Proxy.Enable = true // for the outage; goka needs none of it
+	config.Net.Proxy.Dialer = l
+	return goka.NewView(a.Brokers, "prices", new(codec.Int64),
 		goka.WithViewAutoReconnect(),
 		goka.WithViewBackoffBuilder(func() (goka.Backoff, error) {
 			return goka.NewSimpleBackoff(10*time.Millisecond, 100*time.Millisecond), nil
 		}),
-		goka.WithViewConfig(app.Config()),
-		goka.WithViewTopicManagerBuilder(app.Topics),
+		goka.WithViewConfig(config),
+		goka.WithViewTopicManagerBuilder(app.TopicsOver(config)),
 		goka.WithViewStorageBuilder(storage.MemoryBuilder()),
 		goka.WithViewLogger(logger.Discard()),
 	)
+}
+
+func example(_ context.Context, a *app.App) error {
+	if err := a.Tables(1, "prices"); err != nil {
+		return err
+	}
+	if err := price(a, 300); err != nil {
+		return err
+	}
+
+	line := newLine(a)
+	if err := line.set(down); err != nil {
+		return err
+	}
+	view, err := Prices(a, line)
 	if err != nil {
 		return err
 	}
 	a.Go(view.Run)
-	connecting := func() (bool, error) { return view.CurrentState() == goka.ViewStateConnecting, nil }
-	if inProcess {
-		if err := a.Until("the view to ask for Kafka", connecting); err != nil {
-			return err
-		}
+	in := func(state goka.ViewState) func() (bool, error) {
+		return func() (bool, error) { return view.CurrentState() == state, nil }
+	}
+	if err := a.Until("the view to ask for Kafka", in(goka.ViewStateConnecting)); err != nil {
+		return err
 	}
 	a.Printf("no Kafka yet: the view waits")
-	if err := kafka(true); err != nil {
+
+	if err := line.set(up); err != nil {
+		return err
+	}
+	if err := a.Until("the view to run", in(goka.ViewStateRunning)); err != nil {
 		return err
 	}
 	if err := a.UntilRow(view, "tea", int64(300)); err != nil {
@@ -72,19 +72,19 @@ func example(_ context.Context, a *app.App) error {
 	a.Printf("running: tea is 300")
 
 	// An outage: what the view knows, it serves.
-	if err := kafka(false); err != nil {
+	if err := line.set(down); err != nil {
 		return err
 	}
-	price, err := view.Get("tea")
+	known, err := view.Get("tea")
 	if err != nil {
 		return err
 	}
-	a.Printf("Kafka is gone: tea is still %v", price)
+	a.Printf("Kafka is gone: tea is still %v", known)
 
-	if err := kafka(true); err != nil {
+	if err := line.set(up); err != nil {
 		return err
 	}
-	if err := a.Emit("prices", new(codec.Int64), app.Message{Key: "tea", Value: int64(350)}); err != nil {
+	if err := price(a, 350); err != nil {
 		return err
 	}
 	if err := a.UntilRow(view, "tea", int64(350)); err != nil {
@@ -92,4 +92,9 @@ func example(_ context.Context, a *app.App) error {
 	}
 	a.Printf("Kafka is back: tea is 350")
 	return nil
+}
+
+// price sets the price of tea.
+func price(a *app.App, cents int64) error {
+	return a.Emit("prices", new(codec.Int64), app.Message{Key: "tea", Value: cents})
 }

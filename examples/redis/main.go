@@ -62,20 +62,21 @@ func count(ctx context.Context, a *app.App, address string) error {
 	if err := p.WaitForReadyContext(ctx); err != nil {
 		return err
 	}
+	before := map[string]int64{}
+	for _, word := range []string{"goka", "kafka"} {
+		if before[word], err = app.Count(p, word); err != nil { // of earlier runs
+			return err
+		}
+	}
 	if err := a.Emit("texts", new(codec.String),
 		app.Message{Key: "goka", Value: ""}, app.Message{Key: "kafka", Value: ""}, app.Message{Key: "goka", Value: ""},
 	); err != nil {
 		return err
 	}
-	err = a.Until("three words", func() (bool, error) {
-		goka, err := p.Get("goka")
-		if err != nil {
-			return false, err
-		}
-		kafka, err := p.Get("kafka")
-		return goka == int64(2) && kafka == int64(1), err
-	})
-	if err != nil {
+	if err := a.UntilCount(p, "goka", before["goka"]+2); err != nil {
+		return err
+	}
+	if err := a.UntilCount(p, "kafka", before["kafka"]+1); err != nil {
 		return err
 	}
 	stop() // the table's last rows and their offset are in Redis when Run returns

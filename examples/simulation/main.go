@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/gokasim/gokasim/examples/internal/app"
@@ -19,7 +18,7 @@ import (
 
 func main() {
 	app.Main("simulation", func(_ context.Context, a *app.App) error {
-		if strings.HasPrefix(a.Brokers[0], "mem://") {
+		if a.InProcess() {
 			inTest(func(t *testing.T) { simulate(t, a) })
 		}
 		return onCluster(a)
@@ -42,7 +41,7 @@ type row struct {
 // counting makes the group, with one of the three callbacks.
 func counting(callback goka.ProcessCallback) *goka.GroupGraph {
 	return goka.DefineGroup("visitors",
-		goka.Input("arrivals", new(codec.String), callback),
+		goka.Input("visitor-arrivals", new(codec.String), callback),
 		goka.Persist(new(codec.JSON[row])),
 	)
 }
@@ -77,7 +76,7 @@ func Once() *goka.GroupGraph {
 }
 
 func onCluster(a *app.App) error {
-	if err := a.Streams(partitions, "arrivals"); err != nil {
+	if err := a.Streams(partitions, "visitor-arrivals"); err != nil {
 		return err
 	}
 	processor, err := a.Process(Once())
@@ -89,7 +88,7 @@ func onCluster(a *app.App) error {
 		return err
 	}
 	r, _ := before.(row)
-	if err := a.Emit("arrivals", new(codec.String), app.Message{Key: "ann", Value: ""}, app.Message{Key: "ann", Value: ""}); err != nil {
+	if err := a.Emit("visitor-arrivals", new(codec.String), app.Message{Key: "ann", Value: ""}, app.Message{Key: "ann", Value: ""}); err != nil {
 		return err
 	}
 	err = a.Until("two visits", func() (bool, error) {

@@ -4,14 +4,18 @@ import (
 	"context"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/gokasim/gokasim/examples/internal/app"
 	"github.com/gokasim/gokasim/examples/internal/apptest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { apptest.Main(m) }
 
 func TestOutput(t *testing.T) {
-	apptest.Run(t, func(_ context.Context, a *app.App) error { simulate(t, a); return nil })
+	apptest.Run(t, func(_ context.Context, a *app.App) error {
+		if a.InProcess() {
+			simulate(t, a)
+			return nil
+		}
+		return onCluster(a)
+	})
 }

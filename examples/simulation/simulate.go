@@ -50,7 +50,7 @@ func someSeeds() []uint64 {
 // visit was counted, and counted once.
 func run(s *tester.Sim, graph func() *goka.GroupGraph) bool {
 	t := s.T()
-	if err := s.Cluster().CreateTopic("arrivals", partitions); err != nil {
+	if err := s.Cluster().CreateTopic("visitor-arrivals", partitions); err != nil {
 		t.Fatal(err)
 	}
 	var arrivals []tester.Record
@@ -69,11 +69,11 @@ func run(s *tester.Sim, graph func() *goka.GroupGraph) bool {
 		return len(has) == 2
 	})
 	half := len(arrivals) / 2
-	s.Workload("visits", "arrivals", arrivals[:half]...)
+	s.Workload("visits", "visitor-arrivals", arrivals[:half]...)
 	s.Until("half of the visits to be counted", func() bool { return written(s, "visitors-table") >= half })
 	s.Advance(time.Duration(s.Rand("pause")%2000) * time.Millisecond) // offsets are committed each second: before the crash, or not
 	second.Crash()
-	s.Workload("later visits", "arrivals", arrivals[half:]...)
+	s.Workload("later visits", "visitor-arrivals", arrivals[half:]...)
 	s.Advance(time.Minute) // Kafka notices, and the first instance takes over
 	second.Restart()
 	s.Idle()

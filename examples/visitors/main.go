@@ -41,22 +41,28 @@ func example(ctx context.Context, a *app.App) error {
 	}
 
 	var points []app.Message
+	var want [players]int64
 	for i := range players {
-		points = append(points, app.Message{Key: fmt.Sprintf("player-%d", i), Value: int64(100 + i)})
+		before, err := app.Count(view, player(i)) // 0, unless an earlier run was cut short
+		if err != nil {
+			return err
+		}
+		points = append(points, app.Message{Key: player(i), Value: int64(100 + i)})
+		want[i] = before + int64(100+i)
 	}
 	if err := a.Emit("points", new(codec.Int64), points...); err != nil {
 		return err
 	}
-	if err := untilAll(a, view, func(i int) int64 { return int64(100 + i) }); err != nil {
+	if err := untilAll(a, view, want); err != nil {
 		return err
 	}
-	a.Printf("before: player-7 has 107 points")
+	a.Printf("before: player-7 has %d points", want[7])
 
 	visited, err := processor.VisitAllWithStats(ctx, "reset", int64(0))
 	if err != nil {
 		return err
 	}
-	if err := untilAll(a, view, func(int) int64 { return 0 }); err != nil {
+	if err := untilAll(a, view, [players]int64{}); err != nil {
 		return err
 	}
 	a.Printf("the visitor came to %d players; player-7 has 0 points", visited)
@@ -66,9 +72,11 @@ func example(ctx context.Context, a *app.App) error {
 // players is how many there are.
 const players = 10
 
-func untilAll(a *app.App, view *goka.View, want func(i int) int64) error {
+func player(i int) string { return fmt.Sprintf("player-%d", i) }
+
+func untilAll(a *app.App, view *goka.View, want [players]int64) error {
 	for i := range players {
-		if err := a.UntilRow(view, fmt.Sprintf("player-%d", i), want(i)); err != nil {
+		if err := a.UntilRow(view, player(i), want[i]); err != nil {
 			return err
 		}
 	}

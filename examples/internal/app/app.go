@@ -26,17 +26,38 @@ import (
 type App struct {
 	Brokers []string  // Apache Kafka's, or mem://NAME
 	Out     io.Writer // what the example prints
+	Made    Made      // what the example asked for, to be looked at when Run has returned
 
 	ctx     context.Context
 	running *errgroup.Group
 }
+
+// Made is the topics and groups of an example.
+type Made struct {
+	Topics, Groups []string
+}
+
+// Add adds the topics and groups that goka makes for these graphs.
+func (m *Made) Add(graphs ...*goka.GroupGraph) {
+	for _, gg := range graphs {
+		m.Groups = append(m.Groups, string(gg.Group()))
+		for _, edge := range []goka.Edge{gg.GroupTable(), gg.LoopStream()} {
+			if edge != nil {
+				m.Topics = append(m.Topics, edge.Topic())
+			}
+		}
+	}
+}
+
+// InProcess reports whether the cluster is in this process, and was made for this run or an earlier one of it.
+func (a *App) InProcess() bool { return strings.HasPrefix(a.Brokers[0], "mem://") }
 
 // Main runs an example as its command line says, and exits with 1 when it fails.
 func Main(name string, example func(ctx context.Context, a *App) error) {
 	brokers := flag.String("brokers", "mem://"+name, "`LIST` of brokers; mem://NAME is a cluster in this process")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := Run(ctx, strings.Split(*brokers, ","), os.Stdout, example)
+	err := (&App{Brokers: strings.Split(*brokers, ","), Out: os.Stdout}).Run(ctx, example)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
@@ -45,10 +66,11 @@ func Main(name string, example func(ctx context.Context, a *App) error) {
 }
 
 // Run runs an example, and ends what it started.
-func Run(ctx context.Context, brokers []string, out io.Writer, example func(ctx context.Context, a *App) error) error {
+func (a *App) Run(ctx context.Context, example func(ctx context.Context, a *App) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	running, ctx := errgroup.WithContext(ctx)
-	err := example(ctx, &App{Brokers: brokers, Out: out, ctx: ctx, running: running})
+	a.ctx, a.running = ctx, running
+	err := example(ctx, a)
 	stop()
 	if failed := running.Wait(); failed != nil {
 		return failed // the cause, where the example only saw it end
@@ -66,16 +88,22 @@ func Config() *sarama.Config {
 // Topics opens the topic manager with which the examples and goka make topics: with one replica, so that a single broker is
 // enough.
 func Topics(brokers []string) (goka.TopicManager, error) {
+	return TopicsOver(goka.DefaultConfig())(brokers)
+}
+
+// TopicsOver is Topics with a configuration for the way to Kafka.
+func TopicsOver(kafka *sarama.Config) goka.TopicManagerBuilder {
 	config := goka.NewTopicManagerConfig()
 	config.Table.Replication = 1
 	config.Stream.Replication = 1
-	return goka.TopicManagerBuilderWithTopicManagerConfig(config)(brokers)
+	return goka.TopicManagerBuilderWithConfig(kafka, config)
 }
 
 // Streams makes the streams that are not there yet.
 func (a *App) Streams(partitions int, names ...goka.Stream) error {
 	return a.topics(func(m goka.TopicManager) error {
 		for _, name := range names {
+			a.Made.Topics = append(a.Made.Topics, string(name))
 			if err := m.EnsureStreamExists(string(name), partitions); err != nil {
 				return err
 			}
@@ -88,6 +116,7 @@ func (a *App) Streams(partitions int, names ...goka.Stream) error {
 func (a *App) Tables(partitions int, names ...goka.Table) error {
 	return a.topics(func(m goka.TopicManager) error {
 		for _, name := range names {
+			a.Made.Topics = append(a.Made.Topics, string(name))
 			if err := m.EnsureTableExists(string(name), partitions); err != nil {
 				return err
 			}
@@ -112,6 +141,7 @@ func (a *App) Go(f func(ctx context.Context) error) {
 // NewProcessor makes a processor as the examples want theirs: with tables in memory, which are read back from Kafka at each
 // start, and without a log.
 func (a *App) NewProcessor(gg *goka.GroupGraph, options ...goka.ProcessorOption) (*goka.Processor, error) {
+	a.Made.Add(gg)
 	return goka.NewProcessor(a.Brokers, gg, append([]goka.ProcessorOption{
 		goka.WithConfig(Config()),
 		goka.WithTopicManagerBuilder(Topics),
@@ -193,11 +223,32 @@ func (a *App) Until(what string, ask func() (bool, error)) error {
 	}
 }
 
-// UntilRow waits until a view has this value for the key.
-func (a *App) UntilRow(v *goka.View, key string, want any) error {
-	return a.Until(fmt.Sprintf("%s to have %v for %s", v.Topic(), want, key), func() (bool, error) {
-		got, err := v.Get(key)
+// Table is what a view and a processor have in common: rows.
+type Table interface {
+	Get(key string) (any, error)
+}
+
+// UntilRow waits until a table has this value for the key.
+func (a *App) UntilRow(table Table, key string, want any) error {
+	return a.Until(fmt.Sprintf("the row of %s to be %v", key, want), func() (bool, error) {
+		got, err := table.Get(key)
 		return got == want, err
+	})
+}
+
+// Count returns the number in a row, 0 when there is none. Examples ask for it before they begin: on brokers where they ran
+// before, they go on from there.
+func Count(table Table, key string) (int64, error) {
+	row, err := table.Get(key)
+	n, _ := row.(int64)
+	return n, err
+}
+
+// UntilCount waits until the number in a row is no less than want.
+func (a *App) UntilCount(table Table, key string, want int64) error {
+	return a.Until(fmt.Sprintf("the row of %s to be %d", key, want), func() (bool, error) {
+		n, err := Count(table, key)
+		return n >= want, err
 	})
 }
 
