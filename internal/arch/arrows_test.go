@@ -101,8 +101,8 @@ var arrows = []row{
 
 	{name: "examples/...", ours: "examples/internal/app goka goka/codec goka/logger goka/typed goka/web/... memkafka storage storage/redis tester", others: "github.com/alicebob/miniredis github.com/redis/go-redis testing", tests: "examples/internal/apptest"},
 	{name: "examples/internal/app", ours: "goka goka/logger memkafka/saramaclient storage", others: "github.com/IBM/sarama golang.org/x/sync"},
-	{name: "examples/internal/apptest", ours: "examples/internal/app", others: "github.com/google/go-cmp testing"},
-	{name: "examples/flights", ours: "goka goka/logger storage memkafka/saramaclient", others: "github.com/IBM/sarama github.com/segmentio/encoding golang.org/x/sync", tests: "memkafka tester"},
+	{name: "examples/internal/apptest", ours: "examples/internal/app memkafka", others: "github.com/IBM/sarama github.com/google/go-cmp go.uber.org/goleak testing"},
+	{name: "examples/flights", ours: "goka goka/logger storage memkafka/saramaclient", others: "github.com/IBM/sarama github.com/segmentio/encoding golang.org/x/sync", tests: "examples/internal/app examples/internal/apptest memkafka tester"},
 	{name: "examples/testing", tests: "goka goka/codec tester"},
 }
 
