@@ -79,7 +79,8 @@ command with --resume goes on from there after a crash, and gives the results th
 the one before when it is complete, and is removed when the run has come to its end.
 
 Without --out, tables of up to 50 rows are shown. With it, each table becomes DIR/TOPIC.jsonl, sorted by key, and each
-output topic DIR/TOPIC.jsonl, as kcat -J prints it, by partition and offset; a file is there whole or not at all.`,
+output topic DIR/TOPIC.jsonl, as kcat -J prints it: partition by partition, and in each in the order of the input records
+that it comes from (on a real cluster by offset). A file is there whole or not at all.`,
 		Example: `  gokasim replay ./examples/flights
   gokasim replay ./orders --graph Totals --in orders.jsonl.gz --partitions 8 --instances 3 --out now
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/internal/replaywire"
 	"github.com/gokasim/gokasim/internal/whole"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
 // checkpoint is where a run was when all that it had fed was done and committed. In its file it is one line of JSON, behind
-// which stands a snapshot of the cluster, outputs included.
+// which stand the outputs so far, one partition after the other, and a snapshot of the cluster.
 type checkpoint struct {
 	Settings  string                // of the run, without what does not change its results
 	Position  int64                 // records of the input that were fed
@@ -26,6 +27,12 @@ type checkpoint struct {
 	Counts    map[string]int64      // of them, by topic
 	Time      time.Time             // in the simulation
 	Incidents []replaywire.Incident // that happened
+	Outputs   []int64               // how many bytes each partition of the outputs has
+	Written   []int64               // how many records
+	Taken     []int64               // up to which offset of the cluster
+
+	file    *os.File // of one that was read, until the outputs were taken out of it
+	outputs int64    // where they begin
 }
 
 // errCheckpoint reports a checkpoint that a run cannot go on from.
@@ -70,8 +77,16 @@ func newCheckpoints(s replaywire.Settings) (*checkpoints, error) {
 func (c *checkpoints) due(position int64) bool { return c.file != "" && position-c.last >= c.every }
 
 // write writes a checkpoint in the place of the one before. It has its name only when it is complete.
-func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster) (err error) {
+func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster, outputs *drain) (err error) {
 	at.Settings = c.settings
+	if at.Outputs, err = outputs.sizes(); err != nil {
+		return fmt.Errorf("writing a checkpoint: %w", err)
+	}
+	for _, t := range outputs.topics {
+		for _, part := range outputs.parts[t] {
+			at.Written, at.Taken = append(at.Written, part.count), append(at.Taken, int64(part.next))
+		}
+	}
 	head, err := json.Marshal(at)
 	if err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
@@ -79,7 +94,7 @@ func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster) (err error
 	err = whole.Write(c.file, 0o666, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<20)
 		_, err := out.Write(append(head, '\n'))
-		return errors.Join(err, cluster.Snapshot(out), out.Flush())
+		return errors.Join(err, outputs.save(out), cluster.Snapshot(out), out.Flush())
 	})
 	if err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
@@ -88,34 +103,72 @@ func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster) (err error
 	return nil
 }
 
-// read reads the checkpoint and the cluster in it, nil when there is none.
-func (c *checkpoints) read(options ...memkafka.Option) (at *checkpoint, cluster *memkafka.Cluster, err error) {
+// read reads the checkpoint, nil when there is none, and the cluster in it by restore. The caller closes the checkpoint.
+func (c *checkpoints) read(restore func(io.Reader) error) (at *checkpoint, err error) {
 	f, err := os.Open(c.file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the checkpoint: %w", err)
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
 	in := bufio.NewReaderSize(f, 1<<20)
 	line, err := in.ReadBytes('\n')
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the checkpoint: %w", err)
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
-	at = &checkpoint{}
+	at = &checkpoint{file: f, outputs: int64(len(line))}
 	if err := json.Unmarshal(line, at); err != nil {
-		return nil, nil, fmt.Errorf("reading the checkpoint %s: %w", c.file, err)
+		return nil, fmt.Errorf("reading the checkpoint %s: %w", c.file, err)
 	}
 	if at.Settings != c.settings {
-		return nil, nil, fmt.Errorf("%w: it was made with %s, and this run has %s; give the same flags and inputs, or leave --resume out", errCheckpoint, at.Settings, c.settings)
+		return nil, fmt.Errorf("%w: it was made with %s, and this run has %s; give the same flags and inputs, or leave --resume out", errCheckpoint, at.Settings, c.settings)
+	}
+	for _, size := range at.Outputs {
+		if _, err := io.CopyN(io.Discard, in, size); err != nil {
+			return nil, fmt.Errorf("reading the checkpoint %s: %w", c.file, err)
+		}
 	}
 	time.Sleep(time.Until(at.Time)) // virtual time goes on where it was
-	if cluster, err = memkafka.Restore(in, options...); err != nil {
-		return nil, nil, fmt.Errorf("reading the checkpoint %s: %w", c.file, err)
+	if err := restore(in); err != nil {
+		return nil, fmt.Errorf("reading the checkpoint %s: %w", c.file, err)
 	}
 	c.last = at.Position
-	return at, cluster, nil
+	return at, nil
+}
+
+// close lets go of a checkpoint that was read. Nil is nothing.
+func (at *checkpoint) close() error {
+	if at == nil {
+		return nil
+	}
+	return at.file.Close()
+}
+
+// resume takes the outputs out of a checkpoint.
+func (d *drain) resume(at *checkpoint) error {
+	if _, err := at.file.Seek(at.outputs, io.SeekStart); err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	i := 0
+	for _, t := range d.topics {
+		for _, part := range d.parts[t] {
+			if i >= min(len(at.Outputs), len(at.Written), len(at.Taken)) {
+				return fmt.Errorf("%w: it has %d partitions of outputs", errCheckpoint, len(at.Outputs))
+			}
+			if _, err := io.CopyN(part.file, at.file, at.Outputs[i]); err != nil {
+				return fmt.Errorf("reading the checkpoint: %w", err)
+			}
+			part.count, part.next = at.Written[i], kafka.Offset(at.Taken[i])
+			i++
+		}
+	}
+	return nil
 }
 
 // resume brings a run to where a checkpoint was written.
@@ -163,7 +216,7 @@ func (g *groups) begin() error {
 }
 
 // keep writes a checkpoint when one is due.
-func (cur *cursor) keep(ctx context.Context, f *feed, g *groups) error {
+func (cur *cursor) keep(ctx context.Context, f *feed, g *groups, out outputs) error {
 	if !cur.checkpoints.due(cur.position) {
 		return nil
 	}
@@ -173,22 +226,12 @@ func (cur *cursor) keep(ctx context.Context, f *feed, g *groups) error {
 	if err := g.complete(ctx); err != nil {
 		return err
 	}
+	if err := out.gather(); err != nil {
+		return err
+	}
 	at := checkpoint{Position: cur.position, Timeless: cur.timeless, Counts: map[string]int64{}, Time: time.Now(), Incidents: cur.chaos.done}
 	for t, n := range f.counts {
 		at.Counts[t.name] = n
 	}
-	return cur.checkpoints.write(at, cur.simulated)
-}
-
-// kept returns how far outputs may be trimmed. A checkpoint has them all.
-func (cur *cursor) kept(outputs *collector) func(t *topic, partition int) int64 {
-	if cur.checkpoints.file == "" {
-		return outputs.kept
-	}
-	return func(t *topic, partition int) int64 {
-		if t.output {
-			return 0
-		}
-		return outputs.kept(t, partition)
-	}
+	return cur.checkpoints.write(at, cur.simulated, out.(*drain))
 }

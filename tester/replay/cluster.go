@@ -12,6 +12,7 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/door"
+	"github.com/gokasim/gokasim/memkafka"
 )
 
 // cluster is the cluster of a run, reached as goka reaches it.
@@ -32,6 +33,7 @@ type cluster struct {
 	interrupted func() bool
 
 	kill func(clientID string) // ends clients as a crash does; of a simulated cluster
+	core *memkafka.Cluster     // the simulated cluster, nil on a real one
 }
 
 func (c *cluster) simulated() bool { return c.idle != nil }

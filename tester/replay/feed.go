@@ -5,13 +5,22 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka"
 )
 
-// feed writes the records of the input into their partitions.
+// feed writes the records of the input into their partitions: as a producer does, or straight into a simulated cluster.
 type feed struct {
 	producer sarama.AsyncProducer
+	direct   *memkafka.Cluster // nil to be a producer
+	loads    map[place]*load
+	queued   []*load          // those with records, first come first
+	loaded   int              // records in them
+	order    *order           // nil on a real cluster
 	counts   map[*topic]int64 // what was sent, by topic
 	sent     atomic.Int64
 	results  sync.WaitGroup // the goroutines that read results
@@ -23,10 +32,34 @@ type feed struct {
 	spare    []*fedRecord
 }
 
+// place is a partition.
+type place struct {
+	topic     *topic
+	partition int32
+}
+
+// load is what goes into a partition next.
+type load struct {
+	place
+	records []kafka.Record
+	numbers []int64 // of the records, in the input
+	lines   []fedLine
+}
+
+// fedLine is where a record comes from.
+type fedLine struct {
+	file string
+	line int
+}
+
+// atOnce is how many records go into a simulated cluster together.
+const atOnce = 256
+
 // fedRecord is a record on its way, used again when it has arrived.
 type fedRecord struct {
 	msg        sarama.ProducerMessage
 	key, value content
+	number     int64
 	file       string
 	line       int
 }
@@ -37,15 +70,20 @@ type content []byte
 func (c *content) Encode() ([]byte, error) { return *c, nil }
 func (c *content) Length() int             { return len(*c) }
 
-func newFeed(c *cluster) (*feed, error) {
+// newFeed returns a feed into c. With direct it puts records straight into that cluster.
+func newFeed(c *cluster, direct *memkafka.Cluster, o *order) (*feed, error) {
+	f := &feed{counts: map[*topic]int64{}, direct: direct, order: o, loads: map[place]*load{}}
+	f.changed = sync.NewCond(&f.mu)
+	if direct != nil {
+		return f, nil
+	}
 	config := *c.config
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	producer, err := c.door.NewAsyncProducer(c.brokers, &config)
 	if err != nil {
 		return nil, fmt.Errorf("making a producer for %s: %w", c, err)
 	}
-	f := &feed{producer: producer, counts: map[*topic]int64{}}
-	f.changed = sync.NewCond(&f.mu)
+	f.producer = producer
 	f.results.Go(func() {
 		for msg := range producer.Successes() {
 			f.settle(msg, nil)
@@ -59,10 +97,13 @@ func newFeed(c *cluster) (*feed, error) {
 	return f, nil
 }
 
-// send writes r. It waits while the producer is saturated. Failures are told by flush.
-func (f *feed) send(ctx context.Context, r *record) error {
+// send writes r, the record of that number. It waits while the producer is saturated. Failures are told by flush.
+func (f *feed) send(ctx context.Context, r *record, number int64) error {
+	if f.direct != nil {
+		return f.put(r, number)
+	}
 	m := f.take()
-	m.file, m.line = r.file, r.line
+	m.number, m.file, m.line = number, r.file, r.line
 	m.msg = sarama.ProducerMessage{
 		Topic: r.topic.name, Partition: r.partition, Headers: r.headers, Timestamp: r.timestamp(), Metadata: m,
 	}
@@ -82,6 +123,69 @@ func (f *feed) send(ctx context.Context, r *record) error {
 		f.settle(&m.msg, nil)
 		return context.Cause(ctx)
 	}
+}
+
+// put keeps r until there are enough to go together.
+func (f *feed) put(r *record, number int64) error {
+	l := f.load(place{r.topic, r.partition})
+	if len(l.records) == 0 {
+		f.queued = append(f.queued, l)
+	}
+	rec := kafka.Record{Timestamp: r.time, Key: r.key, Value: r.value}
+	if rec.Timestamp < 0 {
+		rec.Timestamp = kafka.MillisOf(time.Now())
+	}
+	for _, h := range r.headers {
+		rec.Headers = append(rec.Headers, kafka.Header{Key: string(h.Key), Value: h.Value})
+	}
+	l.records = append(l.records, rec)
+	l.numbers = append(l.numbers, number)
+	l.lines = append(l.lines, fedLine{r.file, r.line})
+	f.counts[r.topic]++
+	f.sent.Add(1)
+	if f.loaded++; f.loaded < atOnce {
+		return nil
+	}
+	return f.putAll()
+}
+
+func (f *feed) load(at place) *load {
+	l := f.loads[at]
+	if l == nil {
+		l = &load{place: at}
+		f.loads[at] = l
+	}
+	return l
+}
+
+// putAll puts what waits into the cluster: the partition first that waits for the longest.
+func (f *feed) putAll() error {
+	for i, l := range f.queued {
+		f.queued[i] = nil
+		if err := f.unload(l); err != nil {
+			return err
+		}
+	}
+	f.queued, f.loaded = f.queued[:0], 0
+	return nil
+}
+
+func (f *feed) unload(l *load) error {
+	tp := kafka.TopicPartition{Topic: l.topic.name, Partition: l.partition}
+	appended, err := f.direct.Seam().Append(tp, l.records...)
+	if err == nil {
+		for i, number := range l.numbers {
+			f.order.note(tp.Topic, tp.Partition, appended.Base+kafka.Offset(i), origin{source: kafka.Source{Offset: kafka.Offset(number)}})
+		}
+		l.records, l.numbers, l.lines = make([]kafka.Record, 0, len(l.records)), l.numbers[:0], l.lines[:0]
+		return nil
+	}
+	for i := range l.records { // which of them is it?
+		if _, err := f.direct.Seam().Append(tp, l.records[i]); err != nil {
+			return fmt.Errorf("%s:%d: the cluster refuses the record for %s/%d: %w", l.lines[i].file, l.lines[i].line, tp.Topic, tp.Partition, err)
+		}
+	}
+	return fmt.Errorf("%s:%d: the cluster refuses %d records for %s/%d together: %w", l.lines[0].file, l.lines[0].line, len(l.records), tp.Topic, tp.Partition, err)
 }
 
 func (f *feed) take() *fedRecord {
@@ -104,6 +208,9 @@ func (f *feed) settle(msg *sarama.ProducerMessage, err error) {
 	if err != nil && f.failed == nil {
 		f.failed = fmt.Errorf("%s:%d: the cluster refuses the record for %s/%d: %w", m.file, m.line, msg.Topic, msg.Partition, err)
 	}
+	if err == nil {
+		f.order.note(msg.Topic, msg.Partition, kafka.Offset(msg.Offset), origin{source: kafka.Source{Offset: kafka.Offset(m.number)}})
+	}
 	f.spare = append(f.spare, m)
 	if f.inFlight--; f.inFlight == 0 {
 		f.changed.Broadcast()
@@ -113,6 +220,9 @@ func (f *feed) settle(msg *sarama.ProducerMessage, err error) {
 // flush waits until everything sent has arrived, and tells the first failure. The wait ends as every record is
 // acknowledged or given up by the producer.
 func (f *feed) flush() error {
+	if f.direct != nil {
+		return f.putAll()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.inFlight > 0 {
@@ -122,6 +232,9 @@ func (f *feed) flush() error {
 }
 
 func (f *feed) close() {
+	if f.producer == nil {
+		return
+	}
 	f.producer.AsyncClose()
 	f.results.Wait()
 }

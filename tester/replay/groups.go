@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +24,7 @@ type groups struct {
 	positions map[*group]positions
 	log       goka.Logger
 	observer  *observer // nil for none
+	order     *order    // nil on a real cluster
 
 	stop    context.CancelCauseFunc
 	members []*member
@@ -39,8 +42,8 @@ const startupBound = 10 * time.Minute
 
 // startGroups starts instances processors of each group, and returns when all have partitions and are recovered.
 // The context that it returns ends, with the cause, when one of them does.
-func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool, o *observer) (*groups, context.Context, error) {
-	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard(), observer: o}
+func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool, o *observer, ord *order) (*groups, context.Context, error) {
+	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard(), observer: o, order: ord}
 	if verbose {
 		g.log = logger.Default()
 	}
@@ -140,7 +143,7 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 		goka.WithClientID(m.clientID()),
 		goka.WithStorageBuilder(storage.MemoryBuilder()),
 		goka.WithLogger(g.log),
-		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(config)),
+		goka.WithProducerBuilder(g.producers(m, config)),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(config)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(config, topicManagerConfig())),
 		goka.WithConsumerGroupBuilder(func(brokers []string, name, clientID string) (sarama.ConsumerGroup, error) {
@@ -155,6 +158,22 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 		options = append(options, goka.WithObserver(g.observer))
 	}
 	return options
+}
+
+// producers builds the producers of an instance, whose emissions are noted on a simulated cluster.
+func (g *groups) producers(m *member, config *sarama.Config) goka.ProducerBuilder {
+	build := goka.ProducerBuilderWithConfig(config)
+	if g.order == nil {
+		return build
+	}
+	number := uint16(slices.Index(g.plan.groups, m.group))
+	return func(brokers []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
+		p, err := build(brokers, clientID, hasher)
+		if err != nil {
+			return nil, err
+		}
+		return watched{p.(goka.EmissionProducer), g.order, number}, nil
+	}
 }
 
 func (g *groups) fail(err error) {

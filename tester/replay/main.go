@@ -161,7 +161,11 @@ func (r *run) inBubble(hand func(*replaywire.Result, error)) {
 	var cluster *memkafka.Cluster
 	if r.settings.Resume {
 		var err error
-		if r.resumed, cluster, err = r.checkpoints.read(options...); err != nil {
+		r.resumed, err = r.checkpoints.read(func(in io.Reader) (err error) {
+			cluster, err = memkafka.Restore(in, options...)
+			return err
+		})
+		if err != nil {
 			hand(nil, err)
 			return
 		}
@@ -172,7 +176,7 @@ func (r *run) inBubble(hand func(*replaywire.Result, error)) {
 	r.simulated = cluster
 	release, err := memkafka.SetNamed(simulatedName, cluster)
 	if err != nil {
-		hand(nil, err)
+		hand(nil, errors.Join(err, r.resumed.close()))
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // its channel belongs to the bubble
@@ -180,7 +184,7 @@ func (r *run) inBubble(hand func(*replaywire.Result, error)) {
 	cancel()
 	release()
 	cluster.Close()
-	hand(result, err)
+	hand(result, errors.Join(err, r.resumed.close()))
 	const farewell = 2 * time.Minute // for timers of libraries that end by themselves
 	<-time.After(farewell)
 }

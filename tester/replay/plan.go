@@ -38,6 +38,7 @@ type topic struct {
 	writers []string // groups that emit to it, or have it as their table or loop
 	owner   string   // the group whose table it is
 	loop    bool     // some group's loop
+	input   bool     // some group consumes it, as an input or a loop
 	output  bool     // some group's output
 }
 
@@ -92,7 +93,9 @@ func (p *plan) add(name string, gg *goka.GroupGraph) *group {
 		return t
 	}
 	for _, e := range gg.InputStreams() {
-		g.inputs = append(g.inputs, reads(p.topic(e.Topic())))
+		t := reads(p.topic(e.Topic()))
+		t.input = true
+		g.inputs = append(g.inputs, t)
 	}
 	for _, e := range slices.Concat(gg.JointTables(), gg.LookupTables()) {
 		reads(p.topic(e.Topic())).table = true
@@ -102,7 +105,7 @@ func (p *plan) add(name string, gg *goka.GroupGraph) *group {
 	}
 	if e := gg.LoopStream(); e != nil {
 		t := writes(reads(p.topic(e.Topic())))
-		t.loop = true
+		t.loop, t.input = true, true
 		g.inputs = append(g.inputs, t)
 	}
 	if e := gg.GroupTable(); e != nil {

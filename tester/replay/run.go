@@ -54,6 +54,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	if r.simulated != nil {
+		c.core = r.simulated
 		c.kill = func(clientID string) { r.simulated.Kill(clientID) }
 	}
 	if r.resumed == nil {
@@ -62,7 +63,15 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if err != nil {
 		return nil, err
 	}
-	f, err := newFeed(c)
+	var noted *order
+	direct := r.simulated
+	if r.simulated != nil {
+		noted = newOrder(p, r.settings.Partitions)
+	}
+	if r.settings.Faults != "" { // they may strike whoever produces
+		direct = nil
+	}
+	f, err := newFeed(c, direct, noted)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +92,12 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := collect(c, p.sorted(func(t *topic) bool { return t.output }), r.settings.Dir)
+	out, err := r.openOutputs(c, p, noted)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, outputs.close()) }()
-	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose, r.observer)
+	defer func() { err = errors.Join(err, out.close()) }()
+	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose, r.observer, noted)
 	if err != nil {
 		return nil, err
 	}
@@ -106,18 +115,27 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 			return nil, errors.Join(err, g.end())
 		}
 	}
-	result, err = r.feedAndCollect(ctx, cur, f, g, outputs)
+	result, err = r.feedAndCollect(ctx, cur, f, g, out)
 	if ended := g.end(); err == nil {
 		err = ended
 	}
 	return result, err
 }
 
+// openOutputs makes the files of the outputs.
+func (r *run) openOutputs(c *cluster, p *plan, noted *order) (outputs, error) {
+	topics := p.sorted(func(t *topic) bool { return t.output })
+	if r.simulated == nil {
+		return collect(c, topics, r.settings.Dir)
+	}
+	return newDrain(c, r.simulated, noted, topics, r.settings.Dir, r.resumed)
+}
+
 // feedAndCollect feeds the rest of the input to running groups, and reads what came of it.
-func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *groups, outputs *collector) (*replaywire.Result, error) {
+func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *groups, out outputs) (*replaywire.Result, error) {
 	var err error
 	if g.cluster.simulated() {
-		err = cur.feedInOrder(ctx, f, g, outputs)
+		err = cur.feedInOrder(ctx, f, g, out)
 	} else {
 		err = cur.feedFreely(ctx, f, g)
 		if rows := g.plan.sorted(func(t *topic) bool { return cur.timed[t] }); len(rows) > 0 {
@@ -135,7 +153,7 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 	for _, t := range g.plan.sorted(func(t *topic) bool { return f.counts[t] > 0 }) {
 		result.Inputs = append(result.Inputs, replaywire.Topic{Name: t.name, Count: f.counts[t]})
 	}
-	if result.Outputs, err = outputs.finish(ctx); err != nil {
+	if result.Outputs, err = out.finish(ctx); err != nil {
 		return nil, g.cause(ctx, err)
 	}
 	for _, t := range g.plan.sorted(func(t *topic) bool { return t.owner != "" }) {
@@ -218,7 +236,7 @@ func (cur *cursor) feedTables(ctx context.Context, f *feed) error {
 		case err != nil:
 			return err
 		}
-		if err := f.send(ctx, rec); err != nil {
+		if err := f.send(ctx, rec, cur.position); err != nil {
 			return err
 		}
 		cur.pass()
@@ -238,7 +256,7 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 		if rec.topic.table {
 			cur.timed[rec.topic] = true
 		}
-		if err := f.send(ctx, rec); err != nil {
+		if err := f.send(ctx, rec, cur.position); err != nil {
 			return g.cause(ctx, err)
 		}
 		cur.pass()
@@ -247,13 +265,13 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 
 // feedInOrder feeds all records to a simulated cluster, so that an input sees exactly the rows of other tables that are
 // older: before rows, the groups finish what they have, and after them the rows arrive before anything else.
-func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs *collector) error {
-	rows, sinceSettled, sinceTrimmed := false, 0, 0
+func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outputs) error {
+	rows, sinceSettled, sinceGathered, sinceTrimmed := false, 0, 0, 0
 	for {
 		rec, err := cur.peek(ctx)
 		switch {
 		case err == io.EOF:
-			return errors.Join(f.flush(), outputs.failure())
+			return errors.Join(f.flush(), out.failure())
 		case err != nil:
 			return g.cause(ctx, err)
 		}
@@ -269,25 +287,30 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, outputs 
 				err = g.settle(ctx)
 			}
 			sinceSettled = 0
+			if err == nil && sinceGathered >= underWay {
+				sinceGathered = 0
+				err = out.gather()
+			}
 		}
 		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
 			sinceTrimmed = 0
-			err = g.trim(ctx, cur.kept(outputs))
+			err = g.trim(ctx, out.kept)
 		}
 		if err == nil {
-			err = cur.keep(ctx, f, g)
+			err = cur.keep(ctx, f, g, out)
 		}
 		if err == nil {
 			err = cur.chaos.next(ctx, f, g)
 		}
-		if err := errors.Join(err, outputs.failure()); err != nil {
+		if err := errors.Join(err, out.failure()); err != nil {
 			return g.cause(ctx, err)
 		}
-		if err := f.send(ctx, rec); err != nil {
+		if err := f.send(ctx, rec, cur.position); err != nil {
 			return g.cause(ctx, err)
 		}
 		rows = rec.topic.table
 		sinceSettled++
+		sinceGathered++
 		sinceTrimmed++
 		cur.pass()
 	}

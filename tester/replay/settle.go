@@ -57,6 +57,14 @@ func (g *groups) lags() ([]lag, error) {
 func (c *cluster) ends(t *topic) ([]int64, error) {
 	ends := make([]int64, c.partitions)
 	for p := range ends {
+		if c.core != nil {
+			_, high, err := c.core.Offsets(t.name, int32(p))
+			if err != nil {
+				return nil, err
+			}
+			ends[p] = int64(high)
+			continue
+		}
 		end, err := c.client.GetOffset(t.name, int32(p), -1)
 		if err != nil {
 			return nil, fmt.Errorf("asking %s for the end of %s/%d: %w", c, t.name, p, err)

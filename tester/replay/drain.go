@@ -1,0 +1,243 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/memkafka"
+)
+
+// outputs writes what groups emit to files.
+type outputs interface {
+	// gather takes what is there. On a simulated cluster it is called while nothing goes on.
+	gather() error
+	// failure returns the first thing that went wrong.
+	failure() error
+	// kept returns how far a partition may be trimmed as far as the outputs are concerned.
+	kept(t *topic, partition int) int64
+	// finish takes the rest, and puts each output together in one file.
+	finish(ctx context.Context) ([]replaywire.Topic, error)
+	close() error
+}
+
+// drain writes the outputs of a simulated cluster: by partition, and in each in the order of what they come from. Their
+// offsets are counted in that order.
+type drain struct {
+	cluster    *memkafka.Cluster
+	order      *order
+	dir        string
+	topics     []*topic
+	partitions int
+	parts      map[*topic][]*drained
+
+	keys  []byte // of the records of a partition, used again
+	ranks []rank
+}
+
+// drained is one partition of an output.
+type drained struct {
+	file   *os.File
+	out    *dump.Writer
+	broker int32
+	next   kafka.Offset // the offset after the last record that was taken
+	count  int64        // records that were written
+}
+
+// rank is the place of a record among those that are taken together.
+type rank struct {
+	record     int
+	begin, end int // of its key
+}
+
+// newDrain makes the files of topics, which go on behind what a checkpoint has of them.
+func newDrain(c *cluster, simulated *memkafka.Cluster, o *order, topics []*topic, dir string, resumed *checkpoint) (_ *drain, err error) {
+	d := &drain{cluster: simulated, order: o, dir: dir, topics: topics, partitions: c.partitions, parts: map[*topic][]*drained{}}
+	for _, t := range topics {
+		leaders, err := c.leaders(t)
+		if err != nil {
+			return nil, errors.Join(err, d.close())
+		}
+		for p := range int32(c.partitions) {
+			file, err := os.CreateTemp(dir, t.name+".*.part")
+			if err != nil {
+				return nil, errors.Join(err, d.close())
+			}
+			d.parts[t] = append(d.parts[t], &drained{file: file, out: dump.NewWriter(file), broker: leaders[p]})
+		}
+	}
+	for name, partitions := range o.topics {
+		for p := range partitions {
+			_, high, err := simulated.Offsets(name, int32(p))
+			if err != nil {
+				return nil, errors.Join(err, d.close())
+			}
+			o.forget(name, int32(p), high)
+		}
+	}
+	if resumed != nil {
+		if err := d.resume(resumed); err != nil {
+			return nil, errors.Join(err, d.close())
+		}
+	}
+	return d, nil
+}
+
+// kept returns how far a partition may be trimmed.
+func (d *drain) kept(t *topic, partition int) int64 {
+	if !t.output {
+		return math.MaxInt64
+	}
+	return int64(d.parts[t][partition].next)
+}
+
+func (d *drain) failure() error { return nil } // gather tells
+
+// gather writes what was emitted since it was last called.
+func (d *drain) gather() error {
+	for _, t := range d.topics {
+		for p := range d.parts[t] {
+			if err := d.take(t, int32(p)); err != nil {
+				return fmt.Errorf("output %s: %w", t.name, err)
+			}
+		}
+	}
+	for name, partitions := range d.order.topics {
+		for p := range partitions {
+			_, high, err := d.cluster.Offsets(name, int32(p))
+			if err != nil {
+				return err
+			}
+			d.order.forget(name, int32(p), high)
+		}
+	}
+	return nil
+}
+
+func (d *drain) take(t *topic, partition int32) error {
+	part := d.parts[t][partition]
+	_, high, err := d.cluster.Offsets(t.name, partition)
+	if err != nil || high == part.next {
+		return err
+	}
+	records, err := d.cluster.Fetch(t.name, partition, part.next, int(high-part.next))
+	if err != nil {
+		return err
+	}
+	d.ranks, d.keys = d.ranks[:0], d.keys[:0]
+	for i := range records {
+		begin := len(d.keys)
+		d.keys = d.order.key(d.keys, t.name, partition, records[i].Offset)
+		d.ranks = append(d.ranks, rank{i, begin, len(d.keys)})
+	}
+	slices.SortStableFunc(d.ranks, func(a, b rank) int { return bytes.Compare(d.keys[a.begin:a.end], d.keys[b.begin:b.end]) })
+	for _, r := range d.ranks {
+		if err := part.write(t.name, partition, &records[r.record]); err != nil {
+			return err
+		}
+	}
+	part.next = high
+	return nil
+}
+
+func (part *drained) write(topic string, partition int32, r *kafka.Record) error {
+	rec := dump.Record{
+		Topic: topic, Partition: partition, Offset: kafka.Offset(part.count), Broker: part.broker, TimestampType: dump.TimestampCreate,
+		Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
+	}
+	part.count++
+	return part.out.Write(&rec)
+}
+
+// finish takes what is left, and puts each output together in one file, one partition after the other.
+func (d *drain) finish(context.Context) ([]replaywire.Topic, error) {
+	if err := d.gather(); err != nil {
+		return nil, err
+	}
+	var done []replaywire.Topic
+	for _, t := range d.topics {
+		r, err := d.join(t)
+		if err != nil {
+			return nil, fmt.Errorf("writing output %s: %w", t.name, err)
+		}
+		done = append(done, r)
+	}
+	return done, nil
+}
+
+func (d *drain) join(t *topic) (replaywire.Topic, error) {
+	r := replaywire.Topic{Name: t.name, File: t.name + ".jsonl"}
+	err := writeFile(filepath.Join(d.dir, r.File), func(w io.Writer) error {
+		for _, part := range d.parts[t] {
+			r.Count += part.count
+			if err := part.copy(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return r, err
+}
+
+// copy writes all that a partition has so far.
+func (part *drained) copy(w io.Writer) error {
+	if err := part.out.Flush(); err != nil {
+		return err
+	}
+	if _, err := part.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, part.file) // it ends where writing goes on
+	return err
+}
+
+// close lets go of the files. It may be called twice.
+func (d *drain) close() error {
+	var errs []error
+	for _, t := range d.topics {
+		for _, part := range d.parts[t] {
+			errs = append(errs, part.file.Close(), os.Remove(part.file.Name()))
+		}
+	}
+	d.topics = nil
+	return errors.Join(errs...)
+}
+
+// sizes returns how long the files of all partitions are, in the order in which save writes them.
+func (d *drain) sizes() ([]int64, error) {
+	var sizes []int64
+	for _, t := range d.topics {
+		for _, part := range d.parts[t] {
+			if err := part.out.Flush(); err != nil {
+				return nil, err
+			}
+			size, err := part.file.Seek(0, io.SeekEnd)
+			if err != nil {
+				return nil, err
+			}
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes, nil
+}
+
+// save writes all that is there of all outputs into a checkpoint.
+func (d *drain) save(w io.Writer) error {
+	for _, t := range d.topics {
+		for _, part := range d.parts[t] {
+			if err := part.copy(w); err != nil {
+				return fmt.Errorf("output %s: %w", t.name, err)
+			}
+		}
+	}
+	return nil
+}
