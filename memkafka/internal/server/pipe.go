@@ -9,7 +9,8 @@ import (
 )
 
 // pipe makes a connection in memory. Unlike net.Pipe's ends, a writer need not wait for its reader, until pipeBytes are
-// under way. Whoever waits does so on channels, so that in a testing/synctest bubble time goes on.
+// under way; into the slice of a reader that waits it writes directly. Whoever waits does so on channels, so that in a
+// testing/synctest bubble time goes on.
 func pipe(from, to addr) (client, broker net.Conn) {
 	up, down := newHalf(), newHalf()
 	return &end{in: down, out: up, local: from, remote: to}, &end{in: up, out: down, local: to, remote: from}
@@ -54,18 +55,21 @@ func (e *end) Close() error {
 // half is one direction of a pipe.
 type half struct {
 	reading, writing deadline
+	turn             chan struct{} // capacity 1: held by the one who reads
 	readable         chan struct{} // capacity 1
 	writable         chan struct{} // capacity 1
 
 	mu        sync.Mutex // guards all below
 	data      []byte     // under way are those from taken on
 	taken     int
-	ended     bool // no more will be written
-	abandoned bool // no more will be read
+	want      []byte // of the reader that waits, while nothing is under way
+	got       int    // bytes written into what was wanted
+	ended     bool   // no more will be written
+	abandoned bool   // no more will be read
 }
 
 func newHalf() *half {
-	return &half{readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
+	return &half{turn: make(chan struct{}, 1), readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 }
 
 func signal(c chan struct{}) {
@@ -76,35 +80,63 @@ func signal(c chan struct{}) {
 }
 
 func (h *half) read(p []byte) (int, error) {
+	if err := h.awaitTurn(); err != nil {
+		return 0, err
+	}
+	defer func() { <-h.turn }()
 	for {
 		expired := h.reading.expired()
-		if isClosed(expired) {
-			return 0, os.ErrDeadlineExceeded
+		n, err := h.take(p, isClosed(expired))
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
 		}
-		h.mu.Lock()
-		switch {
-		case h.abandoned:
-			h.mu.Unlock()
-			return 0, io.ErrClosedPipe
-		case len(h.data) > h.taken:
-			n := copy(p, h.data[h.taken:])
-			h.taken += n
-			if h.taken == len(h.data) {
-				h.rest()
-			}
-			h.mu.Unlock()
-			signal(h.writable)
-			return n, nil
-		case h.ended:
-			h.mu.Unlock()
-			return 0, io.EOF
-		}
-		h.mu.Unlock()
 		select {
 		case <-h.readable:
 		case <-expired:
 		}
 	}
+}
+
+// awaitTurn waits until nobody else reads.
+func (h *half) awaitTurn() error {
+	for {
+		expired := h.reading.expired()
+		select {
+		case h.turn <- struct{}{}:
+			return nil
+		case <-expired:
+		}
+		if isClosed(h.reading.expired()) {
+			return os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// take reads what there is, or leaves p to the next writer unless it is too late.
+func (h *half) take(p []byte, late bool) (n int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.want = nil
+	switch {
+	case h.got > 0:
+		n, h.got = h.got, 0
+		return n, nil
+	case late:
+		return 0, os.ErrDeadlineExceeded
+	case h.abandoned:
+		return 0, io.ErrClosedPipe
+	case len(h.data) > h.taken:
+		n = copy(p, h.data[h.taken:])
+		if h.taken += n; h.taken == len(h.data) {
+			h.rest()
+		}
+		signal(h.writable)
+		return n, nil
+	case h.ended:
+		return 0, io.EOF
+	}
+	h.want = p
+	return 0, nil
 }
 
 func (h *half) write(p []byte) (written int, err error) {
@@ -118,8 +150,12 @@ func (h *half) write(p []byte) (written int, err error) {
 			h.mu.Unlock()
 			return written, io.ErrClosedPipe
 		}
-		n := min(len(p), pipeBytes-(len(h.data)-h.taken))
-		h.put(p[:n])
+		n := 0
+		if h.want != nil {
+			n = copy(h.want, p)
+			h.want, h.got = nil, n
+		}
+		n += h.put(p[n:])
 		h.mu.Unlock()
 		if n > 0 {
 			signal(h.readable)
@@ -135,22 +171,34 @@ func (h *half) write(p []byte) (written int, err error) {
 	}
 }
 
-// put appends p, after it made use of the room of what was read.
-func (h *half) put(p []byte) {
+// smallBytes is how large a buffer may be that a pipe at rest keeps.
+const smallBytes = 16 << 10
+
+// buffers are of pipeBytes, for pipes that are not at rest.
+var buffers = sync.Pool{New: func() any { return new([pipeBytes]byte) }}
+
+// put buffers as much of p as there is room for, and returns how much that is.
+func (h *half) put(p []byte) int {
+	p = p[:min(len(p), pipeBytes-(len(h.data)-h.taken))]
 	if h.taken > 0 && len(h.data)+len(p) > cap(h.data) {
 		h.data = h.data[:copy(h.data, h.data[h.taken:])]
 		h.taken = 0
 	}
+	if need := len(h.data) + len(p); need > smallBytes && cap(h.data) < pipeBytes {
+		h.data = append(buffers.Get().(*[pipeBytes]byte)[:0], h.data...)
+	}
 	h.data = append(h.data, p...)
+	return len(p)
 }
 
-// rest empties the buffer, and keeps it unless it is large.
+// rest empties the buffer, and keeps it if it is small.
 func (h *half) rest() {
-	const kept = 16 << 10
-	h.taken, h.data = 0, h.data[:0]
-	if cap(h.data) > kept {
+	h.taken = 0
+	if cap(h.data) == pipeBytes {
+		buffers.Put((*[pipeBytes]byte)(h.data[:pipeBytes]))
 		h.data = nil
 	}
+	h.data = h.data[:0]
 }
 
 // end says that no more is written; what was written can still be read.
