@@ -1,6 +1,7 @@
 package memkafka
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/plog"
+	"github.com/gokasim/gokasim/memkafka/internal/seam"
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
 )
 
@@ -165,6 +167,89 @@ func summary(core *cluster.Cluster, g *group.Group) GroupSummary {
 	return s
 }
 
+// GroupProgress is how far a group is.
+type GroupProgress struct {
+	ID      string
+	Members int
+	Offsets []GroupOffset // by topic and partition; without Oldest, which is NoTimestamp
+}
+
+// Lag is the number of records after the committed offsets, over all partitions.
+func (g GroupProgress) Lag() int64 {
+	var lag int64
+	for _, o := range g.Offsets {
+		lag += o.Lag
+	}
+	return lag
+}
+
+// GroupProgresses tells how far all groups are, sorted by id.
+func (c *Cluster) GroupProgresses() []GroupProgress {
+	var list []GroupProgress
+	_ = c.do(func(core *cluster.Cluster, _ kafka.Millis) error {
+		ids := core.Groups()
+		list = make([]GroupProgress, 0, len(ids))
+		for _, id := range ids {
+			g := core.Group(id)
+			if g == nil {
+				continue
+			}
+			committed := g.Offsets()
+			d := GroupProgress{ID: id, Members: len(g.Members()), Offsets: make([]GroupOffset, 0, len(committed))}
+			for _, o := range committed {
+				d.Offsets = append(d.Offsets, groupOffset(core, o))
+			}
+			list = append(list, d)
+		}
+		return nil
+	}) // a closed cluster has none
+	return list
+}
+
+// groupOffset is a committed offset, without the time of the record at it.
+func groupOffset(core *cluster.Cluster, o group.OffsetCommit) GroupOffset {
+	offset := GroupOffset{TopicPartition: o.TP, Offset: o.Offset, Metadata: o.Metadata, High: kafka.NoOffset, Oldest: NoTimestamp}
+	if p := core.Partition(o.TP.Topic, o.TP.Partition); p != nil {
+		offset.High = p.Log.HighWatermark()
+		offset.Lag = max(0, int64(offset.High-o.Offset))
+	}
+	return offset
+}
+
+// ResetOffset has a group go on at an offset of a partition, as kafka-consumer-groups --reset-offsets does. The group must have no members:
+// it fails with UNKNOWN_MEMBER_ID when it has. An offset outside of the log is taken to its nearest end. A group that does not exist is made.
+func (c *Cluster) ResetOffset(id, topic string, partition int32, to Offset) error {
+	about := fmt.Sprintf("reset group %s at %s/%d", id, topic, partition)
+	start, high, err := c.Offsets(topic, partition)
+	if err != nil {
+		return fmt.Errorf("%s: %w", about, err)
+	}
+	client, err := c.engine.Client("", "reset")
+	if err != nil {
+		return fmt.Errorf("%s: %w", about, err)
+	}
+	defer client.Close()
+	commit := group.Commit{Generation: -1, Offsets: []group.OffsetCommit{{
+		TP: TopicPartition{Topic: topic, Partition: partition}, Offset: max(start, min(to, high)), LeaderEpoch: -1,
+	}}}
+	answer, err := client.Ask(context.Background(), "commit", id, func(core *cluster.Cluster, now kafka.Millis, call *seam.Call) {
+		commit.Tag = call
+		core.GroupStep(now, id, commit)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", about, err)
+	}
+	r := answer.(group.CommitResponse)
+	code := r.Err
+	if len(r.Partitions) > 0 && code == kafka.None {
+		code = r.Partitions[0].Err
+	}
+	if code != kafka.None {
+		return fmt.Errorf("%s: %w", about, code)
+	}
+	return nil
+}
+
 // GroupGenerations lists the present generation, or epoch, of each group that is stable. It costs little, so that one may look often.
 func (c *Cluster) GroupGenerations() map[string]int32 {
 	generations := map[string]int32{}
@@ -192,10 +277,8 @@ func (c *Cluster) DescribeGroup(id string) (GroupDescription, error) {
 			d.Members = append(d.Members, MemberDescription{m.MemberID, m.InstanceID, m.ClientID, m.ClientHost, g.AssignedTo(m)})
 		}
 		for _, o := range g.Offsets() {
-			offset := GroupOffset{TopicPartition: o.TP, Offset: o.Offset, Metadata: o.Metadata, High: kafka.NoOffset, Oldest: NoTimestamp}
+			offset := groupOffset(core, o)
 			if p := core.Partition(o.TP.Topic, o.TP.Partition); p != nil {
-				offset.High = p.Log.HighWatermark()
-				offset.Lag = max(0, int64(offset.High-o.Offset))
 				if next, _, err := p.Log.ReadInto(nil, max(o.Offset, p.Log.LogStart()), 1, false); err == nil && len(next) > 0 {
 					offset.Oldest = next[0].Timestamp
 				}

@@ -56,4 +56,13 @@ func TestWhatAClusterTellsOfItself(t *testing.T) {
 	if c.BrokerCount() != 2 || len(c.DescribeGroups()) != 0 || len(c.Transactions()) != 0 || len(c.GroupGenerations()) != 0 {
 		t.Error("there is something that was never made")
 	}
+	check(c.ResetOffset("g", "t", 1, 1))
+	check(c.ResetOffset("g", "t", 0, 100))
+	progress := c.GroupProgresses()
+	if len(progress) != 1 || progress[0].ID != "g" || progress[0].Lag() != 2 || len(progress[0].Offsets) != 2 || progress[0].Offsets[0].Offset != 0 || progress[0].Offsets[1].Offset != 1 {
+		t.Errorf("groups are at %+v", progress)
+	}
+	if err := c.ResetOffset("g", "t", 7, 0); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		t.Errorf("to reset an offset of a partition that is none: %v", err)
+	}
 }

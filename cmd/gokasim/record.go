@@ -13,6 +13,7 @@ import (
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/filter"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/record"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/replaywire"
 )
@@ -32,6 +33,7 @@ type recordFlags struct {
 	json        bool
 	timeout     time.Duration
 	filter      string
+	schemas     []string
 }
 
 func newRecord() *cobra.Command {
@@ -51,6 +53,9 @@ Offsets and times (--offset):
 ` + record.Grammar + `
 
 ` + filter.Grammar + `
+
+Schemas (--schema), by which json is the decoded value; the recording has values as they are:
+` + schema.Grammar + `.
 
 The connection is set by librdkafka's names, as kcat takes them with -X or in its configuration file; security.protocol, sasl.* and
 ssl.* among them.`,
@@ -72,6 +77,7 @@ ssl.* among them.`,
 	flags.StringArrayVarP(&f.offsets, "offset", "o", nil, "what of each partition: offsets or times, see above; all that there is unless given")
 	flags.Int32SliceVarP(&f.partitions, "partition", "p", nil, "partitions to record; all unless given")
 	flags.StringVar(&f.filter, "filter", "", "record only what this `expression` is true for, see above")
+	flags.StringArrayVar(&f.schemas, "schema", nil, "let json in --filter be the value decoded by this, `TARGET=FILE`, see above; may be given several times")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what comes, until interrupted")
 	flags.BoolVar(&f.raw, "raw", false, "write bytes that are not UTF-8 as they are, as kcat does; such lines are not valid JSON")
 	flags.BoolVar(&f.uncommitted, "uncommitted", false, "record what transactions wrote before they are committed, and when they never are")
@@ -149,15 +155,28 @@ func (f recordFlags) run(ctx context.Context, topics []string, stdout, stderr io
 // chooser is what --filter asks for: nil, which wants all, and a filter that was asked about nothing, when it was not given.
 func (f recordFlags) chooser() (func(*dump.Record) bool, *filter.Filter, error) {
 	if f.filter == "" {
+		if len(f.schemas) > 0 {
+			return nil, nil, usagef("--schema says something only with --filter")
+		}
 		return nil, new(filter.Filter), nil
 	}
 	chosen, err := filter.Compile(f.filter)
 	if err != nil {
 		return nil, nil, usagef("--%w", err)
 	}
+	schemas, err := readSchemas(f.schemas)
+	if err != nil {
+		return nil, nil, err
+	}
 	return func(r *dump.Record) bool {
 		return chosen.Matches(filter.Record{
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp.Time(), Key: r.Key, Value: r.Value, Headers: r.Headers,
+			JSON: func() []byte {
+				if d, err := schemas.Decode(r.Topic, "value", r.Value); err == nil {
+					return d.JSON
+				}
+				return r.Value
+			},
 		})
 	}, chosen, nil
 }

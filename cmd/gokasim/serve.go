@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/memkafka"
 )
@@ -71,7 +72,10 @@ name only when it is complete. Settings on the command line go before those that
 
 --load fills topics from dumps, with times, headers and partitions, before anybody can come in. A topic that is missing is
 created, with as many partitions as the dump has of it and retention.ms=-1, as old records would expire at once; one that
-has records already is left alone.`,
+has records already is left alone.
+
+--http shows a page of the cluster. --schema has it decode keys and values:
+` + schema.Grammar + `.`,
 		Example: `  gokasim serve
   gokasim serve --listen 127.0.0.1:0 --brokers 3 --topic orders:6 --topic state:6:cleanup.policy=compact
   gokasim serve -c num.partitions=4 -c log.retention.hours=1
@@ -79,7 +83,7 @@ has records already is left alone.`,
   gokasim serve --data ./kafka-data --load orders.jsonl.gz
   gokasim serve --topic orders:3 --faults faults.txt
   gokasim serve --sasl PLAIN:alice:secret
-  gokasim serve --http :8080
+  gokasim serve --http :8080 --schema orders=order.avsc --schema payments=shop.proto#shop.Payment
   gokasim serve --tls --tls-ca ca.pem
   gokasim serve --sasl SCRAM-SHA-256 --user alice:secret --acls --super-user User:alice`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/clusterpage"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -25,19 +26,21 @@ type pageOptions struct {
 	addr    string
 	user    string
 	anyHost bool
+	schemas []string
 }
 
 func (o *pageOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.addr, "http", "", "show the cluster's page at this `address`, as 127.0.0.1:8080 or :8080; without a host, for this machine only")
 	f.StringVar(&o.user, "http-user", "", "ask for this `NAME:PASSWORD` at the page")
+	f.StringArrayVar(&o.schemas, "schema", nil, "decode what the page shows by this, `TARGET=FILE`, see above; may be given several times")
 	f.BoolVar(&o.anyHost, "http-any-host", false, "serve the page under any name on a loopback address too, as behind a proxy on this machine")
 }
 
 // serve shows the page of a cluster, unless it is not wanted, until stop is called.
 func (o pageOptions) serve(ctx context.Context, cluster *memkafka.Cluster, brokers []string, log *slog.Logger) (stop func(), err error) {
 	if o.addr == "" {
-		if o.user != "" || o.anyHost {
-			return nil, usagef("--http-user and --http-any-host say something only with --http")
+		if o.user != "" || o.anyHost || len(o.schemas) > 0 {
+			return nil, usagef("--http-user, --http-any-host and --schema say something only with --http")
 		}
 		return func() {}, nil
 	}
@@ -45,11 +48,15 @@ func (o pageOptions) serve(ctx context.Context, cluster *memkafka.Cluster, broke
 	if o.user != "" && (!ok || user == "" || password == "") {
 		return nil, usagef("--http-user: give NAME:PASSWORD, both with at least one character")
 	}
+	schemas, err := readSchemas(o.schemas)
+	if err != nil {
+		return nil, err
+	}
 	l, err := listenHTTP(ctx, "--http", o.addr)
 	if err != nil {
 		return nil, err
 	}
-	pages := clusterpage.New(cluster, clusterpage.Options{User: user, Password: password, Addrs: brokers, AnyHost: o.anyHost, Log: log})
+	pages := clusterpage.New(cluster, clusterpage.Options{User: user, Password: password, Addrs: brokers, AnyHost: o.anyHost, Schemas: schemas, Log: log})
 	server := &http.Server{
 		Handler: pages, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -122,4 +129,19 @@ func serveProfiles(ctx context.Context, addr string, log *slog.Logger) (stop fun
 		_ = server.Close() // requests under way are of no use any more
 		wg.Wait()
 	}, nil
+}
+
+// readSchemas reads what --schema gives, all of it before it complains.
+func readSchemas(given []string) (*schema.Set, error) {
+	set := &schema.Set{}
+	var wrong []error
+	for _, text := range given {
+		if err := set.Load(text); err != nil {
+			wrong = append(wrong, fmt.Errorf("--schema %s: %w", text, err))
+		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, &usageError{err}
+	}
+	return set, nil
 }

@@ -71,7 +71,7 @@ func WithBasicAuth(user, password string) Option {
 func OnlyLocal() Option { return func(s *Site) { s.local = true } }
 
 // New makes a site below base, such as "/monitor". Each file of templates that ends in .html defines the template "content",
-// and becomes the page of its name. It panics when a template is wrong, which is a bug in this project.
+// and becomes the page of its name; one whose name begins with an underscore has templates for all of them instead. It panics when a template is wrong, which is a bug in this project.
 func New(base, title string, templates fs.FS, options ...Option) *Site {
 	s := &Site{
 		base: CleanBase(base), title: title, token: rand.Text(), log: slog.Default(),
@@ -86,6 +86,14 @@ func New(base, title string, templates fs.FS, options ...Option) *Site {
 		panic(err)
 	}
 	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			template.Must(layout.ParseFS(templates, name))
+		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			continue
+		}
 		s.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, name))
 	}
 	s.templates["error.html"] = template.Must(template.Must(layout.Clone()).Parse(`{{define "content"}}<p class="problem" role="alert">{{.Body}}</p>{{end}}`))

@@ -5,16 +5,18 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // Value is bytes as a page shows them.
 type Value struct {
-	Kind string // null, empty, text, json or hex
-	Text string // what is shown, never longer than was asked for
-	Size int    // of the whole, in bytes
-	Cut  bool   // there is more than Text
+	Kind  string // null, empty, text, json or hex; or what a schema is of
+	Text  string // what is shown, never longer than was asked for
+	Size  int    // of the whole, in bytes
+	Cut   bool   // there is more than Text
+	About string // what people should know of it, such as the schema it was decoded by
 }
 
 // The ways to show bytes.
@@ -56,6 +58,20 @@ func ShowBytes(b []byte, as string, limit int) Value {
 		}
 	}
 	v.Kind, v.Text = Text, string(bytes.ToValidUTF8(shown, []byte("\uFFFD")))
+	return v
+}
+
+// ShowJSON returns JSON that bytes were decoded to, of a kind such as avro, and of it no more than the first limit bytes. The size is that
+// of the bytes.
+func ShowJSON(text []byte, kind, about string, size, limit int) Value {
+	v := Value{Kind: kind, Size: size, About: about}
+	var pretty bytes.Buffer
+	if len(text) > limit || json.Indent(&pretty, text, "", "  ") != nil || pretty.Len() > 4*limit {
+		pretty.Reset()
+		pretty.Write(text[:min(len(text), limit)])
+		v.Cut = len(text) > limit
+	}
+	v.Text = strings.ToValidUTF8(pretty.String(), "\uFFFD")
 	return v
 }
 

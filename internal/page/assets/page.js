@@ -6,7 +6,7 @@ function busy(main) {
   const at = document.activeElement;
   if (at && main.contains(at) && at.matches("input, select, textarea, summary")) return true;
   const chosen = getSelection();
-  return document.hidden || main.querySelector("details[open]") !== null || (chosen && !chosen.isCollapsed);
+  return document.hidden || main.querySelector("details[open], input[type=checkbox][name=mark]:checked") !== null || (chosen && !chosen.isCollapsed);
 }
 
 async function lookAgain() {

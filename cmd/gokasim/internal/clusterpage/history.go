@@ -33,9 +33,57 @@ const (
 type history struct {
 	mu     sync.Mutex // guards what follows
 	groups map[string][]Generation
+	lags   []lags // the oldest first
 }
 
+// lags is how far groups were behind.
+type lags struct {
+	at time.Time
+	of map[string]int64
+}
+
+// How often lags are looked at, and how long they are known.
+const (
+	lagInterval = 5 * time.Second
+	lagsKept    = time.Minute
+)
+
 func newHistory() *history { return &history{groups: map[string][]Generation{}} }
+
+// sample notes the lags of all groups, if it is time to.
+func (h *history) sample(c *memkafka.Cluster, now time.Time) {
+	h.mu.Lock()
+	due := len(h.lags) == 0 || now.Sub(h.lags[len(h.lags)-1].at) >= lagInterval
+	h.mu.Unlock()
+	if !due {
+		return
+	}
+	l := lags{now, map[string]int64{}}
+	for _, g := range c.GroupProgresses() {
+		l.of[g.ID] = g.Lag()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lags = append(slices.DeleteFunc(h.lags, func(l lags) bool { return now.Sub(l.at) > lagsKept }), l)
+}
+
+// trend says whether a group's lag is greater than it was, up to a minute ago.
+func (h *history) trend(id string, lag int64) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.lags {
+		if before, known := l.of[id]; known {
+			switch {
+			case lag > before:
+				return "↑"
+			case lag < before:
+				return "↓"
+			}
+			break
+		}
+	}
+	return "→"
+}
 
 // look notes the groups whose generation is new.
 func (h *history) look(c *memkafka.Cluster, now time.Time) {

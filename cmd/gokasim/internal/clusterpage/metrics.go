@@ -7,8 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
-	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // exporter tells Prometheus about a cluster, under the names and labels of kafka_exporter, so that its dashboards work.
@@ -51,6 +52,11 @@ func (e exporter) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
+	e.collectTopics(gauge)
+	e.collectGroups(to)
+}
+
+func (e exporter) collectTopics(gauge func(d *prometheus.Desc, value float64, labels ...string)) {
 	c := e.s.cluster
 	up := c.Brokers()
 	gauge(brokers, float64(len(up)))
@@ -76,29 +82,61 @@ func (e exporter) Collect(to chan<- prometheus.Metric) {
 			gauge(underReplicated, flag(len(p.ISR) < len(p.Replicas)), number, t.Name)
 		}
 	}
-	for _, g := range c.DescribeGroups() {
-		gauge(groupMembers, float64(g.Members), g.ID)
-		d, err := c.DescribeGroup(g.ID)
-		if err != nil {
-			continue // it was deleted meanwhile
-		}
-		offsets, lags := map[string]float64{}, map[string]float64{}
-		for _, o := range d.Offsets {
-			number := strconv.Itoa(int(o.Partition))
-			gauge(groupOffset, float64(o.Offset), g.ID, number, o.Topic)
-			offsets[o.Topic] += float64(o.Offset)
-			if o.High != memkafka.Offset(-1) {
-				gauge(groupLag, float64(o.Lag), g.ID, number, o.Topic)
-				lags[o.Topic] += float64(o.Lag)
+}
+
+// collectGroups tells of groups. There may be tens of thousands, so that what they have in common is made once.
+func (e exporter) collectGroups(to chan<- prometheus.Metric) {
+	label := func(name string) func(value string) *dto.LabelPair {
+		known := map[string]*dto.LabelPair{}
+		return func(value string) *dto.LabelPair {
+			if known[value] == nil {
+				known[value] = &dto.LabelPair{Name: &name, Value: &value}
 			}
-		}
-		for topic, sum := range offsets {
-			gauge(groupOffsetSum, sum, g.ID, topic)
-		}
-		for topic, sum := range lags {
-			gauge(groupLagSum, sum, g.ID, topic)
+			return known[value]
 		}
 	}
+	topics, partitions := label("topic"), label("partition")
+	for _, g := range e.s.cluster.GroupProgresses() {
+		group := label("consumergroup")(g.ID)
+		to <- gauge{groupMembers, []*dto.LabelPair{group}, float64(g.Members)}
+		for i := 0; i < len(g.Offsets); {
+			topic := topics(g.Offsets[i].Topic)
+			var offsets, lags float64
+			known := false
+			for ; i < len(g.Offsets) && g.Offsets[i].Topic == topic.GetValue(); i++ {
+				o := &g.Offsets[i]
+				of := []*dto.LabelPair{group, partitions(strconv.Itoa(int(o.Partition))), topic}
+				to <- gauge{groupOffset, of, float64(o.Offset)}
+				offsets += float64(o.Offset)
+				if o.High != kafka.NoOffset {
+					to <- gauge{groupLag, of, float64(o.Lag)}
+					lags += float64(o.Lag)
+					known = true
+				}
+			}
+			of := []*dto.LabelPair{group, topic}
+			to <- gauge{groupOffsetSum, of, offsets}
+			if known {
+				to <- gauge{groupLagSum, of, lags}
+			}
+		}
+	}
+}
+
+// gauge is a gauge at one moment, with its labels in the order of their names.
+type gauge struct {
+	desc   *prometheus.Desc
+	labels []*dto.LabelPair
+	value  float64
+}
+
+// Desc implements prometheus.Metric.
+func (g gauge) Desc() *prometheus.Desc { return g.desc }
+
+// Write implements prometheus.Metric.
+func (g gauge) Write(to *dto.Metric) error {
+	to.Label, to.Gauge = g.labels, &dto.Gauge{Value: &g.value}
+	return nil
 }
 
 func flag(on bool) float64 {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/filter"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/internal/page"
@@ -39,17 +41,28 @@ type wanted struct {
 	Time      string
 	Size      int
 	Q, In     string
+	Filter    string // an expression
 	As        string
 	Tail      bool
 	at        map[int32]kafka.Offset // where to go on, by partition
+	marked    []mark                 // these and no others
+
+	chosen  *filter.Filter // nil for all
+	schemas *schema.Set
 }
 
-func parseWanted(r *http.Request) (wanted, error) {
+// mark is a record that somebody chose.
+type mark struct {
+	partition int32
+	offset    kafka.Offset
+}
+
+func (s *Server) parseWanted(r *http.Request) (wanted, error) {
 	q := r.URL.Query()
 	want := wanted{
 		topic: r.PathValue("topic"), Partition: -1, Oldest: q.Get("order") == "oldest", From: strings.TrimSpace(q.Get("from")),
-		Time: strings.TrimSpace(q.Get("time")), Size: recordsOnPage, Q: q.Get("q"), In: q.Get("in"), As: q.Get("as"), Tail: q.Get("tail") != "",
-		at: map[int32]kafka.Offset{},
+		Time: strings.TrimSpace(q.Get("time")), Size: recordsOnPage, Q: q.Get("q"), In: q.Get("in"), Filter: strings.TrimSpace(q.Get("filter")),
+		As: q.Get("as"), Tail: q.Get("tail") != "", at: map[int32]kafka.Offset{}, schemas: s.schemas,
 	}
 	var errs []error
 	if text := q.Get("partition"); text != "" {
@@ -69,23 +82,46 @@ func parseWanted(r *http.Request) (wanted, error) {
 	if want.In != "" && !slices.Contains([]string{"key", "value", "headers"}, want.In) {
 		errs = append(errs, fmt.Errorf("in: %q is none of key, value, headers", want.In))
 	}
-	if want.As != "" && !slices.Contains([]string{page.Auto, page.Text, page.JSON, page.Hex}, want.As) {
-		errs = append(errs, fmt.Errorf("as: %q is none of auto, text, json, hex", want.As))
+	if want.As != "" && !slices.Contains(ways, want.As) {
+		errs = append(errs, fmt.Errorf("as: %q is none of %s", want.As, strings.Join(ways, ", ")))
+	}
+	if want.Filter != "" {
+		var err error
+		if want.chosen, err = filter.Compile(want.Filter); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	for _, place := range strings.FieldsFunc(q.Get("at"), func(c rune) bool { return c == ',' }) {
-		partition, offset, _ := strings.Cut(place, ":")
-		p, err := strconv.ParseInt(partition, 10, 32)
-		o, err2 := strconv.ParseInt(offset, 10, 64)
-		if err != nil || err2 != nil {
-			errs = append(errs, fmt.Errorf("at: %q is not PARTITION:OFFSET", place))
+		m, err := parseMark(place)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("at: %w", err))
 		}
-		want.at[int32(p)] = kafka.Offset(o)
+		want.at[m.partition] = m.offset
+	}
+	for _, text := range q["mark"] {
+		m, err := parseMark(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("mark: %w", err))
+		}
+		want.marked = append(want.marked, m)
 	}
 	return want, errors.Join(errs...)
 }
 
-// query is the link to a page of records.
-func (w wanted) query(at map[int32]kafka.Offset) string {
+func parseMark(text string) (mark, error) {
+	partition, offset, _ := strings.Cut(text, ":")
+	p, err := strconv.ParseInt(partition, 10, 32)
+	o, err2 := strconv.ParseInt(offset, 10, 64)
+	if err != nil || err2 != nil {
+		return mark{}, fmt.Errorf("%q is not PARTITION:OFFSET", text)
+	}
+	return mark{int32(p), kafka.Offset(o)}, nil
+}
+
+// query is the link to a page of records that begins at given places, or where it was asked to.
+func (w wanted) query(at map[int32]kafka.Offset) string { return w.values(at).Encode() }
+
+func (w wanted) values(at map[int32]kafka.Offset) url.Values {
 	q := url.Values{}
 	set := func(name, value string) {
 		if value != "" {
@@ -103,6 +139,7 @@ func (w wanted) query(at map[int32]kafka.Offset) string {
 	}
 	set("q", w.Q)
 	set("in", w.In)
+	set("filter", w.Filter)
 	set("as", w.As)
 	if at != nil {
 		var places []string
@@ -115,16 +152,41 @@ func (w wanted) query(at map[int32]kafka.Offset) string {
 		set("from", w.From)
 		set("time", w.Time)
 	}
-	return q.Encode()
+	for _, m := range w.marked {
+		q.Add("mark", fmt.Sprintf("%d:%d", m.partition, m.offset))
+	}
+	return q
 }
 
-// matches reports whether a record has the text that is looked for.
-func (w wanted) matches(r memkafka.Record) bool {
+// matches reports whether a record has the text that is looked for, as it is or as its schema has it, and is one that the filter wants.
+func (w wanted) matches(partition int32, r memkafka.Record) bool {
+	return w.contains(r) && (w.chosen == nil || w.chosen.Matches(filter.Record{
+		Topic: w.topic, Partition: partition, Offset: r.Offset, Time: r.Timestamp.Time(), Key: r.Key, Value: r.Value, Headers: r.Headers,
+		JSON: func() []byte { return w.decoded("value", r.Value, r.Value) },
+	}))
+}
+
+// decoded is a key or value as its schema has it, otherwise when there is none or it is wrong.
+func (w wanted) decoded(part string, b, otherwise []byte) []byte {
+	if len(b) == 0 {
+		return otherwise
+	}
+	d, err := w.schemas.Decode(w.topic, part, b)
+	if err != nil {
+		return otherwise
+	}
+	return d.JSON
+}
+
+func (w wanted) contains(r memkafka.Record) bool {
 	if w.Q == "" {
 		return true
 	}
 	text := []byte(w.Q)
-	if (w.In == "" || w.In == "key") && bytes.Contains(r.Key, text) || (w.In == "" || w.In == "value") && bytes.Contains(r.Value, text) {
+	has := func(part string, b []byte) bool {
+		return (w.In == "" || w.In == part) && (bytes.Contains(b, text) || !w.schemas.Empty() && bytes.Contains(w.decoded(part, b, nil), text))
+	}
+	if has("key", r.Key) || has("value", r.Value) {
 		return true
 	}
 	if w.In == "" || w.In == "headers" {
@@ -141,6 +203,7 @@ func (w wanted) matches(r memkafka.Record) bool {
 type place struct {
 	partition  int32
 	start, end kafka.Offset // of the partition
+	began      kafka.Offset
 	at         kafka.Offset // the next one to read, or the one after it when reading backwards
 	buffer     []memkafka.Record
 }
@@ -204,6 +267,10 @@ func (s *Server) read(want wanted) (list []found, places []*place, more bool, er
 	if want.Partition >= n {
 		return nil, nil, false, fmt.Errorf("partition %s/%d: %w", want.topic, want.Partition, kafka.UnknownTopicOrPartition)
 	}
+	if len(want.marked) > 0 {
+		list, err = s.marked(want)
+		return list, nil, false, err
+	}
 	for partition := range n {
 		if want.Partition >= 0 && partition != want.Partition {
 			continue
@@ -240,11 +307,36 @@ func (s *Server) read(want wanted) (list []found, places []*place, more bool, er
 			break
 		}
 		best.take(want.Oldest)
-		if want.matches(chosen) {
+		if want.matches(best.partition, chosen) {
 			list = append(list, found{best.partition, chosen})
 		}
 	}
 	return list, places, true, nil
+}
+
+// marked returns the records that somebody chose.
+func (s *Server) marked(want wanted) ([]found, error) {
+	var list []found
+	for _, m := range want.marked {
+		r, err := s.one(want.topic, m.partition, m.offset)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found{m.partition, r})
+	}
+	return list, nil
+}
+
+// one returns the record at an offset.
+func (s *Server) one(topic string, partition int32, offset kafka.Offset) (memkafka.Record, error) {
+	records, err := s.cluster.Fetch(topic, partition, offset, 1)
+	if err == nil && (len(records) == 0 || records[0].Offset != offset) {
+		err = fmt.Errorf("there is no record at offset %d of partition %s/%d", offset, topic, partition)
+	}
+	if err != nil {
+		return memkafka.Record{}, err
+	}
+	return records[0], nil
 }
 
 // begin finds where the reading of a partition begins.
@@ -283,6 +375,7 @@ func (s *Server) begin(want wanted, p *place) error {
 		}
 	}
 	p.at = max(p.start, min(p.at, p.end))
+	p.began = p.at
 	return nil
 }
 
@@ -303,6 +396,7 @@ type Record struct {
 	Key, Value page.Value
 	Headers    []Header
 	Path       string
+	Mark       string
 }
 
 // Header is a header as the page shows it.
@@ -313,13 +407,40 @@ type Header struct {
 
 func (s *Server) display(topic string, r found, as string, limit int) Record {
 	d := Record{
-		Partition: r.partition, Offset: r.Offset, Time: r.Timestamp.Time(), Key: page.ShowBytes(r.Key, as, limit), Value: page.ShowBytes(r.Value, as, limit),
+		Partition: r.partition, Offset: r.Offset, Time: r.Timestamp.Time(),
+		Key: s.show(topic, "key", r.Key, as, limit), Value: s.show(topic, "value", r.Value, as, limit), Mark: fmt.Sprintf("%d:%d", r.partition, r.Offset),
 		Path: s.site.Path("topics", topic, strconv.Itoa(int(r.partition)), strconv.FormatInt(int64(r.Offset), 10)),
 	}
 	for _, h := range r.Headers {
 		d.Headers = append(d.Headers, Header{h.Key, page.ShowBytes(h.Value, as, limit)})
 	}
 	return d
+}
+
+// The ways to show bytes beside page's own.
+const bySchema = "schema" // and say why not, if they cannot be decoded
+
+var ways = []string{page.Auto, page.Text, page.JSON, bySchema, page.Hex}
+
+// show returns a key or value as the page shows it: decoded by a schema, if there is one and nothing else is asked for.
+func (s *Server) show(topic, part string, b []byte, as string, limit int) page.Value {
+	if len(b) == 0 || as != "" && as != page.Auto && as != bySchema {
+		return page.ShowBytes(b, as, limit)
+	}
+	d, err := s.schemas.Decode(topic, part, b)
+	if err == nil {
+		about := d.Schema
+		if d.ID >= 0 {
+			about = strings.TrimSpace(fmt.Sprintf("%s schema id %d", about, d.ID))
+		}
+		return page.ShowJSON(d.JSON, d.Kind, about, len(b), limit)
+	}
+	v := page.ShowBytes(b, page.Auto, limit)
+	_, framed := schema.Header(b)
+	if as == bySchema || !errors.Is(err, schema.ErrNoSchema) || framed && v.Kind == page.Hex {
+		v.About = err.Error()
+	}
+	return v
 }
 
 // goOn is where the next page begins, nil when a link cannot say it.
@@ -334,8 +455,20 @@ func goOn(places []*place) map[int32]kafka.Offset {
 	return at
 }
 
+// beginnings is where a page began, nil when a link cannot say it.
+func beginnings(places []*place) map[int32]kafka.Offset {
+	if len(places) > mostPlaces {
+		return nil
+	}
+	at := map[int32]kafka.Offset{}
+	for _, p := range places {
+		at[p.partition] = p.began
+	}
+	return at
+}
+
 func (s *Server) records(w http.ResponseWriter, r *http.Request) {
-	want, err := parseWanted(r)
+	want, err := s.parseWanted(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -350,6 +483,8 @@ func (s *Server) records(w http.ResponseWriter, r *http.Request) {
 		s.recordsJSON(w, r, want, list, at)
 		return
 	}
+	pinned := want // to where this page began, whatever comes meanwhile
+	pinned.at = beginnings(places)
 	shown := struct {
 		wanted
 		Topic        string
@@ -357,8 +492,17 @@ func (s *Server) records(w http.ResponseWriter, r *http.Request) {
 		Records      []Record
 		Next, Dump   string
 		Tailing      string
+		Ending       string // of the live tail
+		Hidden       url.Values
+		Command      string // that records the same
+		Failed       string // what the filter could not be asked about
 		More, Pieces bool
-	}{wanted: want, Topic: want.topic, More: more}
+	}{wanted: want, Topic: want.topic, More: more, Hidden: pinned.values(pinned.at), Command: s.command(want)}
+	if want.chosen != nil {
+		if n, err := want.chosen.Failures(); n > 0 {
+			shown.Failed = fmt.Sprintf("the filter failed at %d records, which are not shown; the first: %v", n, err)
+		}
+	}
 	for p := range s.cluster.Partitions(want.topic) {
 		shown.Partitions = append(shown.Partitions, p)
 	}
@@ -369,13 +513,10 @@ func (s *Server) records(w http.ResponseWriter, r *http.Request) {
 	if more && at != nil {
 		shown.Next = base + "/records?" + want.query(at)
 	}
-	current := want.at
-	if len(current) == 0 {
-		current = nil
-	}
-	shown.Dump = base + "/dump?" + want.query(current)
+	shown.Dump = base + "/dump?" + pinned.query(pinned.at)
 	tail := want
 	tail.Oldest, tail.From, tail.Time = false, "", ""
+	shown.Ending = base + "/records?" + tail.query(nil)
 	shown.Tailing = base + "/records?tail=1&" + tail.query(nil)
 	v := page.View{Title: "Records of " + want.topic, Trail: s.trail("topics", want.topic), Body: shown}
 	if want.Tail {
@@ -393,8 +534,9 @@ func (s *Server) recordsJSON(w http.ResponseWriter, r *http.Request, want wanted
 	}
 	answer := struct {
 		Records []json.RawMessage `json:"records"`
+		Decoded []decodedRecord   `json:"decoded,omitempty"` // by schemas, those that could be
 		Next    string            `json:"next"`
-	}{Records: []json.RawMessage{}}
+	}{Records: []json.RawMessage{}, Decoded: want.decodedRecords(list)}
 	for line := range bytes.Lines(b.Bytes()) {
 		answer.Records = append(answer.Records, json.RawMessage(bytes.TrimSpace(line)))
 	}
@@ -402,6 +544,25 @@ func (s *Server) recordsJSON(w http.ResponseWriter, r *http.Request, want wanted
 		answer.Next = s.site.Path("topics", want.topic, "records") + "?format=json&" + want.query(at)
 	}
 	s.site.JSON(w, r, answer)
+}
+
+// decodedRecord is a record's key and value by their schemas.
+type decodedRecord struct {
+	Partition int32           `json:"partition"`
+	Offset    kafka.Offset    `json:"offset"`
+	Key       json.RawMessage `json:"key,omitempty"`
+	Value     json.RawMessage `json:"value,omitempty"`
+}
+
+func (w wanted) decodedRecords(list []found) []decodedRecord {
+	var decoded []decodedRecord
+	for _, f := range list {
+		d := decodedRecord{f.partition, f.Offset, w.decoded("key", f.Key, nil), w.decoded("value", f.Value, nil)}
+		if d.Key != nil || d.Value != nil {
+			decoded = append(decoded, d)
+		}
+	}
+	return decoded
 }
 
 func writeDump(to *bytes.Buffer, topic string, list []found) error {
@@ -420,19 +581,11 @@ func writeDump(to *bytes.Buffer, topic string, list []found) error {
 
 // dump answers with what the page of records shows, as gokasim replay and load read it.
 func (s *Server) dump(w http.ResponseWriter, r *http.Request) {
-	want, err := parseWanted(r)
+	want, list, err := s.exported(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	list, _, _, err := s.read(want)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	slices.SortStableFunc(list, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.partition, b.partition), cmp.Compare(a.Offset, b.Offset))
-	})
 	var b bytes.Buffer
 	if err := writeDump(&b, want.topic, list); err != nil {
 		s.fail(w, r, err)
@@ -441,6 +594,19 @@ func (s *Server) dump(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", want.topic+".jsonl")) // names of topics need no escapes
 	_, _ = w.Write(b.Bytes())                                                                          // the browser may be gone
+}
+
+// exported is the records of a page, or those that were marked on it, in the order in which they came.
+func (s *Server) exported(r *http.Request) (wanted, []found, error) {
+	want, err := s.parseWanted(r)
+	if err != nil {
+		return want, nil, err
+	}
+	list, _, _, err := s.read(want)
+	slices.SortStableFunc(list, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.partition, b.partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return want, list, err
 }
 
 // record shows one record, more of it than a list does.
@@ -452,17 +618,14 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	records, err := s.cluster.Fetch(topic, int32(partition), kafka.Offset(offset), 1)
-	if err == nil && (len(records) == 0 || records[0].Offset != kafka.Offset(offset)) {
-		err = fmt.Errorf("there is no record at offset %d of partition %s/%d", offset, topic, partition)
-	}
+	one, err := s.one(topic, int32(partition), kafka.Offset(offset))
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	f := found{int32(partition), records[0]}
+	f := found{int32(partition), one}
 	if page.WantsJSON(r) {
-		s.recordsJSON(w, r, wanted{topic: topic}, []found{f}, nil)
+		s.recordsJSON(w, r, wanted{topic: topic, schemas: s.schemas}, []found{f}, nil)
 		return
 	}
 	as := r.URL.Query().Get("as")
@@ -472,14 +635,19 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 		Body: struct {
 			Record
 			Topic, As string
-		}{d, topic, as},
+			Ways      []string
+			Edit      *form
+		}{d, topic, as, ways, formOf(topic, f)},
 	})
 }
+
+// Grammar says what a filter can be.
+func (w wanted) Grammar() string { return filter.Grammar }
 
 // Choices are what a select of the page offers.
 func (w wanted) Choices(of string) []string {
 	if of == "in" {
 		return []string{"key", "value", "headers"}
 	}
-	return []string{page.Auto, page.Text, page.JSON, page.Hex}
+	return ways
 }

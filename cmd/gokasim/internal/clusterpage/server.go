@@ -3,6 +3,7 @@ package clusterpage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/hex"
@@ -17,12 +18,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/internal/page"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
-//go:embed templates
+//go:embed all:templates
 var files embed.FS
 
 // Server is the page of one cluster. It is safe for concurrent use.
@@ -31,20 +33,25 @@ type Server struct {
 	site    *page.Site
 	own     http.Handler
 	history *history
+	schemas *schema.Set
 	addrs   []string // bootstrap servers
 }
 
 // Options are the settings of a Server.
 type Options struct {
-	User, Password string   // asked for, unless User is empty
-	Addrs          []string // of the brokers, to be shown
-	AnyHost        bool     // requests may come under any name, as through a proxy on this machine
+	User, Password string      // asked for, unless User is empty
+	Addrs          []string    // of the brokers, to be shown
+	AnyHost        bool        // requests may come under any name, as through a proxy on this machine
+	Schemas        *schema.Set // that keys and values are decoded by, and that the page adds to; nil for none yet
 	Log            *slog.Logger
 }
 
 // New makes the page of a cluster. Run has to be called for the history of groups.
 func New(cluster *memkafka.Cluster, o Options) *Server {
-	s := &Server{cluster: cluster, history: newHistory(), addrs: o.Addrs}
+	s := &Server{cluster: cluster, history: newHistory(), schemas: o.Schemas, addrs: o.Addrs}
+	if s.schemas == nil {
+		s.schemas = &schema.Set{}
+	}
 	templates, err := fs.Sub(files, "templates")
 	if err != nil {
 		panic(err)
@@ -53,7 +60,7 @@ func New(cluster *memkafka.Cluster, o Options) *Server {
 		page.WithBasicAuth(o.User, o.Password),
 		page.WithNav(
 			page.Link{Name: "Cluster", Path: "/"}, page.Link{Name: "Topics", Path: "/topics"}, page.Link{Name: "Groups", Path: "/groups"},
-			page.Link{Name: "Transactions", Path: "/transactions"}, page.Link{Name: "Faults", Path: "/faults"},
+			page.Link{Name: "Transactions", Path: "/transactions"}, page.Link{Name: "Schemas", Path: "/schemas"}, page.Link{Name: "Faults", Path: "/faults"},
 		),
 	}
 	if !o.AnyHost {
@@ -64,26 +71,32 @@ func New(cluster *memkafka.Cluster, o Options) *Server {
 	}
 	s.site = page.New("/", "gokasim", templates, settings...)
 	s.own = s.site.Attach(nil, page.Routes{
-		"GET {$}":                                 s.overview,
-		"GET topics":                              s.topics,
-		"POST topics":                             s.createTopic,
-		"GET topics/{topic}":                      s.topic,
-		"POST topics/{topic}/leader":              s.moveLeader,
-		"GET topics/{topic}/records":              s.records,
-		"GET topics/{topic}/dump":                 s.dump,
-		"POST topics/{topic}/records":             s.produce,
-		"GET topics/{topic}/{partition}":          s.partition,
-		"GET topics/{topic}/{partition}/{offset}": s.record,
-		"GET groups":                              s.groups,
-		"GET groups/{group}":                      s.group,
-		"GET transactions":                        s.transactions,
-		"GET faults":                              s.faults,
-		"POST faults":                             s.addFaults,
-		"POST faults/clear":                       s.clearFaults,
-		"POST brokers/{id}/{way}":                 s.broker,
-		"POST clock":                              s.clock,
-		"POST snapshot":                           s.snapshot,
-		"GET metrics":                             s.metrics().ServeHTTP,
+		"GET {$}":                    s.overview,
+		"GET topics":                 s.topics,
+		"POST topics":                s.createTopic,
+		"GET topics/{topic}":         s.topic,
+		"POST topics/{topic}/leader": s.moveLeader,
+		"GET topics/{topic}/records": s.records,
+		"GET topics/{topic}/dump":    s.dump,
+		"GET topics/{topic}/test":    s.test,
+		"POST topics/{topic}/{partition}/{offset}/again": s.again,
+		"POST topics/{topic}/records":                    s.produce,
+		"GET topics/{topic}/{partition}":                 s.partition,
+		"GET topics/{topic}/{partition}/{offset}":        s.record,
+		"GET groups":                  s.groups,
+		"GET groups/{group}":          s.group,
+		"POST groups/{group}/offsets": s.resetOffset,
+		"GET schemas":                 s.showSchemas,
+		"POST schemas":                s.addSchema,
+		"POST schemas/remove":         s.removeSchema,
+		"GET transactions":            s.transactions,
+		"GET faults":                  s.faults,
+		"POST faults":                 s.addFaults,
+		"POST faults/clear":           s.clearFaults,
+		"POST brokers/{id}/{way}":     s.broker,
+		"POST clock":                  s.clock,
+		"POST snapshot":               s.snapshot,
+		"GET metrics":                 s.metrics().ServeHTTP,
 	})
 	return s
 }
@@ -97,6 +110,7 @@ func (s *Server) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		s.history.look(s.cluster, time.Now())
+		s.history.sample(s.cluster, time.Now())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -157,24 +171,74 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) topics(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query().Get("q")
+	readers := s.readers()
 	topics := slices.DeleteFunc(s.cluster.DescribeTopics(), func(t memkafka.TopicDescription) bool {
 		return !strings.Contains(t.Name, q) || q == "" && t.Internal && r.URL.Query().Get("internal") == ""
 	})
+	rows := make([]TopicRow, 0, len(topics))
+	for _, t := range topics {
+		rows = append(rows, TopicRow{t, len(readers[t.Name]), greatest(readers[t.Name])})
+	}
 	if page.WantsJSON(r) {
-		s.site.JSON(w, r, append([]memkafka.TopicDescription{}, topics...))
+		s.site.JSON(w, r, rows)
 		return
 	}
 	s.site.Show(w, r, "topics.html", page.View{Title: "Topics", Refresh: refreshSeconds, Body: struct {
 		Q, Internal string
-		Topics      []memkafka.TopicDescription
-	}{q, r.URL.Query().Get("internal"), topics}})
+		Topics      []TopicRow
+	}{q, r.URL.Query().Get("internal"), rows}})
 }
+
+// TopicRow is a topic in the list of all, also as JSON.
+type TopicRow struct {
+	memkafka.TopicDescription
+	Groups int   // that committed offsets
+	Lag    int64 // of the group that is furthest behind
+}
+
+// Reader is a group that committed offsets of a topic.
+type Reader struct {
+	Group   string `json:"group"`
+	Members int    `json:"members"`
+	Lag     int64  `json:"lag"`
+}
+
+// readers are the groups of each topic.
+func (s *Server) readers() map[string][]Reader {
+	of := map[string][]Reader{}
+	for _, g := range s.cluster.GroupProgresses() {
+		for i := 0; i < len(g.Offsets); {
+			r, topic := Reader{Group: g.ID, Members: g.Members}, g.Offsets[i].Topic
+			for ; i < len(g.Offsets) && g.Offsets[i].Topic == topic; i++ {
+				r.Lag += g.Offsets[i].Lag
+			}
+			of[topic] = append(of[topic], r)
+		}
+	}
+	return of
+}
+
+func greatest(list []Reader) int64 {
+	var lag int64
+	for _, r := range list {
+		lag = max(lag, r.Lag)
+	}
+	return lag
+}
+
+// Form is for a new record of the topic.
+func (t Topic) Form() form { return form{Topic: t.Name} }
+
+// readersOnPage is how many groups the page of a topic has.
+const readersOnPage = 50
 
 // Topic is the page of a topic, also as JSON.
 type Topic struct {
 	Name       string                          `json:"name"`
 	Partitions []memkafka.PartitionDescription `json:"partitions"`
 	Configs    []memkafka.ConfigEntry          `json:"configs"`
+	Readers    []Reader                        `json:"groups"` // the furthest behind first
+	Unshown    int                             `json:"-"`      // of these, on the page
 	Brokers    []int32                         `json:"-"`
 }
 
@@ -190,10 +254,14 @@ func (s *Server) topic(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	t := Topic{name, partitions, configs, s.cluster.Brokers()}
+	t := Topic{Name: name, Partitions: partitions, Configs: configs, Readers: append([]Reader{}, s.readers()[name]...), Brokers: s.cluster.Brokers()}
+	slices.SortStableFunc(t.Readers, func(a, b Reader) int { return cmp.Compare(b.Lag, a.Lag) })
 	if page.WantsJSON(r) {
 		s.site.JSON(w, r, t)
 		return
+	}
+	if n := len(t.Readers); n > readersOnPage {
+		t.Readers, t.Unshown = t.Readers[:readersOnPage], n-readersOnPage
 	}
 	s.site.Show(w, r, "topic.html", page.View{Title: "Topic " + name, Trail: s.trail("topics"), Refresh: refreshSeconds, Body: t})
 }
@@ -283,6 +351,7 @@ type Group struct {
 	memkafka.GroupDescription
 	History []Generation  `json:"history"`
 	LagTime time.Duration `json:"lag_time"` // age of the oldest record that is not committed
+	Trend   string        `json:"trend"`    // of the lag: ↑, ↓ or →
 }
 
 func (s *Server) group(w http.ResponseWriter, r *http.Request) {
@@ -292,7 +361,7 @@ func (s *Server) group(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	g := Group{GroupDescription: d, History: s.history.of(d.ID)}
+	g := Group{GroupDescription: d, History: s.history.of(d.ID), Trend: s.history.trend(d.ID, d.Lag)}
 	for _, o := range d.Offsets {
 		if age, ok := lagTime(o); ok {
 			g.LagTime = max(g.LagTime, age)
@@ -303,6 +372,67 @@ func (s *Server) group(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.site.Show(w, r, "group.html", page.View{Title: "Group " + d.ID, Trail: s.trail("groups"), Refresh: refreshSeconds, Body: g})
+}
+
+// resetOffset has a group go on elsewhere.
+func (s *Server) resetOffset(w http.ResponseWriter, r *http.Request) {
+	id, topic := r.PathValue("group"), strings.TrimSpace(r.PostFormValue("topic"))
+	n := s.cluster.Partitions(topic)
+	if n == 0 {
+		s.fail(w, r, fmt.Errorf("topic %s: %w", topic, kafka.UnknownTopicOrPartition))
+		return
+	}
+	one, err := number(r, "partition", -1)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	to := strings.TrimSpace(r.PostFormValue("to"))
+	done := 0
+	for p := range n {
+		if one >= 0 && p != one {
+			continue
+		}
+		at, err := s.resetTo(topic, p, to)
+		if err == nil {
+			err = s.cluster.ResetOffset(id, topic, p, at)
+		}
+		if err != nil {
+			if errors.Is(err, kafka.UnknownMemberID) {
+				err = fmt.Errorf("group %s has members, which would go on where they are; stop them first: %w", id, err)
+			}
+			s.fail(w, r, err)
+			return
+		}
+		done++
+	}
+	if done == 0 {
+		s.fail(w, r, fmt.Errorf("partition %s/%d: %w", topic, one, kafka.UnknownTopicOrPartition))
+		return
+	}
+	s.site.Done(w, r, s.site.Path("groups", id), fmt.Sprintf("%d offsets of %s were reset", done, topic))
+}
+
+// resetTo finds the offset that a form means: start, end, a number or a time.
+func (s *Server) resetTo(topic string, partition int32, to string) (kafka.Offset, error) {
+	start, high, err := s.cluster.Offsets(topic, partition)
+	if err != nil {
+		return 0, err
+	}
+	switch to {
+	case "start":
+		return start, nil
+	case "end":
+		return high, nil
+	}
+	if n, err := strconv.ParseInt(to, 10, 64); err == nil {
+		return kafka.Offset(n), nil
+	}
+	at, err := parseTime(to)
+	if err != nil {
+		return 0, fmt.Errorf("%q is none of start, end, an offset and a time in UTC, as 2026-01-31T12:30", to)
+	}
+	return s.cluster.OffsetForTime(topic, partition, at)
 }
 
 func lagTime(o memkafka.GroupOffset) (time.Duration, bool) {
@@ -482,7 +612,7 @@ func bytesOf(r *http.Request, field string) ([]byte, error) {
 		}
 		return b, nil
 	case "", "text":
-		return []byte(text), nil
+		return []byte(strings.ReplaceAll(text, "\r\n", "\n")), nil // browsers end lines so
 	default:
 		return nil, fmt.Errorf("%s: %q is none of text, hex, empty, null", field, kind)
 	}
@@ -519,9 +649,5 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 		partition = partitionOf(key, n)
 	}
 	offset, err := s.cluster.Produce(topic, partition, rec)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	s.site.Done(w, r, s.site.Path("topics", topic, "records"), fmt.Sprintf("the record is at offset %d of partition %d", offset, partition))
+	s.produced(w, r, topic, partition, offset, err)
 }

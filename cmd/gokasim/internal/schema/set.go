@@ -40,7 +40,7 @@ type Entry struct {
 	Target string `json:"target"`
 	Kind   string `json:"kind"` // avro or protobuf
 	Name   string `json:"name"` // of the type
-	File   string `json:"file"` // that it came from
+	File   string `json:"file"` // that it came from, without its directory; empty if it was written
 	codec  codec
 }
 
@@ -100,7 +100,10 @@ func (s *Set) add(target, name, message string, data []byte, imports []string) e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := Entry{Target: target, File: filepath.Base(name)}
+	e := Entry{Target: target}
+	if name != "" {
+		e.File = filepath.Base(name)
+	}
 	switch kind(name, data) {
 	case "avro":
 		e.Kind = "avro"
@@ -203,19 +206,19 @@ func Header(b []byte) (id uint32, ok bool) {
 // Decode decodes a key ("key") or value ("value") of a topic. The schema of the id in its header goes first, then the topic's, then the
 // one for all topics. It fails with ErrNoSchema when there is none, and JSON behind a header needs none.
 func (s *Set) Decode(topic, part string, b []byte) (Decoded, error) {
-	if len(b) > mostBytes {
-		return Decoded{}, fmt.Errorf("%d bytes are too many to decode, %d is the most", len(b), mostBytes)
-	}
 	id, framed := Header(b)
 	e, byID := s.find(topic, part, id, framed)
 	if e.codec == nil {
-		if framed && len(b) > headerBytes && json.Valid(b[headerBytes:]) {
+		if framed && len(b) > headerBytes && len(b) <= mostBytes && json.Valid(b[headerBytes:]) {
 			return Decoded{Kind: "json", ID: int64(id), JSON: b[headerBytes:]}, nil
 		}
 		if framed {
 			return Decoded{}, fmt.Errorf("%w for %s:%s or for id:%d, which the bytes may begin with", ErrNoSchema, topic, part, id)
 		}
 		return Decoded{}, fmt.Errorf("%w for %s:%s", ErrNoSchema, topic, part)
+	}
+	if len(b) > mostBytes {
+		return Decoded{}, fmt.Errorf("%d bytes are too many to decode, %d is the most", len(b), mostBytes)
 	}
 	var failed error
 	if framed {
@@ -247,4 +250,12 @@ func (s *Set) find(topic, part string, id uint32, framed bool) (e Entry, byID bo
 		return e, false
 	}
 	return s.schemas["*:"+part], false
+}
+
+// Given is the schema as a command line gives it, with the name of its file alone.
+func (e Entry) Given() string {
+	if e.Kind == "protobuf" && !strings.HasPrefix(e.Target, "id:") {
+		return e.File + "#" + e.Name
+	}
+	return e.File
 }

@@ -234,6 +234,7 @@ func TestWhatIsNoSchema(t *testing.T) {
 	if !s.Empty() {
 		t.Errorf("there are %+v", s.List())
 	}
+	check(t, s.Add("t", "", "", []byte(`"int"`)))
 	if _, err := s.Decode("t", "value", make([]byte, mostBytes+1)); err == nil || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("a long value: %v", err)
 	}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// freePort is a port that nobody listens at.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestServeShowsAPage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "word.avsc")
+	if err := os.WriteFile(file, []byte(`"string"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	brokers, stop := serving(t, "--listen", "127.0.0.1:0", "--topic", "words:1", "--http", ":"+port, "--schema", "words="+file, "--http-user", "me:secret")
+	ask := func(path, password string) (int, string) {
+		r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("me", password)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close() // it was read
+		return answer.StatusCode, string(body)
+	}
+	if code, text := ask("/", "secret"); code != http.StatusOK || !strings.Contains(text, "bootstrap.servers="+brokers[0]) {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, text := ask("/schemas?format=json", "secret"); code != http.StatusOK || !strings.Contains(text, `"words:value"`) {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, _ := ask("/", "wrong"); code != http.StatusUnauthorized {
+		t.Errorf("with a wrong password: %d", code)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	code, _, stderr := stop()
+	if code != 0 || !strings.Contains(stderr, "url=http://127.0.0.1:"+port+"/") { // for this machine only
+		t.Errorf("status %d, standard error:\n%s", code, stderr)
+	}
+}
+
+func TestThePageUsedWrongly(t *testing.T) {
+	for args, want := range map[string]string{
+		"--schema t=x.avsc":                        "say something only with --http",
+		"--http-user a:b":                          "say something only with --http",
+		"--http 127.0.0.1:0 --http-user a":         "give NAME:PASSWORD",
+		"--http nowhere":                           "give HOST:PORT",
+		"--http 127.0.0.1:0 --schema t":            "--schema t",
+		"--http 127.0.0.1:0 --schema t=none.avsc":  "--schema t=none.avsc",
+		"--http 127.0.0.1:0 --schema a:b=none.txt": "none.txt",
+	} {
+		code, _, stderr := runWith(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, strings.Fields(args)...)...)
+		if code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: status %d, standard error:\n%s\nwant %q", args, code, stderr, want)
+		}
+	}
+}
