@@ -52,10 +52,9 @@ func (s *Server) command(want wanted) string {
 
 // from is where a page begins, in record's words: from there on if the oldest come first, else up to there.
 func (w wanted) from() string {
-	bound := ""
 	switch at, err := parseTime(w.Time); {
 	case w.Time != "" && err == nil:
-		bound = at.UTC().Format(time.RFC3339Nano)
+		bound := at.UTC().Format(time.RFC3339Nano)
 		if w.Oldest {
 			return "@" + bound
 		}
