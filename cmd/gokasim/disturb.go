@@ -17,18 +17,12 @@ import (
 )
 
 // replays reports whether replays are disturbed rather than tests run.
-func (f simulateFlags) replays(ctx context.Context, cmd *cobra.Command, name string) (bool, error) {
+func (f simulateFlags) replays(cmd *cobra.Command, pkg *target.Package) (bool, error) {
 	switch {
-	case len(f.inputs) > 0 && len(f.run) > 0:
-		return false, usagef("--run names a test, and --in a recording to replay; leave one of them out")
 	case len(f.inputs) > 0:
 		return true, nil
 	case len(f.run) > 0:
 		return false, nil
-	}
-	pkg, err := target.Find(ctx, name)
-	if err != nil {
-		return false, err
 	}
 	tests, err := pkg.Simulations()
 	if err != nil {
@@ -39,7 +33,7 @@ func (f simulateFlags) replays(ctx context.Context, cmd *cobra.Command, name str
 }
 
 // disturb replays a recording once in peace, and then with incidents where each seed says: the results have to be the same.
-func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name string, style progress.Style) (err error) {
+func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name string, pkg *target.Package, style progress.Style) (err error) {
 	settings := replayFlags{
 		graphs: f.graphs, inputs: f.inputs, partitions: f.partitions, instances: f.instances, rebalances: f.rebalances, crashes: f.crashes,
 		faults: f.faults, speed: "max", progress: "none",
@@ -52,10 +46,6 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 		return usagef("--check-determinism and --race are for tests that simulate; leave them out with --in")
 	}
 	if err := r.checkFiles(); err != nil {
-		return err
-	}
-	pkg, err := target.Find(ctx, name)
-	if err != nil {
 		return err
 	}
 	graphs, err := pkg.Select(f.graphs)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -263,6 +265,68 @@ func TestADryRunLoadsNothing(t *testing.T) {
 	recs, err := c.Fetch("new", 2, 0, 10)
 	if err != nil || len(recs) != 1 || len(recs[0].Headers) != 1 || recs[0].Headers[0].Key != "keep" || recs[0].Timestamp != 1_700_000_000_000 {
 		t.Errorf("loaded %+v, %v", recs, err)
+	}
+}
+
+// TestWhatThereIsComesByTimeBeforeWhatFollows follows a topic that has records already, in one partition at the end none that is left.
+func TestWhatThereIsComesByTimeBeforeWhatFollows(t *testing.T) {
+	c, brokers := listening(t)
+	if err := c.CreateTopic("ticks", 4); err != nil {
+		t.Fatal(err)
+	}
+	const old, now = 4000, 4020
+	for i := range old {
+		produce(t, c, "ticks", int32(i*7%4), memkafka.Record{Value: fmt.Append(nil, i), Timestamp: memkafka.Millis(1_700_000_000_000 + i)})
+	}
+	abort(t, brokers, "ticks", 2)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	in, out := io.Pipe()
+	var errs strings.Builder
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"record", "ticks", "-b", brokers, "--follow"}, out, &errs)
+		_ = out.Close() // a pipe's end never fails
+	}()
+	lines := bufio.NewScanner(in)
+	for i := range now {
+		if i == old {
+			for j := range now - old {
+				produce(t, c, "ticks", 0, memkafka.Record{Value: fmt.Append(nil, old+j), Timestamp: memkafka.Millis(1_600_000_000_000 + j)})
+			}
+		}
+		if !lines.Scan() || !strings.HasSuffix(lines.Text(), fmt.Sprintf(`"payload":"%d"}`, i)) {
+			t.Fatalf("line %d is %s", i+1, lines.Text())
+		}
+	}
+	interrupt()
+	if lines.Scan() {
+		t.Errorf("one more line: %s", lines.Text())
+	}
+	if status := <-code; status != 0 {
+		t.Errorf("status %d, stderr:\n%s", status, &errs)
+	}
+}
+
+// abort writes a record in a transaction that is aborted.
+func abort(t *testing.T, brokers, topic string, partition int32) {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.TransactionalID("aborts"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = c.BeginTransaction()
+	if err == nil {
+		err = c.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: partition, Value: []byte("aborted")}).FirstErr()
+	}
+	if err == nil {
+		err = c.EndTransaction(ctx, kgo.TryAbort)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/simulate"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
 )
 
 // shrinkFlags are the settings of gokasim shrink, as given.
@@ -64,7 +65,11 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 	if f.run != "" {
 		named = []string{f.run}
 	}
-	pkg, tests, binary, cleanUp, err := simulations(ctx, cmd, name, named, false)
+	pkg, err := target.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	tests, binary, cleanUp, err := simulations(ctx, cmd, name, pkg, named, false)
 	if err != nil {
 		return err
 	}

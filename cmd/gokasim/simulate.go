@@ -94,31 +94,28 @@ peace, and then with rebalances, crashes and faults where each seed says, which 
 }
 
 // simulations finds the tests to run, and compiles them.
-func simulations(ctx context.Context, cmd *cobra.Command, name string, named []string, race bool) (pkg *target.Package, tests []string, binary string, cleanUp func() error, err error) {
-	if pkg, err = target.Find(ctx, name); err != nil {
-		return nil, nil, "", nil, err
-	}
+func simulations(ctx context.Context, cmd *cobra.Command, name string, pkg *target.Package, named []string, race bool) (tests []string, binary string, cleanUp func() error, err error) {
 	all, err := pkg.Simulations()
 	if err != nil {
-		return nil, nil, "", nil, toldCompile(cmd, err)
+		return nil, "", nil, toldCompile(cmd, err)
 	}
 	tests = named
 	switch {
 	case len(named) == 0 && len(all) == 0:
-		return nil, nil, "", nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
+		return nil, "", nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
 			"or disturb a replay: gokasim replay %s --rebalance 10 --crash 3", pkg.ImportPath, name)
 	case len(named) == 0:
 		tests = all
 	}
 	dir, err := os.MkdirTemp("", "gokasim-*")
 	if err != nil {
-		return nil, nil, "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
+		return nil, "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
 	}
 	cleanUp = func() error { return os.RemoveAll(dir) }
 	if binary, err = pkg.BuildTests(ctx, dir, race); err != nil {
-		return nil, nil, "", nil, errors.Join(toldCompile(cmd, err), cleanUp())
+		return nil, "", nil, errors.Join(toldCompile(cmd, err), cleanUp())
 	}
-	return pkg, tests, binary, cleanUp, nil
+	return tests, binary, cleanUp, nil
 }
 
 // toldCompile shows what the compiler said.
@@ -154,14 +151,26 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 		return usagef("--from 0: seeds begin with 1")
 	case f.seeds == 0 && f.duration <= 0:
 		return usagef("--seeds 0 never ends; give --for too")
+	case len(f.inputs) > 0 && len(f.run) > 0:
+		return usagef("--run names a test, and --in a recording to replay; leave one of them out")
 	}
-	if replays, err := f.replays(ctx, cmd, name); err != nil || replays {
-		if err != nil {
-			return err
+	pkg, err := target.Find(ctx, name)
+	if err != nil {
+		return err
+	}
+	replays, err := f.replays(cmd, pkg)
+	switch {
+	case err != nil:
+		return err
+	case replays:
+		return f.disturb(ctx, cmd, name, pkg, style)
+	}
+	for _, flag := range []string{"graph", "partitions", "instances", "rebalance", "crash", "faults"} {
+		if cmd.Flags().Changed(flag) {
+			return usagef("--%s is about replays, and tests that simulate say it themselves; give --in too, or leave it out", flag)
 		}
-		return f.disturb(ctx, cmd, name, style)
 	}
-	pkg, tests, binary, cleanUp, err := simulations(ctx, cmd, name, f.run, f.race)
+	tests, binary, cleanUp, err := simulations(ctx, cmd, name, pkg, f.run, f.race)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Loaded, error
 		partitioner = kgo.StickyKeyPartitioner(nil)
 	}
 	client, err := config.Client(ctx, o.Patience, kgo.RecordPartitioner(partitioner), kgo.MaxBufferedRecords(100_000), kgo.MaxBufferedBytes(64<<20),
-		kgo.ProducerLinger(5*time.Millisecond), kgo.RecordRetries(20), kgo.UnknownTopicRetries(20)) // a time-out would count from a record's own time
+		kgo.ProducerLinger(5*time.Millisecond), kgo.RecordRetries(20), kgo.UnknownTopicRetries(20), kgo.MetadataMinAge(100*time.Millisecond)) // a time-out would count from a record's own time
 	if err != nil {
 		return nil, err
 	}
@@ -374,6 +374,11 @@ func (l *loader) send(ctx context.Context, rec *dump.Record) error {
 	}
 	if !l.Hash {
 		out.Partition = max(rec.Partition, 0)
+		if out.Partition >= t.partitions && t.created && l.Partitions == 0 {
+			if err := l.grow(ctx, rec.Topic, t, out.Partition+1); err != nil {
+				return fmt.Errorf("%s:%d: %w", rec.File, rec.Line, err)
+			}
+		}
 		if out.Partition >= t.partitions {
 			return fmt.Errorf("%s:%d: topic %s has %d partitions, and the record is of partition %d; --partitions N creates it with more, --hash spreads by key",
 				rec.File, rec.Line, rec.Topic, t.partitions, rec.Partition)
@@ -394,6 +399,34 @@ func (l *loader) send(ctx context.Context, rec *dump.Record) error {
 		}
 	})
 	return nil
+}
+
+// grow adds partitions to a topic that was created here, when a dump that is read only once has records of higher ones than were seen so far. It returns
+// when the client knows them.
+func (l *loader) grow(ctx context.Context, name string, t *topic, partitions int32) error {
+	answer, err := l.admin.UpdatePartitions(ctx, int(partitions), name)
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("adding partitions to topic %s, from %d to %d: %w", name, t.partitions, partitions, err)
+	}
+	t.partitions = partitions
+	limit, cancel := context.WithTimeoutCause(ctx, l.Patience, fmt.Errorf("topic %s got %d partitions, and after %v the cluster has not told of them; run it again", name, partitions, l.Patience))
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		l.client.ForceMetadataRefresh() // no more often than the client is allowed to
+		if leader, _, err := l.client.PartitionLeader(name, partitions-1); err == nil && leader >= 0 {
+			return nil
+		}
+		select {
+		case <-look.C:
+		case <-limit.Done():
+			return context.Cause(limit)
+		}
+	}
 }
 
 // wait holds a record back until its time has come, at l.Speed times the pace at which the records were made.

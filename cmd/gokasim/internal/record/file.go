@@ -136,6 +136,9 @@ func (o Options) resume(held *os.File, asked plan) ([]*part, *os.File, error) {
 		return nil, nil, fmt.Errorf("%s is what another recording left, of other topics, partitions, offsets or settings; "+
 			"run that one again to complete it, or give --fresh to throw it away", partOf(o.Out))
 	}
+	for i := range old.Parts {
+		old.Parts[i].Now = asked.Parts[i].Now
+	}
 	parts := begin(old)
 	f, err := os.OpenFile(partOf(o.Out), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,6 +23,9 @@ type Part struct {
 	From      int64  `json:"from"`   // the first offset
 	To        int64  `json:"to"`     // the offset after the last one, endless for none
 	Broker    int32  `json:"broker"` // the leader, as kcat writes it into each record
+
+	// Now is where the partition ended when this run began. What is before it is merged by time even where there is no end.
+	Now int64 `json:"-"`
 }
 
 // plan is what a recording reads, decided at its beginning, so that it can go on after it was interrupted.
@@ -134,7 +137,7 @@ func bounds(ctx context.Context, client *kadm.Client, o Options, parts []Part) e
 	for i := range parts {
 		p := &parts[i]
 		low, high := offsetOf(first, *p), offsetOf(last, *p)
-		p.From, p.To = low, high
+		p.From, p.To, p.Now = low, high, high
 		if o.Range.From.kind != unset {
 			if p.From, err = offset(o.Range.From, *p); err != nil {
 				return err

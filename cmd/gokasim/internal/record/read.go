@@ -47,6 +47,14 @@ func (p *part) done() bool { return p.To != endless && p.next >= p.To && len(p.q
 // ended reports whether nothing more is read.
 func (p *part) ended() bool { return p.To != endless && p.next >= p.To }
 
+// known is the offset up to which records are known to be there, or to have been: those of other partitions wait for them.
+func (p *part) known() int64 {
+	if p.To == endless {
+		return p.Now
+	}
+	return p.To
+}
+
 // reader merges partitions by time: a record comes after all that are older, except that the order in a partition is kept.
 type reader struct {
 	client *kgo.Client
@@ -63,6 +71,7 @@ type reader struct {
 	patience            time.Duration           // stuck
 	heard               time.Time               // when something came last, or was found to be at its end
 	topics              map[string]kadm.TopicID // by name, as they were at first
+	probed              time.Time               // when the ends were looked at last
 	lonely              bool                    // no broker answers, and the user knows
 }
 
@@ -88,7 +97,7 @@ func newReader(client *kgo.Client, parts []*part, follow bool) *reader {
 // run reads until every partition is at its end, or ctx is.
 func (r *reader) run(ctx context.Context) error {
 	for {
-		if err := r.emit(); err != nil {
+		if err := r.emit(false); err != nil {
 			return err
 		}
 		r.show()
@@ -110,13 +119,13 @@ func (r *reader) allDone() bool {
 	return true
 }
 
-// emit writes queued records for as long as it is known which one is next.
-func (r *reader) emit() error {
+// emit writes queued records for as long as it is known which one is next, or all of them.
+func (r *reader) emit(all bool) error {
 	for {
 		var first *part
 		for _, p := range r.parts {
 			if len(p.queue) == 0 {
-				if !p.ended() && !r.follow {
+				if p.next < p.known() && !all {
 					return nil // an older record may still come
 				}
 				continue
@@ -208,9 +217,17 @@ func (r *reader) poll(ctx context.Context) error {
 	})
 	if n > 0 {
 		r.heard, r.lonely = time.Now(), false
+	}
+	if n > 0 && (!r.waiting() || time.Since(r.probed) < quiet) {
 		return nil
 	}
+	r.probed = time.Now()
 	return r.probe(ctx)
+}
+
+// waiting reports whether what comes in waits for a partition that is followed.
+func (r *reader) waiting() bool {
+	return r.follow && slices.ContainsFunc(r.parts, func(p *part) bool { return p.next < p.known() && len(p.queue) == 0 })
 }
 
 func (r *reader) accept(rec *kgo.Record) {
@@ -237,8 +254,12 @@ func (r *reader) accept(rec *kgo.Record) {
 	}
 }
 
-// leave reads no more of p.
+// leave reads no more of p, or, where it is followed, has nobody wait for it any more.
 func (r *reader) leave(p *part) {
+	if p.To == endless {
+		p.Now = p.next
+		return
+	}
 	p.next = p.To
 	r.client.RemoveConsumePartitions(map[string][]int32{p.Topic: {p.Partition}})
 }
@@ -276,7 +297,7 @@ func (r *reader) probe(ctx context.Context) error {
 		return err
 	}
 	for _, p := range r.parts {
-		if p.To == endless || p.ended() || p.paused || len(p.queue) > 0 {
+		if p.next >= p.known() || p.paused || len(p.queue) > 0 {
 			continue
 		}
 		empty, err := r.nothingFrom(ctx, p, found[p.Topic])
@@ -289,6 +310,10 @@ func (r *reader) probe(ctx context.Context) error {
 			continue
 		}
 		if still := time.Since(r.heard); still >= r.patience {
+			if p.To == endless {
+				p.Now = p.next // it may come at any time, and the others wait no longer
+				continue
+			}
 			return r.stalled(p, found[p.Topic].Partitions[p.Partition], still)
 		}
 	}
@@ -319,7 +344,7 @@ func (r *reader) stalled(p *part, detail kadm.PartitionDetail, still time.Durati
 		p.Topic, p.Partition, still.Round(time.Second), p.next, p.To, why)
 }
 
-// nothingFrom reports whether the leader has no batch of p from p.next up to p.To.
+// nothingFrom reports whether the leader has no batch of p from p.next up to where it is known to end.
 func (r *reader) nothingFrom(ctx context.Context, p *part, topic kadm.TopicDetail) (bool, error) {
 	detail, ok := topic.Partitions[p.Partition]
 	if !ok || detail.Leader < 0 {
@@ -349,7 +374,7 @@ func (r *reader) nothingFrom(ctx context.Context, p *part, topic kadm.TopicDetai
 		}
 		return false, err
 	}
-	return a.HighWatermark >= p.To && !holdsBatch(a.RecordBatches, p.next, p.To), nil
+	return a.HighWatermark >= p.known() && !holdsBatch(a.RecordBatches, p.next, p.known()), nil
 }
 
 // holdsBatch reports whether one of the batches, the last of which may be cut off, has offsets from from up to to.

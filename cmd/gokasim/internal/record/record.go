@@ -132,7 +132,7 @@ func (o Options) copy(ctx context.Context, client *kgo.Client, parts []*part, w 
 	}
 	err := r.run(ctx)
 	if o.Follow && errors.Is(err, context.Canceled) {
-		return nil // it is told to end
+		return r.emit(true) // it is told to end, and writes what it has
 	}
 	return err
 }
