@@ -38,7 +38,7 @@ type Context interface {
 	// Value returns the value of the key in the group's table, nil when there is none. It sees what SetValue and
 	// Delete did before, in this and in earlier callbacks.
 	Value() interface{}
-	// SetValue sets the value of the key in the group's table.
+	// SetValue sets the value of the key in the group's table. A nil value fails: use Delete.
 	SetValue(value interface{}, options ...ContextOption)
 	// Delete deletes the key from the group's table.
 	Delete(options ...ContextOption)
@@ -48,7 +48,8 @@ type Context interface {
 	// Lookup returns the value of any key in a lookup table, nil when there is none.
 	Lookup(topic Table, key string) interface{}
 
-	// Emit sends a message to an output. A nil value is sent as a tombstone.
+	// Emit sends a message to an output. It does not wait for Kafka: what goes wrong later stops the processor. Messages
+	// of one callback to one partition stay in order. A nil value is sent as a tombstone.
 	Emit(topic Stream, key string, value interface{}, options ...ContextOption)
 	// Loopback sends a message to the group's loop, which delivers it on the partition of its key.
 	Loopback(key string, value interface{}, options ...ContextOption)

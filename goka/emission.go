@@ -12,12 +12,12 @@ const AnyPartition int32 = -1
 // Emission is one record on its way to Kafka, together with who sent it and who wants to know how it went.
 // Whoever makes it may use it again once Done was called.
 type Emission struct {
-	Topic     string
-	Key       []byte // nil is a null key
-	Value     []byte // nil is a tombstone
-	Headers   []sarama.RecordHeader
-	Partition int32 // AnyPartition, or the one to write to; holds the one written to when Done is called
-	Offset    int64 // the offset written to, when Done is called without an error; negative when it is not known
+	Topic     string                // the topic to write to
+	Key       []byte                // nil is a null key
+	Value     []byte                // nil is a tombstone
+	Headers   []sarama.RecordHeader // in this order; none when nil
+	Partition int32                 // AnyPartition, or the one to write to; holds the one written to when Done is called
+	Offset    int64                 // the offset written to, when Done is called without an error; negative when it is not known
 
 	// Source names the record whose handling caused this one, so that a simulation can order what happens at once.
 	Source kafka.Source

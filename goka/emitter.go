@@ -25,7 +25,8 @@ type Emitter struct {
 	settled chan struct{} // closed once closed is set and pending is 0
 }
 
-// NewEmitter makes an emitter for topic. It does not create the topic.
+// NewEmitter makes an emitter for topic. It connects to Kafka, and fails when it cannot. It does not create the topic, and
+// looks for it only with WithEmitterTopicManagerBuilder. Call Finish when it is of no more use.
 func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterOption) (*Emitter, error) {
 	o, err := newEmitterOptions(topic, codec, options)
 	switch {
@@ -137,7 +138,7 @@ func (e *Emitter) end(error) {
 }
 
 // Finish waits until all emits have their results, a minute at most, and closes the producer. Emits from then on fail
-// with ErrEmitterAlreadyClosed. A second call waits too, and returns nil.
+// with ErrEmitterAlreadyClosed: EmitSync returns it, the promises of others have it. A second call waits too, and returns nil.
 func (e *Emitter) Finish() error {
 	e.mu.Lock()
 	again := e.closed

@@ -109,7 +109,8 @@ func Inputs(topics Streams, c Codec, cb ProcessCallback) Edge {
 // its key. The topic's name is the group's with "-loop" appended.
 func Loop(c Codec, cb ProcessCallback) Edge { return &loopStream{topicDef{codec: c}, cb} }
 
-// Output lets callbacks emit to a stream.
+// Output lets callbacks emit to a stream, with any number of partitions. Nobody looks whether it exists before the first
+// emit: without it that fails, unless the brokers create topics by themselves (auto.create.topics.enable).
 func Output(topic Stream, c Codec) Edge { return &outputStream{topicDef{string(topic), c}} }
 
 // Persist gives the group a table: a value per key, read and written with Context.Value and SetValue. No message is
@@ -117,7 +118,9 @@ func Output(topic Stream, c Codec) Edge { return &outputStream{topicDef{string(t
 func Persist(c Codec) Edge { return &groupTable{topicDef{codec: c}} }
 
 // Join lets callbacks read a table's value of the message's key. The table has to have as many partitions as the
-// inputs, and the same assignment of keys to them. No message is handled before the partition is recovered.
+// inputs, and the same assignment of keys to them. No message is handled before the partition is recovered. From then on
+// the table is followed beside the inputs: a callback finds the newest value that this instance has read, which may be
+// older or newer than the message.
 func Join(topic Table, c Codec) Edge { return &joinTable{topicDef{string(topic), c}} }
 
 // Lookup lets callbacks read a table's value of any key. Each instance holds the whole table, and handles no message

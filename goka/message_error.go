@@ -11,12 +11,13 @@ import (
 type MessageError struct {
 	Topic     Stream // of the message; empty for a visit
 	Visitor   string // the name of the visitor, empty for a message
-	Partition int32
+	Partition int32  // of the message, or of the visited row
 	Offset    int64  // of the message; -1 for a visit
 	Key       string // of the message, or of the visited row
 	Err       error  // what went wrong
 }
 
+// Error names the cause and the message, without its value.
 func (e *MessageError) Error() string {
 	text := fmt.Sprintf("error processing message (partition=%d): %v", e.Partition, e.Err)
 	gap := " "

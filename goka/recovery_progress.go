@@ -4,8 +4,8 @@ import "time"
 
 // RecoveryProgress says how far the recovery of a table's partition is.
 type RecoveryProgress struct {
-	Topic         Table
-	Partition     int32
+	Topic         Table         // the table
+	Partition     int32         // of the table
 	Offset        int64         // the offset after the last record that was read
 	HighWatermark int64         // where the recovery ends
 	Rate          float64       // offsets per second so far

@@ -42,10 +42,15 @@ const (
 
 // StateReader reads the state of a processor.
 type StateReader interface {
+	// State returns the present state.
 	State() State
+	// IsState reports whether the present state is the given one.
 	IsState(State) bool
+	// WaitForStateMin returns a channel that is closed once the state is state or a higher one; at once when it is.
 	WaitForStateMin(state State) <-chan struct{}
+	// WaitForState returns a channel that is closed once the state is state; at once when it is.
 	WaitForState(state State) <-chan struct{}
+	// ObserveStateChange returns an observer that begins with the present state. Call its Stop when it is of no more use.
 	ObserveStateChange() *StateChangeObserver
 }
 

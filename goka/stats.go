@@ -17,7 +17,7 @@ const (
 
 // InputStats are about messages or records that were read, since the partition was opened.
 type InputStats struct {
-	Count      uint
+	Count      uint          // how many
 	Bytes      int           // of their values
 	OffsetLag  int64         // how many records the partition has after the last one
 	LastOffset int64         // of the last one
@@ -36,13 +36,13 @@ func (s *InputStats) LagTime(now time.Time) time.Duration {
 
 // OutputStats are about messages that were emitted, or rows that were written, since the partition was opened.
 type OutputStats struct {
-	Count uint
-	Bytes int // of their values
+	Count uint // how many
+	Bytes int  // of their values
 }
 
 // RecoveryStats are about the last recovery of a table.
 type RecoveryStats struct {
-	StartTime    time.Time
+	StartTime    time.Time // when it began; zero before
 	RecoveryTime time.Time // when it ended; zero before
 	Offset       int64     // last offset processed or recovered
 	Hwm          int64     // next offset to be written
@@ -50,23 +50,23 @@ type RecoveryStats struct {
 
 // TableStats are about a partition of a table.
 type TableStats struct {
-	Stalled  bool // nothing came for two minutes, though the table follows its topic
-	Status   PartitionStatus
-	RunMode  PPRunMode
-	Recovery *RecoveryStats
-	Input    *InputStats
-	Writes   *OutputStats
+	Stalled  bool            // nothing came for two minutes, though the table follows its topic
+	Status   PartitionStatus // what the partition is doing
+	RunMode  PPRunMode       // what the partition is here for
+	Recovery *RecoveryStats  // never nil
+	Input    *InputStats     // what was read of the topic, in recovery too; never nil
+	Writes   *OutputStats    // what callbacks wrote; never nil
 }
 
 // PartitionProcStats are about a partition of a processor.
 type PartitionProcStats struct {
-	Now        time.Time
-	State      State                  // one of the PPState constants
-	RunMode    PPRunMode              // what the partition is here for
-	TableStats *TableStats            // nil without a table
-	Joined     map[string]*TableStats // by topic
-	Input      map[string]*InputStats // by topic; the loop is among them
-	Output     map[string]*OutputStats
+	Now        time.Time               // when they were taken
+	State      State                   // one of the PPState constants
+	RunMode    PPRunMode               // what the partition is here for
+	TableStats *TableStats             // nil without a table
+	Joined     map[string]*TableStats  // by topic
+	Input      map[string]*InputStats  // by topic; the loop is among them
+	Output     map[string]*OutputStats // by topic; table and loop are among them
 }
 
 // ProcessorStats are about a processor.
@@ -77,7 +77,7 @@ type ProcessorStats struct {
 
 // ViewStats are about a view.
 type ViewStats struct {
-	Partitions map[int32]*TableStats
+	Partitions map[int32]*TableStats // by partition
 }
 
 // inputCounter counts what one goroutine reads; anybody may look.

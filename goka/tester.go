@@ -4,11 +4,17 @@ import "github.com/gokasim/gokasim/storage"
 
 // Tester stands in for all that processors, views and emitters are connected to. Package tester has one.
 type Tester interface {
+	// StorageBuilder makes the storages of processors and views.
 	StorageBuilder() storage.Builder
+	// ProducerBuilder makes the producers of processors.
 	ProducerBuilder() ProducerBuilder
+	// ConsumerGroupBuilder makes the group members of processors.
 	ConsumerGroupBuilder() ConsumerGroupBuilder
+	// ConsumerBuilder makes the consumers of tables.
 	ConsumerBuilder() SaramaConsumerBuilder
+	// EmitterProducerBuilder makes the producers of emitters.
 	EmitterProducerBuilder() ProducerBuilder
+	// TopicManagerBuilder makes the topic managers of all of them.
 	TopicManagerBuilder() TopicManagerBuilder
 	// RegisterGroupGraph tells the tester about a processor, and returns the client.id for it.
 	RegisterGroupGraph(*GroupGraph) string

@@ -32,9 +32,13 @@ type TopicManager interface {
 
 // Broker is what goka has needed to know of a sarama.Broker. It is kept for those who mock it.
 type Broker interface {
+	// Addr returns the address.
 	Addr() string
+	// Connected reports whether there is a connection, or why there is none.
 	Connected() (bool, error)
+	// CreateTopics asks for topics.
 	CreateTopics(request *sarama.CreateTopicsRequest) (*sarama.CreateTopicsResponse, error)
+	// Open connects.
 	Open(conf *sarama.Config) error
 }
 

@@ -21,23 +21,23 @@ type TransactionDescription = txn.Description
 
 // PartitionDescription is a partition at one moment: who leads and holds it, and its four offsets, from low to high.
 type PartitionDescription struct {
-	Partition int32
+	Partition int32 // its number
 	PartitionMetadata
-	LogStart, LastStable, HighWatermark, LogEnd Offset
-	Bytes                                       int64 // of all batches, as on the wire
-	Segments                                    int
+	LogStart, LastStable, HighWatermark, LogEnd Offset // each the offset after the last one that counts for it, LogStart the first there is
+	Bytes                                       int64  // of all batches, as on the wire
+	Segments                                    int    // files that a broker would have of it
 }
 
 // TopicDescription is a topic at one moment.
 type TopicDescription struct {
-	Name        string
-	Internal    bool
-	Partitions  int
-	Replication int16
-	Records     int64 // offsets between log starts and high watermarks; markers and what was compacted away count
-	Bytes       int64
-	Leaderless  int // partitions without a leader
-	OutOfSync   int // partitions with replicas that are not in sync
+	Name        string // of the topic
+	Internal    bool   // one of Kafka's own
+	Partitions  int    // how many
+	Replication int16  // replicas of a partition (replication factor)
+	Records     int64  // offsets between log starts and high watermarks; markers and what was compacted away count
+	Bytes       int64  // of all batches, as on the wire
+	Leaderless  int    // partitions without a leader
+	OutOfSync   int    // partitions with replicas that are not in sync
 }
 
 // DescribeTopics tells of all topics, sorted by name.
@@ -109,37 +109,37 @@ func (c *Cluster) OffsetForTime(topic string, partition int32, at time.Time) (Of
 
 // GroupSummary is a group at one moment, in short.
 type GroupSummary struct {
-	ID         string
+	ID         string // of the group (group.id)
 	Type       string // classic or consumer (KIP-848)
 	State      string // as Kafka calls it
 	Generation int32  // or the group epoch
-	Members    int
-	Lag        int64 // records after the committed offsets, over all partitions that have one
+	Members    int    // how many
+	Lag        int64  // records after the committed offsets, over all partitions that have one
 }
 
 // GroupDescription is a group at one moment.
 type GroupDescription struct {
 	GroupSummary
-	Protocol    string // the assignor; empty unless a classic group is stable
-	Leader      string // member id, in a classic group
-	Coordinator int32  // NoLeader when it is nowhere
-	Members     []MemberDescription
-	Offsets     []GroupOffset // by topic and partition
+	Protocol    string              // the assignor; empty unless a classic group is stable
+	Leader      string              // member id, in a classic group
+	Coordinator int32               // NoLeader when it is nowhere
+	Members     []MemberDescription // sorted by member id
+	Offsets     []GroupOffset       // by topic and partition
 }
 
 // MemberDescription is a member of a group.
 type MemberDescription struct {
-	ID, InstanceID, ClientID, Host string
-	Assigned                       []TopicPartition
+	ID, InstanceID, ClientID, Host string           // member id, group.instance.id or empty, client.id, address
+	Assigned                       []TopicPartition // sorted
 }
 
 // GroupOffset is an offset that a group committed.
 type GroupOffset struct {
 	TopicPartition
-	Offset   Offset
-	Metadata string
+	Offset   Offset // the next one to be read
+	Metadata string // as the consumer gave it
 	High     Offset // of the partition; NoOffset when it is gone
-	Lag      int64
+	Lag      int64  // records after the offset; 0 when the partition is gone
 	Oldest   Millis // the time of the first record after the offset; NoTimestamp when there is none
 }
 

@@ -169,3 +169,23 @@ func Example_virtualTime() {
 	// readable records: 1
 	// readable records: 0
 }
+
+// A cluster under a name is what brokers written mem://NAME lead to, once memkafka/saramaclient is imported: a program is
+// tried on a cluster of one's own by its list of brokers alone.
+func ExampleSetNamed() {
+	cluster := memkafka.New(memkafka.WithBrokers(3))
+	defer cluster.Close()
+	release, err := memkafka.SetNamed("shop", cluster)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer release()
+
+	fmt.Println(memkafka.Named("shop") == cluster) // mem://shop
+	_, err = memkafka.SetNamed("shop", memkafka.New())
+	fmt.Println(err)
+	// Output:
+	// true
+	// mem://shop is taken by another cluster of this process; use another name, or release that one
+}

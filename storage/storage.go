@@ -74,6 +74,7 @@ type Iterator interface {
 // ctx's cause then. The storage is as it was before; what the interrupted opening holds is let go of in the
 // background, and a later Open of the same table, by this or another Storage of the process, waits for that.
 type ContextOpener interface {
+	// OpenContext is Open, until ctx ends.
 	OpenContext(ctx context.Context) error
 }
 
@@ -81,16 +82,17 @@ type ContextOpener interface {
 // ctx's cause then. Rows that were not written out by that time are given up: they are in Kafka's changelog, and the
 // offset that is stored tells from where on.
 type ContextCloser interface {
+	// CloseContext is Close, until ctx ends.
 	CloseContext(ctx context.Context) error
 }
 
 // Builder makes the storage for one partition of a table. Open is called by whoever uses the storage.
 type Builder func(topic string, partition int32) (Storage, error)
 
-// Row is one change of a Batch: a nil Value deletes the row of Key.
+// Row is one change of a WriteBatch.
 type Row struct {
-	Key   string
-	Value []byte
+	Key   string // of the row
+	Value []byte // nil deletes the row
 }
 
 // BatchWriter is implemented by storages that can apply several changes and the offset they belong to in one atomic

@@ -157,8 +157,8 @@ func (o *Output[V]) ExpectNone() { o.Expect() }
 
 // Pair is a key and a value.
 type Pair[V any] struct {
-	Key   string
-	Value V
+	Key   string // of the row or message
+	Value V      // as its codec decodes it
 }
 
 // P returns a pair.

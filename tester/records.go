@@ -11,14 +11,14 @@ import (
 
 // Record is one record of a topic. As an expectation, only Key, Value and what else is not zero is compared.
 type Record struct {
-	Key     string
+	Key     string       // "" for a null key
 	Value   any          // decoded by the topic's codec, or []byte where no codec is registered; nil for a tombstone
 	Headers goka.Headers // nil when there are none
 
 	// What the cluster gave it. ExpectOutput looks at them only where they are set: Partition in records made by At.
 	Topic     string
-	Partition int32
-	Offset    int64
+	Partition int32     // where it is, or has to be
+	Offset    int64     // where it is, or has to be
 	Time      time.Time // zero when the record has no time
 
 	place bool // Partition and Offset are expected

@@ -27,8 +27,11 @@ import (
 // T is what a tester needs of testing.T. Where T also has testing.TB's Helper and Cleanup, they are used: the tester is
 // closed when the test ends.
 type T interface {
+	// Errorf fails the test, which goes on.
 	Errorf(format string, args ...interface{})
+	// Fatalf fails and ends the test.
 	Fatalf(format string, args ...interface{})
+	// Fatal fails and ends the test.
 	Fatal(a ...interface{})
 }
 

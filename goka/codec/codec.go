@@ -1,4 +1,5 @@
-// Package codec has codecs for the simplest values: bytes, strings and integers.
+// Package codec has codecs of bytes, strings and integers, and of any type as JSON or Protocol Buffers. Their values are
+// of no use to another type: an encoder given one returns an error. The zero values are ready, for any number of goroutines.
 package codec
 
 import (

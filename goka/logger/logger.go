@@ -12,8 +12,11 @@ import (
 
 // Logger takes log lines. The standard library's *log.Logger is one. It is called from many goroutines.
 type Logger interface {
+	// Print writes a line of its arguments, as fmt.Print formats them.
 	Print(...interface{})
+	// Println writes a line of its arguments, as fmt.Println formats them.
 	Println(...interface{})
+	// Printf writes a line, as fmt.Printf formats it; a newline is added where it is missing.
 	Printf(string, ...interface{})
 }
 

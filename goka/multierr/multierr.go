@@ -49,7 +49,7 @@ func (e *Errors) NilOrError() error {
 
 // Error is what the functions of an ErrGroup returned.
 type Error struct {
-	Errors []error
+	Errors []error // in the order in which they came
 }
 
 // Error is the text of the only error, or a list of all.

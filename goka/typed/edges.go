@@ -63,6 +63,7 @@ func (l Loop[M]) Send(ctx Looping, key string, msg M, options ...goka.ContextOpt
 
 // Looping is the part of a context that sends into the loop; both goka.Context and Context have it.
 type Looping interface {
+	// Loopback is goka.Context.Loopback.
 	Loopback(key string, value interface{}, options ...goka.ContextOption)
 }
 

@@ -36,6 +36,7 @@ func (s Stream[M]) Delete(ctx Emitting, key string, options ...goka.ContextOptio
 
 // Emitting is the part of a context that emits; both goka.Context and Context have it.
 type Emitting interface {
+	// Emit is goka.Context.Emit.
 	Emit(topic goka.Stream, key string, value interface{}, options ...goka.ContextOption)
 }
 
@@ -61,8 +62,11 @@ func (t Table[V]) Codec() goka.Codec { return t.codec }
 
 // Reading is the part of a context that reads other tables; both goka.Context and Context have it.
 type Reading interface {
+	// Join is goka.Context.Join.
 	Join(topic goka.Table) interface{}
+	// Lookup is goka.Context.Lookup.
 	Lookup(topic goka.Table, key string) interface{}
+	// Fail is goka.Context.Fail.
 	Fail(err error)
 }
 

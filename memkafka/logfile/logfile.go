@@ -24,25 +24,25 @@ const (
 
 // Header is what a batch says of itself before its records (KIP-98).
 type Header struct {
-	Position      int64 // in the file, in bytes
-	Size          int   // in bytes
-	BaseOffset    kafka.Offset
-	LastOffset    kafka.Offset
-	Count         int32 // records; compaction may have left fewer than offsets
-	LeaderEpoch   int32
-	CRC           uint32
+	Position      int64        // in the file, in bytes
+	Size          int          // in bytes
+	BaseOffset    kafka.Offset // of its first record, compacted away or not
+	LastOffset    kafka.Offset // of its last record, compacted away or not
+	Count         int32        // records; compaction may have left fewer than offsets
+	LeaderEpoch   int32        // of the leader that wrote it; -1 for none
+	CRC           uint32       // CRC-32C, as it is written
 	BaseTimestamp kafka.Millis // or the delete horizon
-	MaxTimestamp  kafka.Millis
-	ProducerID    int64 // -1 for none
-	ProducerEpoch int16
-	BaseSequence  int32
-	LastSequence  int32
-	Codec         string // as compression.type names it
-	LogAppendTime bool
-	Transactional bool
-	Control       bool // a transaction's marker
-	HasHorizon    bool // BaseTimestamp is the delete horizon (KIP-534)
-	Valid         bool // the checksum is right
+	MaxTimestamp  kafka.Millis // of its records
+	ProducerID    int64        // -1 for none
+	ProducerEpoch int16        // -1 without a producer id
+	BaseSequence  int32        // -1 without a producer id
+	LastSequence  int32        // -1 without a producer id
+	Codec         string       // as compression.type names it
+	LogAppendTime bool         // the broker set the times (message.timestamp.type)
+	Transactional bool         // part of a transaction
+	Control       bool         // a transaction's marker
+	HasHorizon    bool         // BaseTimestamp is the delete horizon (KIP-534)
+	Valid         bool         // the checksum is right
 	wire          []byte
 	codec         batch.Codec
 }
@@ -66,10 +66,11 @@ func NewReader(name string, r io.Reader) *Reader {
 // A TruncatedError reports bytes at the end of a segment that are no whole batch, as a broker that crashed leaves them. All before
 // them was read.
 type TruncatedError struct {
-	Name  string
-	Bytes int64
+	Name  string // of the file
+	Bytes int64  // after the last whole batch
 }
 
+// Error names the file and how many bytes were left over.
 func (e *TruncatedError) Error() string {
 	return fmt.Sprintf("%s: its last %d bytes are no whole batch; all before them was read", e.Name, e.Bytes)
 }

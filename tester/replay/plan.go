@@ -13,8 +13,8 @@ import (
 
 // Graph is a group graph to replay into.
 type Graph struct {
-	Name string // of the function that makes it, for messages
-	New  func() *goka.GroupGraph
+	Name string                  // of the function that makes it, for messages
+	New  func() *goka.GroupGraph // makes it anew for each run
 }
 
 // plan is what the group graphs of a run say about its topics.

@@ -200,19 +200,19 @@ func (r *run) over() bool {
 
 // Action is an action as the page shows it, also as JSON.
 type Action struct {
-	Name        string        `json:"name"`
-	Description string        `json:"description"`
-	State       string        `json:"state"` // never started, running, stopping, done, stopped or failed
-	Class       string        `json:"class"`
-	Value       string        `json:"value,omitempty"`
-	Began       time.Time     `json:"began,omitzero"`
-	Ended       time.Time     `json:"ended,omitzero"`
-	Took        time.Duration `json:"took,omitempty"`
-	Error       string        `json:"error,omitempty"`
-	Step        int64         `json:"step,omitempty"`
-	Steps       int64         `json:"steps,omitempty"`
-	Note        string        `json:"note,omitempty"`
-	Running     bool          `json:"running"`
+	Name        string        `json:"name"`            // by which it is attached
+	Description string        `json:"description"`     // as it was attached with
+	State       string        `json:"state"`           // never started, running, stopping, done, stopped or failed
+	Class       string        `json:"class"`           // good, waiting or bad: how the page colors State
+	Value       string        `json:"value,omitempty"` // what the last run was given
+	Began       time.Time     `json:"began,omitzero"`  // the last run; zero before the first
+	Ended       time.Time     `json:"ended,omitzero"`  // zero while it runs
+	Took        time.Duration `json:"took,omitempty"`  // nanoseconds, so far while it runs
+	Error       string        `json:"error,omitempty"` // what the last run failed with
+	Step        int64         `json:"step,omitempty"`  // how far it is, as it reports itself
+	Steps       int64         `json:"steps,omitempty"` // of so many; 0 when it does not say
+	Note        string        `json:"note,omitempty"`  // what it says of this step
+	Running     bool          `json:"running"`         // also while it is asked to stop
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {

@@ -31,8 +31,8 @@ type Server struct {
 
 // Component is a link of the page.
 type Component struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
+	Name string `json:"name"` // what the link says
+	Path string `json:"path"` // where it leads
 }
 
 // Option is a setting of NewServer.

@@ -14,74 +14,74 @@ import (
 
 // Overview is what the first page shows, also as JSON.
 type Overview struct {
-	Processors []Processor `json:"processors"`
-	Views      []View      `json:"views"`
+	Processors []Processor `json:"processors"` // in the order in which they were attached
+	Views      []View      `json:"views"`      // in the order in which they were attached
 	picture    *picture.Graph
 }
 
 // Processor is one processor of this process at one moment.
 type Processor struct {
-	Index      int           `json:"index"`
-	Group      string        `json:"group"`
-	State      string        `json:"state"`
-	Class      string        `json:"class"` // good, waiting or bad
-	Error      string        `json:"error,omitempty"`
-	Lag        int64         `json:"lag"`      // records, over all inputs and partitions
-	LagTime    time.Duration `json:"lag_time"` // nanoseconds
-	Trend      string        `json:"trend"`    // of the lag: ↑, ↓ or →
-	Rate       float64       `json:"rate"`     // messages a second
-	Partitions []Partition   `json:"partitions"`
-	Lookups    []View        `json:"lookups"`
-	Rebalances []Rebalance   `json:"rebalances"` // newest first
+	Index      int           `json:"index"`           // by which its page is found
+	Group      string        `json:"group"`           // its group
+	State      string        `json:"state"`           // not started, starting, recovering, running, stopping or stopped
+	Class      string        `json:"class"`           // good, waiting or bad
+	Error      string        `json:"error,omitempty"` // what it ended with; empty if nothing failed
+	Lag        int64         `json:"lag"`             // records, over all inputs and partitions
+	LagTime    time.Duration `json:"lag_time"`        // nanoseconds
+	Trend      string        `json:"trend"`           // of the lag: ↑, ↓ or →
+	Rate       float64       `json:"rate"`            // messages a second
+	Partitions []Partition   `json:"partitions"`      // those it has, by number
+	Lookups    []View        `json:"lookups"`         // by topic
+	Rebalances []Rebalance   `json:"rebalances"`      // newest first
 	graph      *goka.GroupGraph
 	picture    *picture.Graph
 }
 
 // Partition is one partition of a processor.
 type Partition struct {
-	Number  int32    `json:"partition"`
-	State   string   `json:"state"`
-	Class   string   `json:"class"`
-	Standby bool     `json:"standby"`
-	Inputs  []Input  `json:"inputs"`
-	Outputs []Output `json:"outputs"`
-	Tables  []Table  `json:"tables"` // the group's own, then the joined ones
+	Number  int32    `json:"partition"` // its number
+	State   string   `json:"state"`     // idle, recovering, running, hot standby, stalled, stopping or stopped
+	Class   string   `json:"class"`     // good, waiting or bad
+	Standby bool     `json:"standby"`   // it is here for its tables alone
+	Inputs  []Input  `json:"inputs"`    // by topic; empty on standby
+	Outputs []Output `json:"outputs"`   // by topic; empty on standby
+	Tables  []Table  `json:"tables"`    // the group's own, then the joined ones
 }
 
 // Input is one topic that a partition reads.
 type Input struct {
-	Topic   string        `json:"topic"`
-	Count   uint          `json:"count"`
-	Bytes   int           `json:"bytes"`
-	Offset  int64         `json:"offset"`
-	Lag     int64         `json:"lag"`
-	LagTime time.Duration `json:"lag_time"`
+	Topic   string        `json:"topic"`    // its name
+	Count   uint          `json:"count"`    // messages since the partition was opened
+	Bytes   int           `json:"bytes"`    // of their values
+	Offset  int64         `json:"offset"`   // of the last message; -1 before
+	Lag     int64         `json:"lag"`      // records after it
+	LagTime time.Duration `json:"lag_time"` // nanoseconds; the age of the last message while there are more, else 0
 }
 
 // Output is one topic that a partition writes.
 type Output struct {
-	Topic string `json:"topic"`
-	Count uint   `json:"count"`
-	Bytes int    `json:"bytes"`
+	Topic string `json:"topic"` // its name
+	Count uint   `json:"count"` // messages or rows since the partition was opened
+	Bytes int    `json:"bytes"` // of their values
 }
 
 // Table is one partition of a table.
 type Table struct {
-	Topic     string        `json:"topic"`
-	Partition int32         `json:"partition"`
-	State     string        `json:"state"`
-	Class     string        `json:"class"`
-	Stalled   bool          `json:"stalled"`
-	Standby   bool          `json:"standby"`
-	Offset    int64         `json:"offset"`
-	End       int64         `json:"end"`     // where the recovery ends
-	Percent   int           `json:"percent"` // of the recovery
-	Rate      float64       `json:"rate"`    // of the recovery, records a second
-	Left      time.Duration `json:"left"`    // until the recovery ends, at this rate; 0 when that is not known
-	Took      time.Duration `json:"took"`    // the recovery, once it is over
-	Lag       int64         `json:"lag"`
-	Read      uint          `json:"read"`
-	Written   uint          `json:"written"`
+	Topic     string        `json:"topic"`     // its name
+	Partition int32         `json:"partition"` // its number
+	State     string        `json:"state"`     // stopped, opening, connecting, recovering, preparing, running or stalled
+	Class     string        `json:"class"`     // good, waiting or bad
+	Stalled   bool          `json:"stalled"`   // nothing came for two minutes, though it follows its topic
+	Standby   bool          `json:"standby"`   // it is here for another generation
+	Offset    int64         `json:"offset"`    // read so far
+	End       int64         `json:"end"`       // where the recovery ends
+	Percent   int           `json:"percent"`   // of the recovery
+	Rate      float64       `json:"rate"`      // of the recovery, records a second
+	Left      time.Duration `json:"left"`      // until the recovery ends, at this rate; 0 when that is not known
+	Took      time.Duration `json:"took"`      // the recovery, once it is over
+	Lag       int64         `json:"lag"`       // records that are not read yet
+	Read      uint          `json:"read"`      // records since it was opened
+	Written   uint          `json:"written"`   // rows that callbacks wrote since it was opened
 }
 
 // Recovering reports whether the table is being recovered.
@@ -89,27 +89,27 @@ func (t Table) Recovering() bool { return t.State == "recovering" }
 
 // View is one view, or a lookup table, at one moment.
 type View struct {
-	Index      int     `json:"index"`
-	Table      string  `json:"table"`
-	State      string  `json:"state"`
-	Class      string  `json:"class"`
-	Lag        int64   `json:"lag"`
-	Trend      string  `json:"trend"`
-	Rate       float64 `json:"rate"`
-	Partitions []Table `json:"partitions"`
+	Index      int     `json:"index"`      // by which its page is found; 0 for a lookup table
+	Table      string  `json:"table"`      // its topic
+	State      string  `json:"state"`      // not running, opening, connecting, recovering, running or stalled
+	Class      string  `json:"class"`      // good, waiting or bad
+	Lag        int64   `json:"lag"`        // records, over all partitions
+	Trend      string  `json:"trend"`      // of the lag: ↑, ↓ or →
+	Rate       float64 `json:"rate"`       // records a second; 0 for a lookup table
+	Partitions []Table `json:"partitions"` // by number
 }
 
 // Rebalance is one generation of a group as the processor took part in it.
 type Rebalance struct {
-	Number     int           `json:"number"`
-	Generation int32         `json:"generation"`
-	Partitions []int32       `json:"partitions"`
-	Gained     []int32       `json:"gained"`
-	Lost       []int32       `json:"lost"`
-	Began      time.Time     `json:"began"`
-	Took       time.Duration `json:"took"` // until all partitions were recovered; 0 if they are not
-	Ended      time.Time     `json:"ended"`
-	Error      string        `json:"error,omitempty"`
+	Number     int           `json:"number"`          // of the generations of this processor, from 1 on
+	Generation int32         `json:"generation"`      // of the group
+	Partitions []int32       `json:"partitions"`      // that the processor was given
+	Gained     []int32       `json:"gained"`          // of these, those it did not have before
+	Lost       []int32       `json:"lost"`            // those it had before
+	Began      time.Time     `json:"began"`           // when the processor learned of it
+	Took       time.Duration `json:"took"`            // until all partitions were recovered; 0 if they are not
+	Ended      time.Time     `json:"ended"`           // zero while it lasts
+	Error      string        `json:"error,omitempty"` // what went wrong while it was set up; empty if nothing did
 }
 
 // history is what was seen of a processor or view at earlier times, for rates and trends.

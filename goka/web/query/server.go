@@ -153,30 +153,30 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 
 // Answer is what is known of a key, also as JSON.
 type Answer struct {
-	Key   string `json:"key"`
-	Found bool   `json:"found"`
+	Key   string `json:"key"`             // that was asked for
+	Found bool   `json:"found"`           // there is a row
 	Value any    `json:"value,omitempty"` // as JSON, if it can be that
 	Text  string `json:"text,omitempty"`  // as the Humanizer shows it
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty"` // why the row could not be read; empty if it could
 }
 
 // Rows is a page of rows, also as JSON.
 type Rows struct {
-	Prefix string   `json:"prefix"`
-	Rows   []Answer `json:"rows"`
-	Next   string   `json:"next,omitempty"` // the first key of the next page; empty when there is none
-	Error  string   `json:"error,omitempty"`
+	Prefix string   `json:"prefix"`          // that the keys begin with
+	Rows   []Answer `json:"rows"`            // in the byte order of their keys
+	Next   string   `json:"next,omitempty"`  // the first key of the next page; empty when there is none
+	Error  string   `json:"error,omitempty"` // why there are no more rows; empty if nothing failed
 }
 
 // Shown is what the page of a table shows.
 type Shown struct {
-	Name     string
-	Key      string
-	Answer   *Answer
-	Browse   bool
-	Rows     *Rows
-	Size     int
-	NextPage string
+	Name     string  // of the source
+	Key      string  // that was asked for; empty when none was
+	Answer   *Answer // nil when no key was asked for
+	Browse   bool    // the source has rows to page through
+	Rows     *Rows   // nil unless they were asked for
+	Size     int     // rows of a page
+	NextPage string  // query of the next page; empty when there is none
 }
 
 // How many rows a page has, unless size says otherwise, and how many it can have; and how much of a value is shown, in bytes.
