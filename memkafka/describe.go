@@ -169,8 +169,8 @@ func summary(core *cluster.Cluster, g *group.Group) GroupSummary {
 
 // GroupProgress is how far a group is.
 type GroupProgress struct {
-	ID      string
-	Members int
+	ID      string        // of the group (group.id)
+	Members int           // how many
 	Offsets []GroupOffset // by topic and partition; without Oldest, which is NoTimestamp
 }
 

@@ -203,7 +203,7 @@ type Action struct {
 	Name        string        `json:"name"`            // by which it is attached
 	Description string        `json:"description"`     // as it was attached with
 	State       string        `json:"state"`           // never started, running, stopping, done, stopped or failed
-	Class       string        `json:"class"`           // good, waiting or bad: how the page colors State
+	Class       string        `json:"class"`           // good, waiting or bad; empty before the first run
 	Value       string        `json:"value,omitempty"` // what the last run was given
 	Began       time.Time     `json:"began,omitzero"`  // the last run; zero before the first
 	Ended       time.Time     `json:"ended,omitzero"`  // zero while it runs
