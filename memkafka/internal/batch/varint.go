@@ -48,3 +48,10 @@ func longVarint(b []byte, i int) (v int64, next int) {
 	}
 	return 0, len(b) + 1
 }
+
+// pair reads a varint of one byte or two, without a branch. If it has more, long is not 0.
+func pair(b0, b1 byte) (v int64, size int, long byte) {
+	two := b0 >> 7
+	u := uint64(b0&0x7f) | uint64(b1&0x7f&-two)<<7
+	return unzigzag(u), 1 + int(two), two & (b1 >> 7)
+}

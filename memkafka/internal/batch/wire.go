@@ -134,7 +134,10 @@ func (b *Batch) checkPlain(plain []byte) (largest kafka.Millis, err error) {
 	c := b.checks()
 	at := 0
 	for i := range b.count {
-		r, next, ok := scan(plain, at)
+		r, next, ok := scanShort(plain, at)
+		if !ok {
+			r, next, ok = scan(plain, at)
+		}
 		if !ok {
 			return 0, within("record %d of %d is malformed", i, b.count)
 		}
@@ -183,6 +186,45 @@ type outline struct {
 	timeDelta, offsetDelta int64
 	nullKey                bool
 	headers                int32
+}
+
+// leastScanned is the length of the records that scanShort reads at least.
+const leastScanned = 9
+
+// scanShort is scan for records without headers whose numbers have at most two bytes each, as most have; for others it
+// reports that it cannot tell.
+func scanShort(p []byte, at int) (r outline, next int, ok bool) {
+	if at < 0 || len(p)-at < leastScanned {
+		return r, 0, false
+	}
+	q := p[at:]
+	size, n, long := pair(q[0], q[1])
+	end := n + int(size)
+	if long != 0 || size < leastScanned || end > len(q) {
+		return r, 0, false
+	}
+	q = q[:end]
+	i := n + 1 // after the attributes
+	var some byte
+	if i+5 >= len(q) {
+		return r, 0, false
+	}
+	r.timeDelta, n, some = pair(q[i], q[i+1])
+	i, long = i+n, long|some
+	r.offsetDelta, n, some = pair(q[i], q[i+1])
+	i, long = i+n, long|some
+	if i+1 >= len(q) {
+		return r, 0, false
+	}
+	key, n, some := pair(q[i], q[i+1])
+	i, long = i+n+int(max(key, 0)), long|some
+	r.nullKey = key < 0
+	if long != 0 || i+1 >= len(q) {
+		return r, 0, false
+	}
+	value, n, long := pair(q[i], q[i+1])
+	i += n + int(max(value, 0))
+	return r, at + end, long == 0 && i == len(q)-1 && q[i] == 0
 }
 
 // scan reads the record at p[at] without trusting a byte of it.
