@@ -207,6 +207,10 @@ func (c *Cluster) Partitions(topic string) int32 {
 	return n
 }
 
+// TopicsVersion counts changes of topics, partitions and leaders: while it stays, Partitions answers the same. It waits for
+// nobody.
+func (c *Cluster) TopicsVersion() uint64 { return c.engine.Shape() }
+
 // Produce appends records to a partition as one batch and returns the offset of the first. Records whose Timestamp is zero, or
 // NoTimestamp, are stamped with the present time: a time long ago would be one that retention.ms (7 days unless set) lets go of
 // in a few minutes. Their Offset is ignored. The records must not be changed afterwards.

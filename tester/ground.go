@@ -18,6 +18,8 @@ type ground interface {
 	createTopic(topic string, partitions int, table bool) error
 	// partitions is 0 for a topic that does not exist.
 	partitions(topic string) (int32, error)
+	// topicsVersion changes whenever partitions may.
+	topicsVersion() uint64
 	offsets(topic string, partition int32) (start, high memkafka.Offset, err error)
 	append(topic string, partition int32, r memkafka.Record) (memkafka.Offset, error)
 	fetch(topic string, partition int32, from memkafka.Offset, limit int) ([]memkafka.Record, error)
@@ -75,6 +77,8 @@ func createSimulated(c *memkafka.Cluster, topic string, partitions int, table bo
 }
 
 func (g *byHand) partitions(topic string) (int32, error) { return g.cluster.Partitions(topic), nil }
+
+func (g *byHand) topicsVersion() uint64 { return g.cluster.TopicsVersion() }
 
 func (g *byHand) offsets(topic string, partition int32) (start, high memkafka.Offset, err error) {
 	return g.cluster.Offsets(topic, partition)

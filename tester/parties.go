@@ -80,7 +80,7 @@ func (ps *parties) opened(id string) (closed func()) {
 }
 
 // missing says what registered parties have not begun to read, "" when nothing is missing.
-func (ps *parties) missing(subs []memkafka.Subscription, partitions int) string {
+func (ps *parties) missing(subs []memkafka.Subscription, partitionsOf func(topic string) int) string {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	var missing []string
@@ -94,18 +94,18 @@ func (ps *parties) missing(subs []memkafka.Subscription, partitions int) string 
 		}
 		members := ps.membersOf(p)
 		for _, topic := range p.inputs {
-			if n := countPartitions(subs, topic, true, members); n < partitions {
-				missing = append(missing, fmt.Sprintf("%s has not begun to read all of topic %s (%d of %d partitions)", p.what, topic, n, partitions))
+			if n := countPartitions(subs, topic, true, members); n < partitionsOf(topic) {
+				missing = append(missing, fmt.Sprintf("%s has not begun to read all of topic %s (%d of %d partitions)", p.what, topic, n, partitionsOf(topic)))
 			}
 		}
 		for _, topic := range p.joins {
-			if n := countPartitions(subs, topic, false, members); n < partitions {
-				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitions))
+			if n := countPartitions(subs, topic, false, members); n < partitionsOf(topic) {
+				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitionsOf(topic)))
 			}
 		}
 		for _, topic := range p.views {
-			if n := countPartitions(subs, topic, false, []string{p.id}); n < partitions {
-				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitions))
+			if n := countPartitions(subs, topic, false, []string{p.id}); n < partitionsOf(topic) {
+				missing = append(missing, fmt.Sprintf("%s has not recovered table %s (%d of %d partitions)", p.what, topic, n, partitionsOf(topic)))
 			}
 		}
 	}
@@ -145,6 +145,15 @@ func (tt *Tester) started() bool {
 	return tt.parties.done && tt.parties.ok == tt.parties.gen+version
 }
 
+// toRead is how many partitions of a topic have to be read.
+func (tt *Tester) toRead(topic string) int {
+	n, err := tt.partitionsOf(topic)
+	if err != nil {
+		return tt.settings.partitions
+	}
+	return int(n)
+}
+
 // awaitStart waits until every registered processor and view that has not ended reads all that it has to.
 func (tt *Tester) awaitStart() error {
 	if tt.started() {
@@ -155,7 +164,7 @@ func (tt *Tester) awaitStart() error {
 		tt.parties.mu.Lock()
 		gen := tt.parties.gen
 		tt.parties.mu.Unlock()
-		missing := tt.parties.missing(tt.ground.reading(), tt.settings.partitions)
+		missing := tt.parties.missing(tt.ground.reading(), tt.toRead)
 		if missing == "" {
 			tt.parties.mu.Lock()
 			tt.parties.done, tt.parties.ok = true, gen+version

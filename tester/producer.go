@@ -98,16 +98,16 @@ func (p *producer) Produce(e *goka.Emission) {
 
 // append writes a record and has the result at once.
 func (p *producer) append(e *goka.Emission) error {
-	partition := e.Partition
-	if partition == goka.AnyPartition {
-		partition = p.tester.partitionOf(string(e.Key), p.hasher)
-	}
 	r := memkafka.Record{Key: e.Key, Value: e.Value, Timestamp: memkafka.NoTimestamp}
 	for _, h := range e.Headers {
 		r.Headers = append(r.Headers, memkafka.Header{Key: string(h.Key), Value: h.Value})
 	}
 	var err error
-	e.Partition, e.Offset, err = p.tester.append(e.Topic, partition, r)
+	if e.Partition == goka.AnyPartition {
+		e.Partition, e.Offset, err = p.tester.appendKeyed(e.Topic, string(e.Key), p.hasher, r)
+	} else {
+		e.Partition, e.Offset, err = p.tester.append(e.Topic, e.Partition, r)
+	}
 	e.Done(e, err)
 	return err
 }

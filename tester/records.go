@@ -134,11 +134,11 @@ func (tt *Tester) Produce(topic string, records ...Record) {
 		value, err := tt.encoded(topic, rec.Value)
 		if err == nil {
 			r := memkafka.Record{Key: []byte(rec.Key), Value: value, Headers: headersOf(rec.Headers), Timestamp: timestampOf(rec.Time)}
-			partition := tt.partitionOf(rec.Key, tt.settings.hasher)
 			if rec.place {
-				partition = rec.Partition
+				_, _, err = tt.append(topic, rec.Partition, r)
+			} else {
+				_, _, err = tt.appendKeyed(topic, rec.Key, tt.settings.hasher, r)
 			}
-			_, _, err = tt.append(topic, partition, r)
 		}
 		if err != nil {
 			tt.fatalf("produce key %q to topic %s: %v", rec.Key, topic, err)
@@ -151,7 +151,7 @@ func (tt *Tester) Produce(topic string, records ...Record) {
 // write to. A nil value is a tombstone.
 func (tt *Tester) ProduceRaw(topic, key string, value []byte) {
 	r := memkafka.Record{Key: []byte(key), Value: value, Timestamp: memkafka.NoTimestamp}
-	if _, _, err := tt.append(topic, tt.partitionOf(key, tt.settings.hasher), r); err != nil {
+	if _, _, err := tt.appendKeyed(topic, key, tt.settings.hasher, r); err != nil {
 		tt.fatalf("produce key %q to topic %s: %v", key, topic, err)
 	}
 }

@@ -295,7 +295,7 @@ func (r *replay) feed(rec *dump.Record) error {
 	for _, h := range rec.Headers {
 		m.Headers = append(m.Headers, memkafka.Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
-	_, _, err := r.tt.append(rec.Topic, r.tt.partitionOf(string(rec.Key), r.settings.hasher), m)
+	_, _, err := r.tt.appendKeyed(rec.Topic, string(rec.Key), r.settings.hasher, m)
 	if err == nil && len(r.tt.instances) > 0 {
 		err = r.tt.settled(false)
 	}

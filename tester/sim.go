@@ -542,7 +542,7 @@ func (s *Sim) Idle() {
 
 func (s *Sim) idle() error {
 	return s.look("everything to be handled", time.Time{}, func() bool {
-		return s.driver.Quiet() && s.unclaimed() == "" && s.tester.parties.missing(s.cluster.Subscriptions(), s.settings.partitions) == ""
+		return s.driver.Quiet() && s.unclaimed() == "" && s.tester.parties.missing(s.cluster.Subscriptions(), s.tester.toRead) == ""
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/tester"
 )
@@ -83,4 +84,34 @@ func TestSimulatedRunsRepeat(t *testing.T) {
 		}
 		digests[digest] = seed
 	}))
+}
+
+// Keys are spread over the partitions that a topic has, whatever the simulation makes topics with.
+func TestWorkloadOfATopicThatIsThere(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		createTopics(s, 4, "in")
+		s.StartProcessor("p", counter("count", "in"), goka.WithLogger(logger.Discard()))
+		var records []tester.Record
+		for i := range 40 {
+			records = append(records, tester.Msg(fmt.Sprint("k", i%10), "x"))
+		}
+		s.Workload("in", "in", records...)
+		s.Idle()
+		used := map[int32]bool{}
+		for _, r := range s.Tester().Records("in") {
+			used[r.Partition] = true
+			p, err := goka.PartitionForKey(goka.DefaultHasher(), []byte(r.Key), 4)
+			if err != nil || p != r.Partition {
+				t.Errorf("key %s is in partition %d, goka's emitters send it to %d (%v)", r.Key, r.Partition, p, err)
+			}
+		}
+		if len(used) != 4 {
+			t.Errorf("only partitions %v of four were written", used)
+		}
+		for i := range 10 {
+			if n := s.Tester().TableValue("count-table", fmt.Sprint("k", i)); n != int64(4) {
+				t.Errorf("k%d was counted %v times", i, n)
+			}
+		}
+	})
 }

@@ -36,7 +36,7 @@ func (ts *tables) build(topic string, partition int32) (storage.Storage, error) 
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, r := range ts.preset[topic] {
-		if ts.tester.partitionOf(r.Key, ts.tester.settings.hasher) != partition {
+		if ts.tester.partitionOf(topic, r.Key, ts.tester.settings.hasher) != partition {
 			continue
 		}
 		if err := m.Set(r.Key, r.Value); err != nil {
@@ -117,7 +117,7 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 
 // row returns the bytes of a row, nil when there is none.
 func (tt *Tester) row(topic, key string) ([]byte, error) {
-	stores := tt.tables.present(topic, tt.partitionOf(key, tt.settings.hasher))
+	stores := tt.tables.present(topic, tt.partitionOf(topic, key, tt.settings.hasher))
 	if len(stores) == 0 {
 		return nil, fmt.Errorf("table %s does not exist: no registered processor or view keeps it", topic)
 	}
@@ -151,7 +151,7 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 	}
 	ts.preset[topic] = rows
 	ts.mu.Unlock()
-	partition := tt.partitionOf(key, tt.settings.hasher)
+	partition := tt.partitionOf(topic, key, tt.settings.hasher)
 	open, _ := ts.of(topic)
 	for _, s := range open {
 		if s.partition != partition {

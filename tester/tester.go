@@ -55,7 +55,14 @@ type Tester struct {
 	work      sync.WaitGroup // what goes on beside the test's goroutine
 
 	topicsMu sync.RWMutex // guards topics
-	topics   map[string]bool
+	topics   map[string]topicState
+}
+
+// topicState is what is known of a topic that exists.
+type topicState struct {
+	table      bool  // it is compacted
+	partitions int32 // as of a version of the cluster's topics; 0 when nobody has asked
+	version    uint64
 }
 
 // New returns a tester with a cluster of its own, which is closed when the test ends.
@@ -111,7 +118,7 @@ func (tt *Tester) standOn(brokers string) error {
 
 // newTester returns a tester without ground.
 func newTester(t T, s *settings) *Tester {
-	tt := &Tester{t: t, settings: s, topics: map[string]bool{}, seen: map[string][]memkafka.Offset{}}
+	tt := &Tester{t: t, settings: s, topics: map[string]topicState{}, seen: map[string][]memkafka.Offset{}}
 	tt.tables.tester = tt
 	tt.mark = unmarked{}
 	if h, ok := t.(interface{ Helper() }); ok {
@@ -192,7 +199,7 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		if len(options) > 0 {
 			setOptions(&r, options)
 		}
-		_, _, err = tt.append(topic, tt.partitionOf(key, tt.settings.hasher), r)
+		_, _, err = tt.appendKeyed(topic, key, tt.settings.hasher, r)
 	}
 	if err != nil {
 		tt.mark.Helper()
@@ -242,17 +249,50 @@ func (tt *Tester) settled(try bool) error {
 	}
 }
 
-func (tt *Tester) partitionOf(key string, hasher func() hash.Hash32) int32 {
-	if tt.settings.partitions == 1 {
+// partitionOf returns the partition of a key in a topic: of those that it has, or that it will be made with.
+func (tt *Tester) partitionOf(topic, key string, hasher func() hash.Hash32) int32 {
+	n, err := tt.partitionsOf(topic)
+	if err == nil && n == 1 {
 		return 0
 	}
-	p, err := goka.PartitionForKey(hasher, []byte(key), int32(tt.settings.partitions))
+	var p int32
+	if err == nil {
+		p, err = goka.PartitionForKey(hasher, []byte(key), n)
+	}
 	if err != nil {
 		tt.mark.Helper()
-		tt.t.Errorf("tester: partition of key %q: %v", key, err)
+		tt.t.Errorf("tester: partition of key %q in topic %s: %v", key, topic, err)
 		return 0
 	}
 	return p
+}
+
+// partitionsOf returns how many partitions a topic has, or will be made with.
+func (tt *Tester) partitionsOf(topic string) (int32, error) {
+	version := tt.ground.topicsVersion()
+	tt.topicsMu.RLock()
+	t, known := tt.topics[topic]
+	tt.topicsMu.RUnlock()
+	if known && t.partitions > 0 && t.version == version {
+		return t.partitions, nil
+	}
+	if _, apache := tt.ground.(*real); apache && !known {
+		return int32(tt.settings.partitions), nil // to ask may make it
+	}
+	n, err := tt.ground.partitions(topic)
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return int32(tt.settings.partitions), nil
+	}
+	tt.topicsMu.Lock()
+	defer tt.topicsMu.Unlock()
+	if t, known = tt.topics[topic]; known {
+		t.partitions, t.version = n, version
+		tt.topics[topic] = t
+	}
+	return n, nil
 }
 
 // ensureTopic makes a topic with the tester's number of partitions if there is none: with a tester, topics just exist.
@@ -263,21 +303,31 @@ func (tt *Tester) ensureTopic(topic string) error {
 // ensure makes a topic if there is none, and has it compacted if it is a table.
 func (tt *Tester) ensure(topic string, partitions int, table bool) error {
 	tt.topicsMu.RLock()
-	compacted, known := tt.topics[topic]
+	t, known := tt.topics[topic]
 	tt.topicsMu.RUnlock()
-	if known && (compacted || !table) {
+	if known && (t.table || !table) {
 		return nil
 	}
 	tt.topicsMu.Lock()
 	defer tt.topicsMu.Unlock()
-	if compacted, known = tt.topics[topic]; known && (compacted || !table) {
+	if t, known = tt.topics[topic]; known && (t.table || !table) {
 		return nil
 	}
 	if err := tt.ground.createTopic(topic, partitions, table); err != nil {
 		return err
 	}
-	tt.topics[topic] = table
+	tt.topics[topic] = topicState{table: table}
 	return nil
+}
+
+// appendKeyed is append to the partition of a key.
+func (tt *Tester) appendKeyed(topic, key string, hasher func() hash.Hash32, r memkafka.Record) (int32, int64, error) {
+	if err := tt.ensureTopic(topic); err != nil {
+		return -1, -1, err
+	}
+	partition := tt.partitionOf(topic, key, hasher)
+	offset, err := tt.ground.append(topic, partition, r)
+	return partition, int64(offset), err
 }
 
 // append writes one record and returns where it went. Without a timestamp it keeps none.

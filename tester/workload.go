@@ -14,7 +14,8 @@ type Workload struct{ kept []Record }
 func (w *Workload) Records() []Record { return w.kept }
 
 // Workload adds input: each record is appended to the topic by an event of its own, in their order, but in an order with
-// all else that the seed decides. Keys choose the partition unless the record was given one by At. When the simulation
+// all else that the seed decides. Keys choose among the partitions that the topic has, which is made with WithPartitions if
+// it is not there, unless the record was given one by At. When the simulation
 // fails, it is tried with fewer and fewer of the records, so the test must expect no more than what Records says.
 func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 	s.t.Helper()
@@ -37,9 +38,9 @@ func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 		if err != nil {
 			s.t.Errorf("simulate: workload %s, key %q: %v", name, rec.Key, err)
 		}
-		tp := memkafka.TopicPartition{Topic: topic, Partition: s.tester.partitionOf(rec.Key, s.settings.hasher)}
-		if rec.place {
-			tp.Partition = rec.Partition
+		tp := memkafka.TopicPartition{Topic: topic, Partition: rec.Partition}
+		if !rec.place {
+			tp.Partition = s.tester.partitionOf(topic, rec.Key, s.settings.hasher)
 		}
 		return tp, memkafka.Record{Key: []byte(rec.Key), Value: value, Headers: headersOf(rec.Headers), Timestamp: timestampOf(rec.Time)}, true
 	})
