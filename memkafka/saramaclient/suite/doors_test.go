@@ -53,8 +53,9 @@ func TestApacheKafka(t *testing.T) {
 	door := saramaDoor{addrs: strings.Split(brokers, ","), config: newConfig}
 	p := pace{
 		session: 6 * time.Second, heartbeat: 100 * time.Millisecond, rebalance: 10 * time.Second, fetch: 100 * time.Millisecond, commit: 200 * time.Millisecond,
-		quiet: 300 * time.Millisecond, patience: 30 * time.Second, poll: 20 * time.Millisecond,
+		quiet: 300 * time.Millisecond, patience: time.Minute, poll: 20 * time.Millisecond,
 	}
+	awaitCoordinators(t, door.addrs)
 	each(t, func(t *testing.T, _ string, c kase) { c.run(&env{tb: t, Door: door, pace: p}) })
 }
 
