@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,17 +90,11 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 	case f.timeout <= 0:
 		return usagef("--timeout %v: give a time over 0", f.timeout)
 	}
-	var total int64
 	for i, name := range inputs {
 		for _, other := range inputs[:i] {
 			if name == other {
 				return usagef("file %s is named twice", name)
 			}
-		}
-		if info, err := os.Stat(name); name != dump.Stdin && err == nil {
-			total += info.Size()
-		} else {
-			total = 0
 		}
 	}
 	if err := f.input.Unused(inputs); err != nil {
@@ -113,13 +106,16 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 	}
 	display := progress.NewCopy(style, stderr)
 	defer display.End()
-	display.Begin(total)
 	begun := time.Now()
 	loaded, err := load.Run(ctx, config, load.Options{
 		Inputs: inputs, Input: f.input, Topic: f.topic, DropHeaders: f.dropHeaders, Partitions: f.partitions, NoCreate: f.noCreate, Hash: f.hash,
 		Speed: speed, DryRun: f.dryRun, Patience: f.timeout,
-		Say:    func(format string, args ...any) { _, _ = fmt.Fprintf(display, format+"\n", args...) },
-		Show:   func(bytes, records int64) { display.Show(replaywire.Progress{Bytes: bytes, Records: records}) },
+		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(display, format+"\n", args...) },
+		Begin: func(total int64) {
+			display.End() // of what went before
+			display.Begin(total)
+		},
+		Show:   func(done, records int64) { display.Show(replaywire.Progress{Bytes: done, Records: records}) },
 		Broken: func(line string) { _, _ = fmt.Fprintln(display, line) },
 	})
 	display.End()

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -367,13 +366,6 @@ func TestARecordingFollowsUntilItIsInterrupted(t *testing.T) {
 
 // TestARecordingThatIsKilledGoesOn kills the command at any moment. GOKASIM_KILLS=50 does it as often.
 func TestARecordingThatIsKilledGoesOn(t *testing.T) {
-	kills := 5
-	if s := os.Getenv("GOKASIM_KILLS"); s != "" {
-		var err error
-		if kills, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
 	c, brokers := listening(t)
 	if err := c.CreateTopic("ticks", 4); err != nil {
 		t.Fatal(err)
@@ -395,7 +387,7 @@ func TestARecordingThatIsKilledGoesOn(t *testing.T) {
 	takes := time.Since(begun)
 	rng := rand.New(rand.NewPCG(1, 2))
 	killed := 0
-	for killed < kills {
+	for killed < kills(t) {
 		cmd := exec.Command("gokasim", "record", "ticks", "-b", brokers, "--out", cut)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gokasim": main})
+	testscript.Main(m, map[string]func(){"gokasim": main, "sarama-program": saramaProgram})
 }
 
 // TestScripts runs the command as a program of its own, as testdata/script tells.

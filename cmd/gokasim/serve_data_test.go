@@ -91,14 +91,17 @@ func (s *started) read(ctx context.Context, t *testing.T, topic string, partitio
 	return values
 }
 
-// kills is how often tests kill a program: GOKASIM_KILLS, or 4 times.
+// kills is how often tests kill a program: GOKASIM_KILLS, or 4 times, 2 in short runs.
 func kills(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(os.Getenv("GOKASIM_KILLS"))
-	if err != nil {
-		n = 4
+	switch {
+	case err == nil:
+		return n
+	case testing.Short():
+		return 2
 	}
-	return n
+	return 4
 }
 
 // TestWhatAClientWasToldOutlivesKill writes records, topics and offsets, kills the program at any moment, and looks whether all

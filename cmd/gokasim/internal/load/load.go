@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -38,9 +39,9 @@ type Options struct {
 	Stuck       time.Duration // how long nothing may be acknowledged: a minute, more than an election or a restart takes, unless set
 
 	Say    func(format string, args ...any)
-	Begin  func(total int64)
-	Show   func(bytes, records int64)
-	Broken func(line string) // a line that is no record
+	Begin  func(total int64)         // is told when the dump is looked through, how many bytes it has, and when it is loaded, how many records; 0 when that is unknown
+	Show   func(done, records int64) // is told how much of the total is done
+	Broken func(line string)         // a line that is no record
 }
 
 // Loaded sums up.
@@ -94,6 +95,11 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Loaded, error
 		}
 		return scanned, nil
 	}
+	if scanned != nil {
+		o.Begin(scanned.Records)
+	} else {
+		o.Begin(0)
+	}
 	return l.load(ctx)
 }
 
@@ -103,16 +109,29 @@ func (o Options) scan(ctx context.Context) (*Loaded, error) {
 	if o.once() && !o.DryRun {
 		return nil, nil
 	}
-	return o.read(ctx, func(*dump.Record) error { return nil })
+	o.Begin(o.size())
+	return o.read(ctx, func(*dump.Record) error { return nil }, func(bytes, records int64) { o.Show(bytes, records) })
+}
+
+// size is how many bytes the inputs have, 0 when nobody knows.
+func (o Options) size() (total int64) {
+	for _, name := range o.Inputs {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			return 0
+		}
+		total += info.Size()
+	}
+	return total
 }
 
 // once reports whether an input can be read only once.
 func (o Options) once() bool { return slices.ContainsFunc(o.Inputs, dump.Once) }
 
 // read is each, and ends with ctx even while a pipe gives nothing.
-func (o Options) read(ctx context.Context, visit func(*dump.Record) error) (*Loaded, error) {
+func (o Options) read(ctx context.Context, visit func(*dump.Record) error, show func(bytes, records int64)) (*Loaded, error) {
 	if !o.once() {
-		return o.each(ctx, visit)
+		return o.each(ctx, visit, show)
 	}
 	type outcome struct {
 		sums *Loaded
@@ -120,7 +139,7 @@ func (o Options) read(ctx context.Context, visit func(*dump.Record) error) (*Loa
 	}
 	done := make(chan outcome, 1)
 	go func() { // a read from a pipe cannot be ended; at worst this one ends with the process
-		sums, err := o.each(ctx, visit)
+		sums, err := o.each(ctx, visit, show)
 		done <- outcome{sums, err}
 	}()
 	select {
@@ -132,7 +151,7 @@ func (o Options) read(ctx context.Context, visit func(*dump.Record) error) (*Loa
 }
 
 // each gives the records of all inputs, merged by time, to visit, and sums them up.
-func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *Loaded, err error) {
+func (o Options) each(ctx context.Context, visit func(*dump.Record) error, show func(bytes, records int64)) (_ *Loaded, err error) {
 	var readers []*dump.Reader
 	defer func() {
 		for _, r := range readers {
@@ -193,12 +212,12 @@ func (o Options) each(ctx context.Context, visit func(*dump.Record) error) (_ *L
 		if err := visit(rec); err != nil {
 			return nil, err
 		}
-		if n%256 == 0 {
+		if n%256 == 0 || o.Speed > 0 {
 			var bytes int64
 			for _, r := range readers {
 				bytes += r.BytesRead()
 			}
-			o.Show(bytes, total.Records)
+			show(bytes, total.Records)
 		}
 	}
 }
@@ -294,6 +313,11 @@ func (l *loader) load(ctx context.Context) (*Loaded, error) {
 			return err
 		}
 		return l.send(ctx, rec)
+	}, func(_, _ int64) {
+		l.mu.Lock()
+		acked := l.acked
+		l.mu.Unlock()
+		l.Show(acked, acked)
 	})
 	if err == nil {
 		if err = l.client.Flush(ctx); err == nil {

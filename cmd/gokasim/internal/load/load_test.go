@@ -38,7 +38,7 @@ func loading(ctx context.Context, t *testing.T) (c *memkafka.Cluster, pipe strin
 	go func() {
 		_, err := Run(ctx, config, Options{
 			Inputs: []string{pipe}, Topic: "ticks", Patience: 10 * time.Second, Stuck: time.Second,
-			Say: func(string, ...any) {}, Show: func(int64, int64) {}, Broken: func(string) {},
+			Say: func(string, ...any) {}, Begin: func(int64) {}, Show: func(int64, int64) {}, Broken: func(string) {},
 		})
 		done <- err
 	}()
