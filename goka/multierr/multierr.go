@@ -66,6 +66,12 @@ func (e *Error) ErrorOrNil() error {
 	return e
 }
 
+// NilOrError is ErrorOrNil by the name that it had in goka v1.0.
+func (e *Error) NilOrError() error { return e.ErrorOrNil() }
+
+// HasErrors reports whether there is an error; a nil e has none.
+func (e *Error) HasErrors() bool { return e.ErrorOrNil() != nil }
+
 func text(errs []error) string {
 	switch len(errs) {
 	case 0:

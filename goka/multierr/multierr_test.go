@@ -35,7 +35,7 @@ func TestK4_AGroupKeepsAllErrorsAndCancelsOnTheFirst(t *testing.T) {
 		g.Go(func() error { <-ctx.Done(); return b })
 		g.Go(func() error { return nil })
 		err := <-g.WaitChan()
-		if !errors.Is(err, a) || !errors.Is(err, b) || len(err.Errors) != 2 {
+		if !errors.Is(err, a) || !errors.Is(err, b) || len(err.Errors) != 2 || !err.HasErrors() || err.NilOrError() == nil {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -44,7 +44,7 @@ func TestK4_AGroupKeepsAllErrorsAndCancelsOnTheFirst(t *testing.T) {
 func TestAGroupWithoutErrors(t *testing.T) {
 	g, _ := NewErrGroup(context.Background())
 	g.Go(func() error { return nil })
-	if err := g.Wait().ErrorOrNil(); err != nil {
+	if err := g.Wait(); err.ErrorOrNil() != nil || err.NilOrError() != nil || err.HasErrors() {
 		t.Errorf("got %v", err)
 	}
 	c := g.WaitChan()
