@@ -20,8 +20,8 @@ fmt: ## format, and order imports
 	$(TOOL) gofumpt -w .
 	$(TOOL) goimports -local github.com/gokasim/gokasim -w .
 
-lint: ## go vet, formatting, golangci-lint
-	.ci/run vet fmt lint
+lint: ## go vet, formatting, golangci-lint, spelling
+	.ci/run vet fmt lint spelling
 
 vuln: ## known vulnerabilities in what is called; asks the Go vulnerability database
 	$(TOOL) govulncheck ./...
