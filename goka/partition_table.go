@@ -556,7 +556,21 @@ func (p *PartitionTable) stats(now time.Time) *TableStats {
 	if last := p.recover.reading.Load(); last != 0 {
 		s.Stalled = now.Sub(unixNano(last)) > stalledAfter
 	}
+	if st, ok := p.storage().(storage.Sizer); ok && s.Status >= PartitionConnecting {
+		s.Size = sizeOf(st)
+	}
 	return s
+}
+
+// sizeOf is the size of a storage, 0 when it fails, as where it is closed meanwhile.
+func sizeOf(st storage.Sizer) int64 {
+	var err error
+	defer caught("storage", &err)
+	size, err := st.SizeBytes()
+	if err != nil {
+		return 0
+	}
+	return size
 }
 
 func unixNano(ns int64) time.Time {

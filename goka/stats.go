@@ -56,6 +56,7 @@ type TableStats struct {
 	Recovery *RecoveryStats  // never nil
 	Input    *InputStats     // what was read of the topic, in recovery too; never nil
 	Writes   *OutputStats    // what callbacks wrote; never nil
+	Size     int64           // of the storage in bytes; 0 while it is not open, and where it cannot tell (storage.Sizer)
 }
 
 // PartitionProcStats are about a partition of a processor.

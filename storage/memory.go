@@ -28,6 +28,7 @@ type memory struct {
 
 	mu        sync.RWMutex // guards all below, and the fields of entries that change
 	rows      map[string]*entry
+	size      int64 // of keys and values that are rows now, in bytes
 	offset    int64
 	hasOffset bool
 
@@ -51,7 +52,10 @@ type version struct {
 	older *version
 }
 
-var _ BatchWriter = (*memory)(nil)
+var (
+	_ BatchWriter = (*memory)(nil)
+	_ Sizer       = (*memory)(nil)
+)
 
 func (m *memory) Open() error { return nil }
 
@@ -93,9 +97,11 @@ func exact(value []byte) []byte {
 
 func (m *memory) set(key string, value []byte) {
 	if e := m.rows[key]; e != nil {
+		m.size += int64(len(value) - len(e.value))
 		m.change(e, value)
 		return
 	}
+	m.size += int64(len(key) + len(value))
 	e := &entry{key: key, born: m.epoch, version: version{value: value, since: m.epoch}}
 	m.rows[key] = e
 	m.arrivals.set(e, len(m.rows))
@@ -140,6 +146,7 @@ func (m *memory) Delete(key string) error {
 
 func (m *memory) delete(key string) {
 	if e := m.rows[key]; e != nil {
+		m.size -= int64(len(key) + len(e.value))
 		delete(m.rows, key)
 		m.change(e, nil)
 		m.arrivals.deleted(e, m.epoch)
@@ -158,6 +165,13 @@ func (m *memory) WriteBatch(rows []Row, offset int64) error {
 	}
 	m.offset, m.hasOffset = offset, true
 	return nil
+}
+
+// SizeBytes implements Sizer. Older values that open iterators show are not in it.
+func (m *memory) SizeBytes() (int64, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.size, nil
 }
 
 func (m *memory) GetOffset(def int64) (int64, error) {

@@ -114,3 +114,28 @@ func TestReadingARowCostsNoAllocation(t *testing.T) {
 		t.Errorf("Set makes %v allocations, want the copy of the value only", n)
 	}
 }
+
+func TestTheSizeOfATableInMemory(t *testing.T) {
+	s := NewMemory()
+	for _, step := range []struct {
+		what string
+		do   func() error
+		want int64
+	}{
+		{"nothing", func() error { return nil }, 0},
+		{"a row", func() error { return s.Set("key", []byte("value")) }, 8},
+		{"a shorter value", func() error { return s.Set("key", []byte("v")) }, 4},
+		{"a batch", func() error {
+			return s.(BatchWriter).WriteBatch([]Row{{Key: "key"}, {Key: "a", Value: []byte{}}, {Key: "nobody"}}, 1)
+		}, 1},
+		{"no row", func() error { return s.Delete("a") }, 0},
+		{"no row again", func() error { return s.Delete("a") }, 0},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.(Sizer).SizeBytes(); err != nil || got != step.want {
+			t.Errorf("after %s the size is %d, %v, want %d", step.what, got, err, step.want)
+		}
+	}
+}

@@ -103,3 +103,10 @@ type BatchWriter interface {
 	// it or nothing.
 	WriteBatch(rows []Row, offset int64) error
 }
+
+// Sizer is implemented by storages that can tell how great their table is, at little cost: memory and disk can.
+type Sizer interface {
+	// SizeBytes returns what the rows take up: their keys and values in memory, files and what is not written out yet on a
+	// disk. It fails with ErrClosed where a closed storage cannot tell.
+	SizeBytes() (int64, error)
+}

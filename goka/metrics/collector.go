@@ -121,7 +121,7 @@ func (c *Collector) labels(labels []string) []string {
 // names are the metrics that are made anew each time.
 type names struct {
 	messages, lag, lagSeconds, partitions, rebalances metric
-	remaining, recovered, operations                  metric
+	remaining, recovered, operations, size            metric
 	viewLag, viewState                                metric
 }
 
@@ -144,6 +144,7 @@ func newNames(namespace string, keep func([]string) []string) names {
 		remaining:  desc("table_recovery_remaining_messages", "Records that are still to be read until the table is recovered.", "table", "partition"),
 		recovered:  desc("table_recovery_messages_total", "Records of the table's topic that were read, since the partition was opened.", "table", "partition"),
 		operations: desc("storage_operations_total", "Rows written to tables: by callbacks (set) and from Kafka (update).", "table", "op"),
+		size:       desc("storage_size_bytes", "Size of the table's storage, where that can tell.", "table", "partition"),
 		viewLag:    desc("view_lag", "Records of the table that the view has not read yet.", "table", "partition"),
 		viewState:  desc("view_state", "1 for the state that the view's partition is in.", "table", "partition", "state"),
 	}
@@ -190,7 +191,7 @@ func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	}
 	n := c.names
 	for _, m := range []metric{
-		n.messages, n.lag, n.lagSeconds, n.partitions, n.rebalances, n.remaining, n.recovered, n.operations, n.viewLag, n.viewState,
+		n.messages, n.lag, n.lagSeconds, n.partitions, n.rebalances, n.remaining, n.recovered, n.operations, n.size, n.viewLag, n.viewState,
 	} {
 		to <- m.desc
 	}
@@ -303,6 +304,9 @@ func (c *Collector) table(s *samples, table string, partition int32, t *goka.Tab
 	s.add(c.names.recovered, prometheus.CounterValue, float64(t.Input.Count), table, number)
 	s.add(c.names.operations, prometheus.CounterValue, float64(t.Input.Count), table, "update")
 	s.add(c.names.operations, prometheus.CounterValue, float64(t.Writes.Count), table, "set")
+	if t.Size > 0 {
+		s.add(c.names.size, prometheus.GaugeValue, float64(t.Size), table, number)
+	}
 }
 
 // view adds what a view knows. Called with mu held.

@@ -136,7 +136,7 @@ goka_view_state{partition="1",state="running",table="g-table"} 1
 		for name, n := range map[string]int{
 			"goka_processor_callback_duration_seconds": 1, "goka_emitter_ack_duration_seconds": 1, "goka_processor_lag_seconds": 2,
 			"goka_processor_rebalance_duration_seconds": 1, "goka_table_recovery_duration_seconds": 2, "goka_storage_operations_total": 2,
-			"goka_table_recovery_messages_total": 2,
+			"goka_table_recovery_messages_total": 2, "goka_storage_size_bytes": 1,
 		} {
 			if got := testutil.CollectAndCount(c, name); got != n {
 				t.Errorf("%s has %d series, want %d", name, got, n)

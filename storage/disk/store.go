@@ -35,6 +35,7 @@ type store struct {
 var (
 	_ storage.Storage       = (*store)(nil)
 	_ storage.BatchWriter   = (*store)(nil)
+	_ storage.Sizer         = (*store)(nil)
 	_ storage.ContextOpener = (*store)(nil)
 	_ storage.ContextCloser = (*store)(nil)
 )
@@ -308,6 +309,17 @@ func putOffset(batch *pebble.Batch, offset int64) error {
 	copy(op.Key, offsetKey)
 	binary.BigEndian.PutUint64(op.Value, uint64(offset))
 	return op.Finish()
+}
+
+// SizeBytes implements storage.Sizer: files on the disk, and what is not in them yet.
+func (s *store) SizeBytes() (int64, error) {
+	e, err := s.use()
+	if err != nil {
+		return 0, err
+	}
+	defer s.release()
+	m := e.db.Metrics()
+	return int64(m.DiskSpaceUsage() + m.MemTable.Size), nil
 }
 
 func (s *store) GetOffset(def int64) (int64, error) {
