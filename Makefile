@@ -59,7 +59,7 @@ redis: ## the redis store on a real server: redis-server on PATH, or GOKASIM_RED
 	@command -v redis-server > /dev/null || [ -n "$$GOKASIM_REDIS" ] || { echo "install redis-server or set GOKASIM_REDIS=host:port" >&2; exit 1; }
 	go test -count=1 -v ./storage/redis
 
-browser: ## every page in a headless Chromium: errors, requests off-host, accessibility; pictures go into docs/pictures
+browser: ## every page in a headless Chromium: errors, requests off-host, accessibility (axe-core by npm); pictures go into docs/pictures
 	cd parity/clients/browser && go test -count=1 -timeout 10m ./...
 
 gen: ## rewrite generated files; the tree stays clean unless their sources changed

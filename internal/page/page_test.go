@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func TestBytesAsTheyAreShown(t *testing.T) {
@@ -57,6 +58,11 @@ func TestPathsAndNumbers(t *testing.T) {
 	s := New("a//b", "t", fstest.MapFS{})
 	if got := s.Path("x/y", "..", "<"); got != "/a/b/x%2Fy/%2E%2E/%3C" {
 		t.Errorf("path is %s", got)
+	}
+	for d, want := range map[time.Duration]string{0: "0 s", 1500 * time.Microsecond: "1.5 ms", 999_900 * time.Microsecond: "999 ms", 61 * time.Second: "1 min 1 s", -time.Hour: "–1 h 0 min", 50 * time.Hour: "2 d 2 h"} {
+		if got := Duration(d); got != want {
+			t.Errorf("%d is %s, want %s", d, got, want)
+		}
 	}
 	if got := Ranges([]int32{0, 1, 2, 5, 7, 8}, ", "); got != "0–2, 5, 7, 8" {
 		t.Errorf("ranges are %s", got)

@@ -3,6 +3,7 @@ package picture
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,8 +39,12 @@ text.role{fill:#aab}
 func (g *Graph) SVG() string {
 	l := g.layOut()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n",
-		l.width, l.height, l.width, l.height, escaped(g.caption()))
+	role := "img"
+	if slices.ContainsFunc(g.Groups, func(g Group) bool { return g.Link != "" }) {
+		role = "group" // an image has nothing in it that one could go to
+	}
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="%s" aria-label="%s">`+"\n",
+		l.width, l.height, l.width, l.height, role, escaped(g.caption()))
 	b.WriteString("<style>" + style + "</style>\n")
 	b.WriteString(`<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse">` +
 		`<path class="head" d="M0 0L10 5L0 10z"/></marker></defs>` + "\n")

@@ -20,10 +20,11 @@ async function lookAgain() {
   } catch {
     return; // the server is away for a while
   }
+  const own = document.querySelector("link[rel=stylesheet]").nonce; // the only one that styles of this page may have
+  text = text.replace(/<style nonce="[^"]*"/g, `<style nonce="${own}"`);
   const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("main");
   if (!fresh || busy(main)) return;
   const sorted = [...main.querySelectorAll("th[aria-sort]")].map((th) => [headings().indexOf(th), th.getAttribute("aria-sort")]);
-  for (const style of fresh.querySelectorAll("style")) style.nonce = document.querySelector("style")?.nonce || style.nonce;
   const at = document.activeElement && document.activeElement.id;
   main.replaceChildren(...fresh.childNodes);
   makeSortable();

@@ -65,7 +65,7 @@ func open(t *testing.T, base string) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*patience)
+	ctx, cancel = context.WithTimeout(ctx, 15*patience)
 	t.Cleanup(cancel)
 	b := &browser{T: t, ctx: ctx, base: base}
 	own, err := url.Parse(base)
@@ -163,6 +163,9 @@ func (b *browser) usable(path string) {
 			for _, w := range wrong {
 				b.Errorf("%s, %s, %d pixels wide: %s", path, dark, width, w)
 			}
+			for _, v := range b.axed() {
+				b.Errorf("%s, %s, %d pixels wide: axe: %s: %s: %q", path, dark, width, v.ID, v.Help, v.Nodes)
+			}
 		}
 	}
 	b.do(
@@ -192,6 +195,20 @@ func (b *browser) picture(name string) {
 	if err := os.WriteFile(filepath.Join("../../../docs/pictures", name+".png"), out.Bytes(), 0o644); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// pictures keeps the page as it is, dark, and on a small screen.
+func (b *browser) pictures(name string) {
+	b.Helper()
+	b.picture(name)
+	media := func(scheme string) chromedp.Action {
+		return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}})
+	}
+	b.do(media("dark"))
+	b.picture(name + "-dark")
+	b.do(media("light"), emulation.SetDeviceMetricsOverride(360, 740, 1, true))
+	b.picture(name + "-small")
+	b.do(emulation.SetDeviceMetricsOverride(1200, 800, 1, false))
 }
 
 // colours are those of a picture that are there most, as many as a palette holds.
@@ -269,14 +286,39 @@ func TestTheClustersPage(t *testing.T) {
 		)
 		b.shows("the record is at offset")
 	}
+	b.load("/schemas")
+	b.do(chromedp.SendKeys("input[name=target]", "state"), chromedp.SendKeys("textarea[name=schema]", `{"type":"record","name":"shop.State","fields":[{"name":"count","type":"long"}]}`), chromedp.Submit("textarea[name=schema]"))
+	b.shows("state is decoded by what was written")
+	b.usable("/schemas")
+	b.picture("schemas")
+	b.load("/topics/state")
+	b.do(
+		chromedp.Click("//summary[contains(., 'Produce')]"), chromedp.WaitVisible("textarea[name=value]"), chromedp.SendKeys("select[name=value_kind]", "hex"),
+		chromedp.SendKeys("input[name=key]", "k"), chromedp.SendKeys("textarea[name=value]", "0000000007 54"), chromedp.Submit("textarea[name=value]"),
+	)
+	b.shows("the record is at offset")
+	b.load("/topics/state/records")
+	b.shows("shop.State schema id 7")
 	b.load("/topics/orders/records")
 	b.shows("<script>document.title")
-	b.picture("records")
+	b.pictures("records")
+	b.do(chromedp.KeyEvent("/"))
+	b.until("document.activeElement.id === 'q'")
+	b.load("/topics/orders/records?filter=json.id+%3D%3D+1")
+	b.until("document.querySelectorAll('main tbody tr').length === 1")
+	b.do(chromedp.Click("input[name=mark]"), chromedp.Click("//button[.='Make this a test']"))
+	b.shows("tester.Replay(t")
+	b.usable("a test")
+	b.picture("test")
 	b.load("/topics/orders/records?q=K%C3%B6ln")
 	b.until("document.querySelectorAll('main tbody tr').length === 1")
 	b.do(chromedp.Click("main tbody td.n a", chromedp.ByQuery))
 	b.shows("Headers")
+	b.do(chromedp.Click("//summary[contains(., 'Change and send')]"), chromedp.WaitVisible("textarea[name=value]"))
 	b.usable("a record")
+	b.picture("record")
+	b.do(chromedp.Click("//button[contains(., 'Send it again')]"))
+	b.shows("the record is at offset")
 	b.load("/topics/orders/records?tail=1")
 	produceInBackground(t, b)
 	b.shows("came while you looked")
@@ -290,14 +332,27 @@ func TestTheClustersPage(t *testing.T) {
 	b.usable("/faults")
 	b.load("/groups")
 	b.load("/transactions")
+	withoutScripts(b, "/topics", "orders")
+	withoutScripts(b, "/topics/orders/records", "Köln")
 	b.load("/")
 	b.do(chromedp.Click("//summary[contains(., 'Stop')]"), chromedp.Click("//button[contains(., 'Yes, stop broker 1')]"))
 	b.shows("broker 1 is down")
 	b.usable("/")
-	b.picture("cluster")
+	b.pictures("cluster")
 	var title string
 	if b.do(chromedp.Title(&title)); strings.Contains(title, "broken") {
 		t.Error("a record was run")
+	}
+}
+
+// withoutScripts looks whether a page says something to a browser that runs no scripts.
+func withoutScripts(b *browser, path, text string) {
+	b.Helper()
+	b.do(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(b.base+path), chromedp.WaitVisible("main h1", chromedp.ByQuery))
+	var main string
+	b.do(chromedp.OuterHTML("main", &main, chromedp.ByQuery), emulation.SetScriptExecutionDisabled(false))
+	if !strings.Contains(main, text) || strings.Contains(main, "<th><button") {
+		b.Errorf("%s without scripts:\n%s", path, main)
 	}
 }
 
@@ -409,11 +464,13 @@ func TestTheProgramsPages(t *testing.T) {
 	b.do(chromedp.Click("//a[.='Monitor']"))
 	b.shows("counts")
 	b.usable("/monitor/")
-	b.picture("monitor")
+	b.pictures("monitor")
 	b.do(chromedp.Click("//table//a[.='counts']"))
 	b.shows("Rebalances")
 	b.usable("/monitor/processor/0")
-	b.picture("processor")
+	b.pictures("processor")
+	withoutScripts(b, "/monitor/", "counts")
+	withoutScripts(b, "/query/counts", "order-000")
 	b.load("/monitor/view/0")
 	b.load("/query/")
 	b.do(chromedp.Click("//a[.='counts']"))

@@ -123,6 +123,10 @@ func testOf(topic string, partitions int32, records int) ([]byte, error) {
 	if partitions > 1 {
 		options = fmt.Sprintf(", tester.WithPartitions(%d)", partitions)
 	}
+	counted := fmt.Sprintf("%d records", records)
+	if records == 1 {
+		counted = "a record"
+	}
 	return format.Source(fmt.Appendf(nil, `// Put this file beside the code under test, and name its package. What the dump has belongs into testdata/%[1]s.jsonl.
 package orders
 
@@ -132,7 +136,7 @@ import (
 	"github.com/gokasim/gokasim/tester"
 )
 
-// Test%[2]s sends %[3]d records of %[1]s through the group graph, and compares what each of them causes with
+// Test%[2]s sends %[3]s of %[1]s through the group graph, and compares what each of them causes with
 // testdata/%[1]s.golden, which
 //
 //	go test -run 'Test%[2]s$' -gokasim.golden
@@ -141,7 +145,7 @@ import (
 func Test%[2]s(t *testing.T) {
 	tester.Replay(t, "testdata/%[1]s.jsonl", graph()%[4]s) // graph returns your *goka.GroupGraph
 }
-`, topic, name, records, options))
+`, topic, name, counted, options))
 }
 
 // identifier is a topic's name as part of one in Go: order-lines becomes OrderLines.
