@@ -95,9 +95,9 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 		return e.producer.EmitWithHeaders(e.topic, key, data, extended).Then(acknowledged).Then(e.end), nil
 	}
 	if headers == nil {
-		return e.producer.Emit(e.topic, key, data).Then(e.end), nil
+		return e.producer.Emit(e.topic, key, data).ofEmitter(e), nil
 	}
-	return e.producer.EmitWithHeaders(e.topic, key, data, headers).Then(e.end), nil
+	return e.producer.EmitWithHeaders(e.topic, key, data, headers).ofEmitter(e), nil
 }
 
 // EmitSync sends msg and waits for the result.

@@ -15,6 +15,7 @@ type Promise struct {
 	settled   bool // all callbacks added before were called; later ones are called at once
 	msg       *sarama.ProducerMessage
 	err       error
+	emitter   *Emitter // told first; nil where no emitter waits
 }
 
 // PromiseFinisher finishes the promise that it was made with.
@@ -49,6 +50,20 @@ func (p *Promise) ThenWithMessage(callback func(msg *sarama.ProducerMessage, err
 	return p
 }
 
+// ofEmitter has an emitter told of the result, before all callbacks. It returns p.
+func (p *Promise) ofEmitter(e *Emitter) *Promise {
+	p.mu.Lock()
+	finished := p.finished
+	if !finished {
+		p.emitter = e
+	}
+	p.mu.Unlock()
+	if finished {
+		e.end(nil)
+	}
+	return p
+}
+
 // Finish gives the promise its result, and calls the callbacks. The first result counts: later calls change nothing.
 // It returns p.
 func (p *Promise) Finish(msg *sarama.ProducerMessage, err error) *Promise {
@@ -58,6 +73,12 @@ func (p *Promise) Finish(msg *sarama.ProducerMessage, err error) *Promise {
 		return p
 	}
 	p.finished, p.msg, p.err = true, msg, err
+	if e := p.emitter; e != nil {
+		p.emitter = nil
+		p.mu.Unlock()
+		e.end(nil)
+		p.mu.Lock()
+	}
 	for len(p.callbacks) > 0 {
 		callbacks := p.callbacks
 		p.callbacks = nil
