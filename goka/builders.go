@@ -102,7 +102,12 @@ func SaramaConsumerBuilderWithConfig(config *sarama.Config) SaramaConsumerBuilde
 		if err != nil || !door.Network(d) {
 			return consumer, err
 		}
-		return &tableConsumer{Consumer: consumer, connect: func() (sarama.Client, error) { return d.NewClient(brokers, c) }}, nil
+		own := copyConfig(c)
+		lines := linesOf(own)
+		return &tableConsumer{
+			Consumer: consumer, connect: func() (sarama.Client, error) { return d.NewClient(brokers, own) },
+			lines: lines, slots: make(chan struct{}, min(fetchesAtOnce, own.Net.MaxOpenRequests)),
+		}, nil
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -371,6 +373,55 @@ func TestACoordinatorThatMovesDoesNotStopTheProcessor(t *testing.T) {
 				if err := p.wait(); !errors.Is(err, sarama.ErrNotCoordinatorForConsumer) {
 					t.Errorf("Run returned %v", err)
 				}
+			})
+		})
+	}
+}
+
+// An outage is nothing that a program could mend; addresses that are wrong are.
+func TestAMomentWithoutBrokersDoesNotStopAProcessorThatHasRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		err             error
+		failures        int
+		healthy, passes bool
+	}{
+		"a moment":              {sarama.ErrOutOfBrokers, 5, true, true},
+		"a broken connection":   {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, 5, true, true},
+		"for good":              {sarama.ErrOutOfBrokers, 1 << 30, true, false},
+		"before it has run":     {sarama.ErrOutOfBrokers, 1, false, false},
+		"something else, later": {errInjected, 1, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.topic("in", 1)
+				e := &ending{end: make(chan struct{}), calls: make(chan time.Time, 1000)}
+				group, left := &consumerGroup{ConsumerGroup: e}, c.failures
+				fail := func() error {
+					if left--; left == 0 {
+						group.consume = nil
+					}
+					return c.err
+				}
+				if !c.healthy {
+					group.consume = fail
+				}
+				p := w.run(stateless("g"), goka.WithConsumerGroupBuilder(func(b []string, name, id string) (_ sarama.ConsumerGroup, err error) {
+					e.ConsumerGroup, err = goka.DefaultConsumerGroupBuilder(b, name, id)
+					return group, err
+				}))
+				if c.healthy {
+					p.ready()
+					group.consume = fail
+					e.end <- struct{}{}
+				}
+				if !c.passes {
+					if err := p.wait(); !errors.Is(err, c.err) {
+						t.Errorf("Run returned %v", err)
+					}
+					return
+				}
+				w.until("it runs again", func() bool { return left == 0 && p.Recovered() })
+				w.check(p.stop())
 			})
 		})
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -34,6 +37,7 @@ type Processor struct {
 
 	shared      *shared     // made by Run
 	generations int         // calls of Setup; belongs to whoever calls Consume
+	healthy     int         // ... that recovered all partitions
 	inSession   atomic.Bool // between Setup and the end of Cleanup
 	initial     beginning.Initial
 	background  sync.WaitGroup
@@ -332,9 +336,9 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 		logs.Wait()
 	}()
 
-	var troubled time.Time // since when no generation began; zero when the last try had one
+	var troubled time.Time // since when no generation began to handle messages; zero when the last try had one
 	for {
-		before := g.generations
+		before, healthy := g.generations, g.healthy
 		err := group.Consume(ctx, g.graph.consumed(), g)
 		if failed := g.takeFailures(); failed != nil {
 			if err == nil || errors.Is(err, failed) {
@@ -345,13 +349,14 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case g.generations != before:
+		case g.healthy != healthy:
 			troubled = time.Time{}
 		case troubled.IsZero():
 			troubled = time.Now()
 		}
 		switch {
-		case err != nil && (!isPassing(err) || time.Since(troubled) > passingPatience && !troubled.IsZero()):
+		case err != nil && (!isPassing(err) && !(g.healthy > 0 && isOutage(err)) ||
+			time.Since(troubled) > passingPatience && !troubled.IsZero()):
 			return fmt.Errorf("error consuming from group consumer: %w", err)
 		case err != nil:
 			g.log.Printf("error joining the group, trying again: %v", err)
@@ -368,6 +373,21 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 
 // passingPatience is how long errors may last that pass by themselves.
 const passingPatience = 2 * time.Minute
+
+// isOutage reports whether an error says only that no broker could be reached. That ends a processor that has not handled
+// messages yet, since its addresses may be wrong; later it is waited for.
+func isOutage(err error) bool {
+	for _, outage := range []error{
+		sarama.ErrOutOfBrokers, sarama.ErrNotConnected, sarama.ErrBrokerNotAvailable, io.EOF, io.ErrUnexpectedEOF,
+		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,
+	} {
+		if errors.Is(err, outage) {
+			return true
+		}
+	}
+	var broken net.Error
+	return errors.As(err, &broken)
+}
 
 // isPassing reports whether an error says only that the group's coordinator is somewhere else, or not ready yet, or has
 // forgotten this member. sarama tries again a few times itself.

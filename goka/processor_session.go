@@ -46,6 +46,7 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 		return err
 	}
 	if session.Context().Err() == nil {
+		g.healthy++
 		g.state.SetState(ProcStateRunning)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package goka_test
 
 import (
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/storage"
 )
 
 func TestStoppingWhileTheGroupIsJoinedIsBounded(t *testing.T) {
@@ -64,4 +67,47 @@ func TestD9_AForeignTopicManagerAndAMarkerAtTheEnd(t *testing.T) {
 			t.Error("the view waits for a record that is not there")
 		}
 	})
+}
+
+// sarama's consumer hands over a few hundred records at a time, and takes a partition off its list for a while whose reader is
+// slower than Consumer.MaxProcessingTime.
+func TestASlowStorageDoesNotHoldUpFetching(t *testing.T) {
+	onWire(t, func(p *place) {
+		const rows = 3000
+		p.table("t", 1)
+		c := p.config()
+		c.Consumer.MaxProcessingTime = time.Millisecond
+		for i := range rows {
+			_, err := p.cluster.Produce("t", 0, memkafka.Record{Key: fmt.Append(nil, i), Value: []byte("v"), Timestamp: memkafka.NoTimestamp})
+			p.check(err)
+		}
+		st := &tardyStorage{Storage: storage.NewMemory()}
+		v := p.view("t", new(codec.String), goka.WithViewConfig(c), goka.WithViewStorageBuilder(func(string, int32) (storage.Storage, error) { return st, nil }))
+		select {
+		case <-v.WaitRunning():
+		case <-time.After(time.Minute):
+			t.Fatal("the view has not recovered for a minute")
+		}
+		if n := st.writes.Load(); n > rows/257/2 { // of ChannelBufferSize, and one at hand
+			t.Errorf("%d rows came in %d pieces", rows, n)
+		}
+		if has, err := v.Has(fmt.Sprint(rows - 1)); !has || err != nil {
+			t.Errorf("the last row is there: %v, %v", has, err)
+		}
+		_, err := p.cluster.Produce("t", 0, memkafka.Record{Key: []byte("later"), Value: []byte("v"), Timestamp: memkafka.NoTimestamp})
+		p.check(err)
+		p.until("the view follows", func() bool { has, _ := v.Has("later"); return has })
+	})
+}
+
+// tardyStorage takes its time for each write.
+type tardyStorage struct {
+	storage.Storage
+	writes atomic.Int64
+}
+
+func (s *tardyStorage) WriteBatch(rows []storage.Row, offset int64) error {
+	s.writes.Add(1)
+	time.Sleep(20 * time.Millisecond)
+	return s.Storage.(storage.BatchWriter).WriteBatch(rows, offset)
 }

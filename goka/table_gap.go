@@ -40,22 +40,9 @@ func nextRecord(client sarama.Client, topic string, partition int32, from, end i
 	}
 	config := client.Config()
 	for position := from; position < end; {
-		request := &sarama.FetchRequest{
-			Version: 11, MinBytes: 1, MaxBytes: gapFetchBytes, Isolation: config.Consumer.IsolationLevel,
-			SessionEpoch: -1, // no fetch session (KIP-227): nobody would end it
-		}
-		request.AddBlock(topic, partition, position, gapFetchBytes, -1)
-		response, err := leader.Fetch(request)
+		block, err := fetchBlock(client, leader, topic, partition, position, gapFetchBytes)
 		if err != nil {
-			_ = leader.Close() // so that the client connects again
-			return position, lookAgain(client, topic, err)
-		}
-		block := response.GetBlock(topic, partition)
-		switch {
-		case block == nil:
-			return position, fmt.Errorf("no answer for %s/%d", topic, partition)
-		case block.Err != sarama.ErrNoError:
-			return position, lookAgain(client, topic, block.Err)
+			return position, err
 		}
 		next, found := firstVisible(block, position)
 		if found {
@@ -84,10 +71,7 @@ func lookAgain(client sarama.Client, topic string, err error) error {
 // firstVisible returns the offset of the first record that a consumer gets of what was fetched from position on, or the
 // offset after everything that was fetched.
 func firstVisible(block *sarama.FetchResponseBlock, position int64) (offset int64, found bool) {
-	aborted := make(map[int64]int64, len(block.AbortedTransactions)) // first offsets by producer
-	for _, t := range block.AbortedTransactions {
-		aborted[t.ProducerID] = t.FirstOffset
-	}
+	open := newAborted(block)
 	offset = position
 	for _, records := range block.RecordsSet {
 		if records.MsgSet != nil {
@@ -99,12 +83,7 @@ func firstVisible(block *sarama.FetchResponseBlock, position int64) (offset int6
 			continue
 		}
 		batch := records.RecordBatch
-		first, isAborted := aborted[batch.ProducerID]
-		switch {
-		case batch.Control:
-			delete(aborted, batch.ProducerID) // the marker ends the transaction
-		case batch.IsTransactional && isAborted && batch.FirstOffset >= first:
-		default:
+		if !open.hides(batch) {
 			for _, r := range batch.Records {
 				if o := batch.FirstOffset + r.OffsetDelta; o >= position {
 					return o, true
@@ -122,35 +101,47 @@ func firstVisible(block *sarama.FetchResponseBlock, position int64) (offset int6
 type tableConsumer struct {
 	sarama.Consumer
 	connect func() (sarama.Client, error)
+	lines   *lines         // of the client that connect makes
+	slots   chan struct{}  // has room for the fetches that may be under way
+	fetches sync.WaitGroup // the goroutines of readRange
 
 	mu     sync.Mutex // guards client
 	client sarama.Client
 }
 
-func (c *tableConsumer) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
+// own returns the client for fetches of its own.
+func (c *tableConsumer) own() (sarama.Client, error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.client == nil {
 		client, err := c.connect()
 		if err != nil {
-			c.mu.Unlock()
-			return from, err
+			return nil, err
 		}
 		c.client = client
 	}
-	client := c.client
-	c.mu.Unlock()
+	return c.client, nil
+}
+
+func (c *tableConsumer) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
+	client, err := c.own()
+	if err != nil {
+		return from, err
+	}
 	return nextRecord(client, topic, partition, from, end)
 }
 
 func (c *tableConsumer) Close() error {
+	c.lines.cut() // a client that closes waits for answers
 	c.mu.Lock()
 	client := c.client
 	c.client = nil
 	c.mu.Unlock()
 	err := c.Consumer.Close()
 	if client != nil {
-		err = errors.Join(err, client.Close())
+		_ = client.Close()
 	}
+	c.fetches.Wait()
 	return err
 }
 

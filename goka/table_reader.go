@@ -55,12 +55,19 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	p.input.highWatermark.Store(plan.End)
 	p.input.last.Store(plan.Start - 1)
 	if plan.Kind == recovery.Read {
-		if err := p.connect(ctx, p.firstToRead(plan)); err != nil {
+		position, err := p.fetchTable(ctx, plan, p.firstToRead(plan))
+		if err != nil {
 			return err
 		}
-		p.setState(PartitionRecovering)
-		if err := p.read(ctx, p.consumer, plan); err != nil {
-			return err
+		if !plan.Done(position) {
+			if err := p.connect(ctx, position); err != nil {
+				return err
+			}
+			p.setState(PartitionRecovering)
+			plan.Start = max(plan.Start, position)
+			if err := p.read(ctx, p.consumer, plan); err != nil {
+				return err
+			}
 		}
 		if !p.follows {
 			p.releaseConsumer()
@@ -97,10 +104,17 @@ func (p *PartitionTable) follow(ctx context.Context) error {
 			return err
 		}
 		p.input.highWatermark.Store(plan.End)
-		if err := p.connect(ctx, plan.Start); err != nil {
+		position, recovered := plan.Start, plan.Kind != recovery.Read || p.IsRecovered()
+		if !recovered {
+			if position, err = p.fetchTable(ctx, plan, position); err != nil {
+				return err
+			}
+		}
+		if err := p.connect(ctx, position); err != nil {
 			return err
 		}
-		if plan.Kind == recovery.Read && !p.IsRecovered() {
+		plan.Start = position
+		if !recovered && !plan.Done(position) {
 			if err := p.read(ctx, p.consumer, plan); err != nil {
 				return err
 			}
@@ -183,6 +197,7 @@ type reading struct {
 	batch    []*sarama.ConsumerMessage
 	rows     []storage.Row // of the batch, kept to be used again
 	position int64         // the offset after the last record
+	end      int64         // where the topic ended, where there is no pc to ask
 }
 
 // read applies records until plan is done, or for ever. It returns ctx's error when ctx ends.
@@ -326,10 +341,17 @@ func (r *reading) apply() error {
 		delay = now.Sub(last.Timestamp)
 	}
 	r.input.addAll(len(r.batch), last.Offset, bytes, delay)
-	r.input.highWatermark.Store(max(r.pc.HighWaterMarkOffset(), last.Offset+1))
+	r.input.highWatermark.Store(max(r.highWatermark(), last.Offset+1))
 	r.recover.offset.Store(last.Offset)
 	r.recover.reading.Store(now.UnixNano())
 	return nil
+}
+
+func (r *reading) highWatermark() int64 {
+	if r.pc == nil {
+		return r.end
+	}
+	return r.pc.HighWaterMarkOffset()
 }
 
 // write applies the batch to the storage. Neither the update callback nor the storage ends the program by a panic.
