@@ -20,8 +20,6 @@ var left = []difference{
 	{"", "admin/incremental-alter-broker-configs", "incremental-alter-configs broker 1: set log.cleaner.threads"},
 	{"", "admin/incremental-alter-broker-configs", "incremental-alter-configs broker 1: set no.such"},
 	{"", "admin/incremental-alter-broker-configs", "describe-configs broker 1 producer.id.expiration.ms synonyms"},
-	// A group that begins with a regular expression is one epoch further on.
-	{"", "consumer-groups/regular-expressions", "consumer-group"},
 	// As an older release a cluster has its requests, features and transactions; settings of topics, their defaults and some answers are those of 4.3.
 	{"3.9", "admin/create-topics", "create-topic created partitions=3"},
 	{"3.9", "admin/create-topics-with-bad-settings", "create-topic bad-setting segment.bytes=1"},

@@ -140,7 +140,7 @@ func (c *consumer) heartbeat(cmd ConsumerHeartbeat) ConsumerHeartbeatResponse {
 	c.setMember(metadata)
 	topicsChanged := !slices.Equal(subscribed, metadata.topics)
 	regexMatters := c.changeRegex(regex, metadata.regex)
-	c.bump(topicsChanged || regexMatters || c.epoch == 0)
+	c.bump(topicsChanged || regexMatters)
 	c.aim()
 	m := c.reconcile(c.members[cmd.MemberID], cmd.Owned, topicsChanged || regex != metadata.regex)
 	c.keepAlive(m)

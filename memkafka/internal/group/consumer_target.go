@@ -121,16 +121,19 @@ func (c *consumer) assignorName() string {
 	return chosen
 }
 
-// bump moves the group to its next epoch if must says so, or if a topic that members want has changed.
+// bump moves the group to its next epoch if must says so, or if a topic that members want has changed. A new group is at
+// epoch 1, which is left for members that wait for their first assignment: the first change makes it 2.
 func (c *consumer) bump(must bool) {
-	if !must && c.hashed == c.topicsVersion {
+	if !must && c.hashed == c.topicsVersion && c.epoch > 0 {
 		return
 	}
 	c.hashed = c.topicsVersion
-	hash := c.hashTopics()
+	hash, epoch := c.hashTopics(), max(c.epoch, 1)
 	if must || hash != c.metadataHash {
-		// Kafka's groups begin with 2, so that 1 is left for members that wait for their first assignment.
-		c.put(epochRecord{epoch: max(c.epoch+1, 2), hash: hash})
+		epoch++
+	}
+	if epoch != c.epoch {
+		c.put(epochRecord{epoch: epoch, hash: hash})
 	}
 }
 
