@@ -33,6 +33,18 @@ func (c *Cluster) Compact(topic string) error {
 	})
 }
 
+// DeleteRecords takes the records before an offset from a partition, as Kafka's request of that name does (KIP-107): its log
+// begins there, or where it began if that is further on. Segments that lie before it are let go of at once.
+func (c *Cluster) DeleteRecords(topic string, partition int32, before Offset) error {
+	return c.do(func(core *cluster.Cluster, now kafka.Millis) error {
+		if _, err := core.DeleteRecords(now, topic, partition, before); err != nil {
+			return fmt.Errorf("records of %s/%d before %d: %w", topic, partition, before, err)
+		}
+		core.Partition(topic, partition).Log.Retain(now)
+		return nil
+	})
+}
+
 // OpenByHand is NewByHand with an error that names every wrong option.
 func OpenByHand(options ...Option) (*Cluster, error) { return open(seam.ByHand, options) }
 

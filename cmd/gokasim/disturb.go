@@ -75,7 +75,7 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 		one := &replay{replayFlags: r.replayFlags, pkg: name, cmd: cmd, display: progress.New(progress.None, told)}
 		s := replaywire.Settings{Inputs: r.inputs, Partitions: f.partitions, Instances: f.instances, Dir: spool.Dir, Input: r.input}
 		if disturbed {
-			s.Seed, s.Rebalances, s.Crashes, s.Faults = seed, f.rebalances, f.crashes, faults
+			s.Seed, s.Driven, s.Rebalances, s.Crashes, s.Faults = seed, true, f.rebalances, f.crashes, faults
 		}
 		return one.execute(ctx, binary, pkg.Dir, s)
 	}

@@ -70,8 +70,9 @@ Records without a time come first, tables before streams; the others follow in o
 exactly the table rows that are older than it (on a simulated cluster). A file keeps its own order. Keys are hashed to
 partitions as goka does it, times and headers are kept.
 
-On a simulated cluster instances can leave and come back (--rebalance), crash (--crash) and requests fail (--faults), where
---seed says: tables have to come out the same. An instance crashes after a commit, since what it did after one would be done
+On a simulated cluster instances can leave and come back (--rebalance), crash (--crash) and requests fail (--faults), at
+places that --seed decides: tables have to come out the same. With --seed the order of everything else is decided by it, too, and the
+run is the same each time, also where the order of messages matters to the callbacks. That takes several times as long. An instance crashes after a commit, since what it did after one would be done
 again. Outputs may come twice then; with --expect those are counted and told, and do not fail the run.
 
 With --checkpoint the run is kept every --checkpoint-every records, when all that was fed is done and committed; the same
@@ -115,7 +116,7 @@ that it comes from (on a real cluster by offset). A file is there whole or not a
 	flags.IntVar(&f.rebalances, "rebalance", 0, "how often an instance leaves its group in the middle of its work and comes back")
 	flags.IntVar(&f.crashes, "crash", 0, "how often an instance is killed and replaced, its tables in memory lost")
 	flags.StringVar(&f.faults, "faults", "", "`file` with faults of the simulated cluster, as: on produce topic=t nth=3: drop-response")
-	flags.Uint64Var(&f.seed, "seed", 1, "decides where rebalances and crashes happen, and what faults do by chance")
+	flags.Uint64Var(&f.seed, "seed", 1, "decides all that happens on the simulated cluster, so that the run is the same each time, byte for byte; slower")
 	flags.StringVar(&f.checkpoint, "checkpoint", "", "`directory` to keep checkpoints of the run in, from which --resume goes on")
 	flags.Int64Var(&f.checkpointEvery, "checkpoint-every", 1_000_000, "`records` of the input between two checkpoints")
 	flags.BoolVar(&f.resume, "resume", false, "go on from the checkpoint in the directory of --checkpoint, or begin if there is none")
@@ -149,6 +150,7 @@ type replay struct {
 	end     *replaywire.Position
 	pace    float64
 	told    *report.Report // what the report is made of, nil for none
+	seeded  bool           // --seed was given
 	drawn   *picture.Graph // what the program told of its graphs, when it was asked to
 }
 
@@ -163,7 +165,8 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		packages = append(packages, a)
 	}
 	style, err := progress.ParseStyle(f.progress)
-	r := &replay{replayFlags: f, cmd: cmd}
+	seed := cmd.Flags().Lookup("seed")
+	r := &replay{replayFlags: f, cmd: cmd, seeded: seed != nil && seed.Changed}
 	switch wrong := r.parsePositions(); {
 	case wrong != nil:
 		return nil, wrong
@@ -181,6 +184,8 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--rebalance %d, --crash %d: give 0 or more", f.rebalances, f.crashes)
 	case len(f.brokers) > 0 && (f.rebalances > 0 || f.crashes > 0 || f.faults != ""):
 		return nil, usagef("--rebalance, --crash and --faults act on a simulated cluster; leave --brokers out")
+	case len(f.brokers) > 0 && r.seeded:
+		return nil, usagef("--seed %d decides what happens on a simulated cluster, and nothing on a real one; leave --seed or --brokers out", f.seed)
 	case f.resume && f.checkpoint == "":
 		return nil, usagef("--resume goes on from the directory of --checkpoint; name it")
 	case f.checkpoint != "" && f.checkpointEvery < 1:
@@ -304,7 +309,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
 		Report: r.report != "", Checkpoint: checkpoint, CheckpointEvery: r.checkpointEvery, Resume: r.resume,
-		Seed: r.seed, Rebalances: r.rebalances, Crashes: r.crashes, Faults: faults,
+		Seed: r.seed, Driven: r.seeded, Rebalances: r.rebalances, Crashes: r.crashes, Faults: faults,
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // Version is the version of the conversation. Both sides are usually compiled from one source, except where a module
 // requires another version of this one than gokasim was built from.
-const Version = 2
+const Version = 3
 
 // SettingsVariable names the environment variable that holds the Settings.
 const SettingsVariable = "GOKASIM_REPLAY"
@@ -44,6 +44,7 @@ type Settings struct {
 
 	// On a simulated cluster only.
 	Seed       uint64 `json:"seed,omitempty"`       // decides where incidents happen, and what faults do by chance
+	Driven     bool   `json:"driven,omitempty"`     // the seed decides the order of all that happens, too: slower, and the same each time
 	Rebalances int    `json:"rebalances,omitempty"` // how often an instance leaves its group and comes back
 	Crashes    int    `json:"crashes,omitempty"`    // how often one is killed and replaced
 	Faults     string `json:"faults,omitempty"`     // a plan of faults, as text

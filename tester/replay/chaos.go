@@ -89,6 +89,7 @@ func (c *chaos) next(ctx context.Context, f *feed, g *groups) error {
 		i := c.incidents[0]
 		c.incidents = c.incidents[1:]
 		m := g.members[c.rng.IntN(len(g.members))]
+		g.cluster.meet()
 		var err error
 		if i.crash {
 			err = g.crash(ctx, f, m)
@@ -119,6 +120,7 @@ func (g *groups) rebalance(ctx context.Context, f *feed, m *member) error {
 	case <-ctx.Done():
 		return g.cause(ctx, nil)
 	}
+	g.cluster.meet()
 	return g.replace(ctx, m)
 }
 
@@ -138,6 +140,7 @@ func (g *groups) crash(ctx context.Context, f *feed, m *member) error {
 	case <-ctx.Done():
 		return g.cause(ctx, nil)
 	}
+	g.cluster.meet()
 	return g.replace(ctx, m)
 }
 

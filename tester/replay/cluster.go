@@ -34,13 +34,14 @@ type cluster struct {
 
 	kill func(clientID string) // ends clients as a crash does; of a simulated cluster
 	core *memkafka.Cluster     // the simulated cluster, nil on a real one
+	meet func()                // called before something is done to processors
 }
 
 func (c *cluster) simulated() bool { return c.idle != nil }
 
 // connect opens clients on brokers.
 func connect(brokers []string, partitions int, idle func(), interrupted func() bool) (*cluster, error) {
-	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, interrupted: interrupted, config: goka.DefaultConfig()}
+	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, interrupted: interrupted, meet: func() {}, config: goka.DefaultConfig()}
 	c.config.ClientID = "gokasim"
 	c.config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -41,6 +42,10 @@ func Main(t *testing.T, graphs ...Graph) {
 	if settings.Describe {
 		describe(graphs, pipe)
 		return
+	}
+	if os.Getenv("GOGC") == "" { // a replay makes much garbage and keeps little
+		const percent = 400
+		defer debug.SetGCPercent(debug.SetGCPercent(percent))
 	}
 	execute(ctx, t, settings, graphs, pipe)
 }
@@ -158,31 +163,52 @@ func (r *run) simulate(t *testing.T) (*replaywire.Result, error) {
 // inBubble replays on a cluster that begins in the bubble, as its timers belong there, and hands over what came of it.
 func (r *run) inBubble(hand func(*replaywire.Result, error)) {
 	options := []memkafka.Option{memkafka.WithAutoCreateTopics(false), memkafka.WithSeed(r.settings.Seed)}
-	var cluster *memkafka.Cluster
+	var (
+		cluster *memkafka.Cluster
+		driver  *memkafka.Driver
+		err     error
+	)
 	if r.settings.Resume {
-		var err error
 		r.resumed, err = r.checkpoints.read(func(in io.Reader) (err error) {
-			cluster, err = memkafka.Restore(in, options...)
+			if r.settings.Driven {
+				cluster, driver, err = memkafka.RestoreDriven(in, r.settings.Seed, synctest.Wait, options...)
+			} else {
+				cluster, err = memkafka.Restore(in, options...)
+			}
 			return err
 		})
-		if err != nil {
-			hand(nil, err)
-			return
-		}
 	}
-	if cluster == nil {
-		cluster = memkafka.New(options...)
+	switch {
+	case err != nil:
+	case cluster != nil:
+	case r.settings.Driven:
+		cluster, driver, err = memkafka.NewDriven(r.settings.Seed, synctest.Wait, options...)
+	default:
+		cluster, err = memkafka.Open(options...)
 	}
-	r.simulated = cluster
-	release, err := memkafka.SetNamed(simulatedName, cluster)
 	if err != nil {
 		hand(nil, errors.Join(err, r.resumed.close()))
 		return
 	}
+	idle := synctest.Wait
+	if driver != nil {
+		r.drive = newDrive(driver)
+		idle = r.drive.idle
+		go r.drive.run()
+	}
+	r.simulated = cluster
+	release, err := memkafka.SetNamed(simulatedName, cluster)
+	if err != nil { // which a cluster of this process alone does not give
+		hand(nil, errors.Join(err, r.resumed.close()))
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background()) // its channel belongs to the bubble
-	result, err := r.replay(ctx, []string{"mem://" + simulatedName}, synctest.Wait)
+	result, err := r.replay(ctx, []string{"mem://" + simulatedName}, idle)
 	cancel()
 	release()
+	if r.drive != nil {
+		err = errors.Join(err, r.drive.stop())
+	}
 	cluster.Close()
 	hand(result, errors.Join(err, r.resumed.close()))
 	const farewell = 2 * time.Minute // for timers of libraries that end by themselves

@@ -40,11 +40,13 @@ type setup struct {
 	dir        string   // a new one when empty
 	ctx        context.Context
 	brokers    []string // a simulated cluster when empty
+	settings   replaywire.Settings
 }
 
 func (s setup) run(t *testing.T) outcome {
 	t.Helper()
-	settings := replaywire.Settings{Partitions: max(1, s.partitions), Instances: max(1, s.instances), Dir: s.dir, Brokers: s.brokers}
+	settings := s.settings
+	settings.Partitions, settings.Instances, settings.Dir, settings.Brokers = max(1, s.partitions), max(1, s.instances), s.dir, s.brokers
 	if s.dir == "" {
 		settings.Dir = t.TempDir()
 	}

@@ -76,3 +76,37 @@ func TestOutputsComeInTheOrderOfWhatTheyComeFrom(t *testing.T) {
 		}
 	}
 }
+
+// latest depends on the order in which its messages come, and says when it had them.
+func latest() Graph {
+	return graph("latest", goka.Persist(text), goka.Input("all", text, func(ctx goka.Context, msg any) {
+		old, _ := ctx.Value().(string)
+		ctx.SetValue(fmt.Sprintf("%.40s", fmt.Sprint(msg, " ", ctx.Timestamp().UnixNano(), " ", old)))
+		ctx.Emit("seen", ctx.Key(), old)
+	}), goka.Output("seen", text))
+}
+
+func TestASeedDecidesAll(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	var words []dump.Record
+	for at := range 600 {
+		words = append(words, message("words", fmt.Sprint("k", random.IntN(20)), fmt.Sprint("w", at, ":"), at))
+	}
+	run := setup{graphs: append(echoes()[:2], latest()), dumps: []string{dumpOf(words...)}, partitions: 4, instances: 2}
+	run.settings.Driven, run.settings.Rebalances, run.settings.Crashes = true, 3, 2
+	files := func(seed uint64) (all [3]string) {
+		run.settings.Seed = seed
+		o := run.run(t)
+		for i, name := range []string{"latest-table.jsonl", "seen.jsonl", "all.jsonl"} {
+			all[i] = o.file(t, name)
+		}
+		return all
+	}
+	first := files(1)
+	if diff := cmp.Diff(first, files(1)); diff != "" {
+		t.Errorf("two runs with the same seed differ:\n%.3000s", diff)
+	}
+	if first == files(2) {
+		t.Error("two runs with different seeds are the same")
+	}
+}

@@ -22,6 +22,7 @@ type run struct {
 	outer     context.Context   // ends when the run is to end; see cluster.interrupted
 	records   int64             // of the input, when incidents are to happen among them
 	simulated *memkafka.Cluster // nil on a real cluster
+	drive     *drive            // nil unless a seed decides what happens
 
 	observer    *observer // nil unless there is to be a report
 	checkpoints *checkpoints
@@ -56,6 +57,9 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if r.simulated != nil {
 		c.core = r.simulated
 		c.kill = func(clientID string) { r.simulated.Kill(clientID) }
+		if r.drive != nil {
+			c.kill, c.meet = r.drive.kill, r.drive.pause
+		}
 	}
 	if r.resumed == nil {
 		err = c.createTopics(p)

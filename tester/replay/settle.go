@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // patience is how long a run may stand still before it is given up: longer where time is virtual and costs nothing.
@@ -172,51 +174,37 @@ func (g *groups) commits() (state [][]int64, behind *lag, err error) {
 	return state, behind, nil
 }
 
-// retentionCheck is how often a broker looks for segments that it may forget (log.retention.check.interval.ms).
-const retentionCheck = 5 * time.Minute
+// upkeepTime is enough for groups to commit, and for a broker to look after compacted topics once (log.cleaner.backoff.ms).
+const upkeepTime = 20 * time.Second
 
 // trim takes away what all groups have committed, from the inputs of a simulated cluster, so that its memory does not
-// grow with the input. Others who read the topic have to be as far as kept says. The virtual time that it lets pass is
-// enough for groups to commit, and for the cluster to forget.
+// grow with the input. Others who read the topic have to be as far as kept says. It lets virtual time pass.
 func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) int64) error {
 	select {
-	case <-time.After(retentionCheck + simulatedTick):
+	case <-time.After(upkeepTime + simulatedTick):
 	case <-ctx.Done():
 		return g.cause(ctx, nil)
 	}
 	g.cluster.idle()
-	until := map[*topic][]int64{}
-	for _, group := range g.plan.groups {
-		committed, err := g.cluster.committed(group, group.inputs)
-		if err != nil {
-			return g.cause(ctx, err)
-		}
-		for _, t := range group.inputs {
-			if until[t] == nil {
-				until[t] = slices.Clone(committed[t])
+	for _, t := range g.plan.sorted(func(t *topic) bool { return !t.table }) {
+		for p := range g.cluster.partitions {
+			until := kept(t, p)
+			for _, group := range g.plan.groups {
+				if slices.Contains(group.inputs, t) {
+					committed, _ := g.cluster.core.Committed(group.name, t.name, int32(p))
+					until = min(until, int64(committed))
+				}
+			}
+			if until <= 0 {
 				continue
 			}
-			for p, offset := range committed[t] {
-				until[t][p] = min(until[t][p], offset)
+			_, high, err := g.cluster.core.Offsets(t.name, int32(p))
+			if err == nil {
+				err = g.cluster.core.DeleteRecords(t.name, int32(p), kafka.Offset(min(until, int64(high))))
 			}
-		}
-	}
-	for _, t := range g.plan.sorted(func(t *topic) bool { return !t.table }) {
-		offsets := map[int32]int64{}
-		for p := range g.cluster.partitions {
-			offset := kept(t, p)
-			if u, read := until[t]; read {
-				offset = min(offset, u[p])
+			if err != nil {
+				return fmt.Errorf("trimming: %w", err)
 			}
-			if offset > 0 {
-				offsets[int32(p)] = offset
-			}
-		}
-		if len(offsets) == 0 {
-			continue
-		}
-		if err := g.cluster.admin.DeleteRecords(t.name, offsets); err != nil {
-			return fmt.Errorf("trimming %s: %w", t.name, err)
 		}
 	}
 	return nil
