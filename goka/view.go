@@ -368,6 +368,11 @@ func (v *View) iterate(open func(*PartitionTable) (storage.Iterator, error)) (It
 	if err != nil {
 		return nil, err
 	}
+	return iterateAll(tables, v.codec, open)
+}
+
+// iterateAll opens an iterator over the rows of several partitions of a table.
+func iterateAll(tables []*PartitionTable, codec Codec, open func(*PartitionTable) (storage.Iterator, error)) (Iterator, error) {
 	var iters []storage.Iterator
 	for _, t := range tables {
 		it, err := open(t)
@@ -379,7 +384,7 @@ func (v *View) iterate(open func(*PartitionTable) (storage.Iterator, error)) (It
 		}
 		iters = append(iters, it)
 	}
-	return &iterator{storage.NewMultiIterator(iters), v.codec}, nil
+	return &iterator{storage.NewMultiIterator(iters), codec}, nil
 }
 
 // Stats returns statistics by partition; there are none before and after Run.

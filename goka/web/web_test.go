@@ -146,6 +146,7 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 		p.monitor.AttachView(p.view)
 		check(t, p.query.AttachView("rows", p.view))
 		check(t, p.query.AttachSource("own", p.processor.Get))
+		check(t, p.query.AttachProcessor("here", p.processor))
 		f(p)
 		check(t, p.actions.Close(t.Context()))
 		cancel()
@@ -172,6 +173,9 @@ func TestM2_PagesOnBothRouters(t *testing.T) {
 				shows(t, p.root, "/query/rows/key-001", "value 1")
 				shows(t, p.root, "/query/own/key-001", "value 1")
 				shows(t, p.root, "/query/rows?key=nobody", "no value")
+				shows(t, p.root, "/query/here", "key-000", "Next rows")
+				shows(t, p.root, "/query/here?prefix=key-01", "key-010", "value 10")
+				shows(t, p.root, "/query/here/key-001", "value 1")
 				shows(t, p.root, "/actions/", "Nothing is attached")
 				for _, gone := range []string{
 					"/monitor/processor/1", "/monitor/processor/-1", "/monitor/view/1", "/monitor/view/x", "/monitor/data/processor/1", "/monitor/data/other/0",

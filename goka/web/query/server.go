@@ -117,6 +117,12 @@ func (s *Server) AttachView(name string, view *goka.View) error {
 	return s.attach(name, source{view.Get, view.IteratorWithRange})
 }
 
+// AttachProcessor shows the rows of a group's table that a processor of this process has, under a name. It fails with ErrAttached when
+// the name is taken.
+func (s *Server) AttachProcessor(name string, processor *goka.Processor) error {
+	return s.attach(name, source{processor.Get, processor.IteratorWithRange})
+}
+
 func (s *Server) attach(name string, src source) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +139,7 @@ func (s *Server) attach(name string, src source) error {
 	return nil
 }
 
-// Detach ends AttachSource and AttachView.
+// Detach ends AttachSource, AttachView and AttachProcessor.
 func (s *Server) Detach(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
