@@ -7,12 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
-
-	"github.com/gokasim/gokasim/internal/kafka"
 )
 
-// exporter tells Prometheus about a cluster, under the names and labels of kafka_exporter, so that its dashboards work.
+// exporter tells Prometheus about brokers and topics of a cluster, under the names and labels of kafka_exporter, so that its dashboards work.
 type exporter struct{ s *Server }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -30,18 +27,12 @@ var (
 	inSync          = desc("kafka_topic_partition_in_sync_replica", "Number of replicas of the partition that are in sync.", "partition", "topic")
 	preferred       = desc("kafka_topic_partition_leader_is_preferred", "1 if the partition is led by its preferred replica.", "partition", "topic")
 	underReplicated = desc("kafka_topic_partition_under_replicated_partition", "1 if replicas of the partition are not in sync.", "partition", "topic")
-	groupMembers    = desc("kafka_consumergroup_members", "Number of members of the group.", "consumergroup")
-	groupOffset     = desc("kafka_consumergroup_current_offset", "Offset that the group committed.", "consumergroup", "partition", "topic")
-	groupOffsetSum  = desc("kafka_consumergroup_current_offset_sum", "Offsets that the group committed, over all partitions.", "consumergroup", "topic")
-	groupLag        = desc("kafka_consumergroup_lag", "Records after the offset that the group committed.", "consumergroup", "partition", "topic")
-	groupLagSum     = desc("kafka_consumergroup_lag_sum", "Records after the offsets that the group committed, over all partitions.", "consumergroup", "topic")
 )
 
 // Describe implements prometheus.Collector.
 func (e exporter) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		brokers, brokerInfo, partitionsOf, currentOffset, oldestOffset, leaderOf, replicasOf, inSync, preferred, underReplicated,
-		groupMembers, groupOffset, groupOffsetSum, groupLag, groupLagSum,
 	} {
 		to <- d
 	}
@@ -53,7 +44,6 @@ func (e exporter) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	e.collectTopics(gauge)
-	e.collectGroups(to)
 }
 
 func (e exporter) collectTopics(gauge func(d *prometheus.Desc, value float64, labels ...string)) {
@@ -84,61 +74,6 @@ func (e exporter) collectTopics(gauge func(d *prometheus.Desc, value float64, la
 	}
 }
 
-// collectGroups tells of groups. There may be tens of thousands, so that what they have in common is made once.
-func (e exporter) collectGroups(to chan<- prometheus.Metric) {
-	label := func(name string) func(value string) *dto.LabelPair {
-		known := map[string]*dto.LabelPair{}
-		return func(value string) *dto.LabelPair {
-			if known[value] == nil {
-				known[value] = &dto.LabelPair{Name: &name, Value: &value}
-			}
-			return known[value]
-		}
-	}
-	topics, partitions := label("topic"), label("partition")
-	for _, g := range e.s.cluster.GroupProgresses() {
-		group := label("consumergroup")(g.ID)
-		to <- gauge{groupMembers, []*dto.LabelPair{group}, float64(g.Members)}
-		for i := 0; i < len(g.Offsets); {
-			topic := topics(g.Offsets[i].Topic)
-			var offsets, lags float64
-			known := false
-			for ; i < len(g.Offsets) && g.Offsets[i].Topic == topic.GetValue(); i++ {
-				o := &g.Offsets[i]
-				of := []*dto.LabelPair{group, partitions(strconv.Itoa(int(o.Partition))), topic}
-				to <- gauge{groupOffset, of, float64(o.Offset)}
-				offsets += float64(o.Offset)
-				if o.High != kafka.NoOffset {
-					to <- gauge{groupLag, of, float64(o.Lag)}
-					lags += float64(o.Lag)
-					known = true
-				}
-			}
-			of := []*dto.LabelPair{group, topic}
-			to <- gauge{groupOffsetSum, of, offsets}
-			if known {
-				to <- gauge{groupLagSum, of, lags}
-			}
-		}
-	}
-}
-
-// gauge is a gauge at one moment, with its labels in the order of their names.
-type gauge struct {
-	desc   *prometheus.Desc
-	labels []*dto.LabelPair
-	value  float64
-}
-
-// Desc implements prometheus.Metric.
-func (g gauge) Desc() *prometheus.Desc { return g.desc }
-
-// Write implements prometheus.Metric.
-func (g gauge) Write(to *dto.Metric) error {
-	to.Label, to.Gauge = g.labels, &dto.Gauge{Value: &g.value}
-	return nil
-}
-
 func flag(on bool) float64 {
 	if on {
 		return 1
@@ -146,8 +81,15 @@ func flag(on bool) float64 {
 	return 0
 }
 
-func (s *Server) metrics() http.Handler {
+// metrics answers Prometheus, in its text format: topics by its library, and then groups.
+func (s *Server) metrics() http.HandlerFunc {
 	r := prometheus.NewRegistry()
 	r.MustRegister(exporter{s})
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+	topics := promhttp.HandlerFor(r, promhttp.HandlerOpts{DisableCompression: true})
+	return func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Del("Accept") // the text format
+		topics.ServeHTTP(w, r)
+		_, _ = w.Write(groupMetrics(s.cluster.GroupProgresses())) // the client may be gone
+	}
 }

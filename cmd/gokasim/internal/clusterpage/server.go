@@ -96,7 +96,7 @@ func New(cluster *memkafka.Cluster, o Options) *Server {
 		"POST brokers/{id}/{way}":     s.broker,
 		"POST clock":                  s.clock,
 		"POST snapshot":               s.snapshot,
-		"GET metrics":                 s.metrics().ServeHTTP,
+		"GET metrics":                 s.metrics(),
 	})
 	return s
 }
