@@ -23,6 +23,82 @@ type columns struct {
 	value int
 	time  int
 	line  int
+
+	quoted *quoted // what a csv.Reader reads from
+}
+
+// maxQuoted is how many bytes a quoted field may have over several lines, before the end of its quote is taken to be missing.
+const maxQuoted = 1 << 20
+
+// errOpenQuote reports a quote that does not end.
+var errOpenQuote = errors.New("the quote that begins here does not end")
+
+// quoted hands a file on to a csv.Reader, which has no bound of its own: it ends when a quote goes on for too long, in which the rest of
+// the file would otherwise be lost and held in memory.
+type quoted struct {
+	from      *bufio.Reader
+	separator byte
+	state     quoteState
+	line      int // the present one, from 0
+	begun     int // the line in which the quote began
+	bytes     int // since then
+	failed    error
+}
+
+// quoteState is where in a field a file of columns is.
+type quoteState int
+
+const (
+	fieldBegins quoteState = iota
+	unquotedField
+	insideQuote
+	quoteInside // behind a quote in a quoted field: it ends, or is one of two
+)
+
+func (q *quoted) Read(b []byte) (int, error) {
+	if q.failed != nil {
+		return 0, q.failed
+	}
+	n, err := q.from.Read(b)
+	for i, c := range b[:n] {
+		q.step(c)
+		if q.state == insideQuote && q.bytes > maxQuoted {
+			q.failed = q.open(fmt.Sprintf("within %d KiB", maxQuoted>>10))
+			return i, q.failed
+		}
+	}
+	if err == io.EOF && q.state == insideQuote {
+		q.failed = q.open("before the file does")
+		return n, q.failed
+	}
+	return n, err
+}
+
+func (q *quoted) open(where string) error {
+	return &LineError{Line: q.begun, Column: 1, Reason: fmt.Sprintf("%v %s; close it, or double quotes that are text", errOpenQuote, where)}
+}
+
+func (q *quoted) step(c byte) {
+	if c == '\n' {
+		q.line++
+	}
+	if q.state == insideQuote {
+		q.bytes++
+		if c == '"' {
+			q.state = quoteInside
+		}
+		return
+	}
+	switch {
+	case c == '"' && q.state == quoteInside:
+		q.state = insideQuote
+	case c == '"' && q.state == fieldBegins:
+		q.state, q.begun, q.bytes = insideQuote, q.line+1, 0
+	case c == q.separator || c == '\n':
+		q.state = fieldBegins
+	default:
+		q.state = unquotedField
+	}
 }
 
 // rows are the lines of a file of columns, taken apart; csv.Reader has them.
@@ -89,10 +165,11 @@ func unquoted(field string) string {
 func newColumns(name string, from io.Reader, separator rune, o Options) (*columns, error) {
 	c := &columns{from: &tabs{lines: bufio.NewReader(from)}}
 	if separator != '\t' {
-		commas := csv.NewReader(from)
+		bounded := &quoted{from: bufio.NewReader(from), separator: byte(separator)}
+		commas := csv.NewReader(bounded)
 		commas.Comma = separator
 		commas.ReuseRecord = true
-		c.from = commas
+		c.from, c.quoted = commas, bounded
 	}
 	first, err := c.from.Read()
 	if err == io.EOF {
@@ -127,9 +204,15 @@ func (c *columns) next(rec *Record, o Options) error {
 	if c.names == nil {
 		return io.EOF
 	}
+	if c.quoted != nil && c.quoted.failed != nil { // all behind it would be taken for text
+		return io.EOF
+	}
 	fields, err := c.from.Read()
 	var wrong *csv.ParseError
+	var open *LineError
 	switch {
+	case errors.As(err, &open):
+		return open
 	case errors.As(err, &wrong) && errors.Is(err, csv.ErrFieldCount):
 		return &LineError{Line: wrong.Line, Column: 1, Reason: fmt.Sprintf("the line has %d columns, and the first line names %d", len(fields), len(c.names))}
 	case errors.As(err, &wrong):

@@ -4,6 +4,9 @@ import (
 	"container/heap"
 	"errors"
 	"io"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/gokasim/gokasim/internal/kafka"
 )
@@ -12,7 +15,7 @@ import (
 // It holds one record of each.
 //
 // The order inside a file is never changed: a record that belongs before one above it in its file comes right after
-// that one. Late counts them.
+// that one. Late counts them. Segments in one folder are one file, in the order of their offsets.
 type Merge struct {
 	rank    func(*Record) int
 	loading []*source // have no record yet
@@ -23,7 +26,8 @@ type Merge struct {
 
 type source struct {
 	*Reader
-	order int // position among the readers
+	then  []*Reader // the segments behind it
+	order int       // position among the readers
 	rec   Record
 	rank  int
 	time  kafka.Millis
@@ -35,8 +39,26 @@ func NewMerge(rank func(*Record) int, readers ...*Reader) *Merge {
 		rank = timelessFirst
 	}
 	m := &Merge{rank: rank}
+	folders := map[string]*source{}
 	for i, r := range readers {
-		m.loading = append(m.loading, &source{Reader: r, order: i, time: kafka.NoTimestamp})
+		folder := ""
+		if r.segment != nil {
+			folder = filepath.Dir(r.name)
+		}
+		if s := folders[folder]; s != nil && folder != "" {
+			s.then = append(s.then, r)
+			continue
+		}
+		s := &source{Reader: r, order: i, time: kafka.NoTimestamp}
+		folders[folder] = s
+		m.loading = append(m.loading, s)
+	}
+	for _, s := range m.loading {
+		if len(s.then) > 0 {
+			s.then = append(s.then, s.Reader)
+			slices.SortFunc(s.then, func(a, b *Reader) int { return strings.Compare(filepath.Base(a.name), filepath.Base(b.name)) })
+			s.Reader, s.then = s.then[0], s.then[1:]
+		}
 	}
 	return m
 }
@@ -95,7 +117,12 @@ func (m *Merge) Late() int { return m.late }
 
 // load reads the next record of s and places it, at the earliest right after the one before.
 func (m *Merge) load(s *source) error {
-	if err := s.Next(&s.rec); err != nil {
+	err := s.Next(&s.rec)
+	for err == io.EOF && len(s.then) > 0 {
+		s.Reader, s.then = s.then[0], s.then[1:]
+		err = s.Next(&s.rec)
+	}
+	if err != nil {
 		return err
 	}
 	rank := m.rank(&s.rec)

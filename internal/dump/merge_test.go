@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // file is a dump of keys with times, as in "a1 b2 c"; c has none.
@@ -131,4 +135,50 @@ func BenchmarkMerge(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)*4*records/b.Elapsed().Seconds(), "records/s")
+}
+
+func TestSegmentsOfAFolderFollowEachOther(t *testing.T) {
+	source, err := os.ReadFile("../../memkafka/logfile/testdata/transactions.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "t-0")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const cut = 894 + 128 // between two batches
+	var readers []*Reader
+	for _, part := range []struct {
+		name string
+		data []byte
+	}{{"00000000000000000019.log", source[cut:]}, {"00000000000000000000.log", source[:cut]}} {
+		name := filepath.Join(dir, part.name)
+		if err := os.WriteFile(name, part.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		readers = append(readers, r)
+	}
+	m := NewMerge(func(rec *Record) int { return -int(rec.Offset) }, readers...) // as if times ran backwards
+	last, n := kafka.Offset(-1), 0
+	for ; ; n++ {
+		rec, err := m.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Offset <= last {
+			t.Errorf("offset %d comes after %d", rec.Offset, last)
+		}
+		last = rec.Offset
+	}
+	if n < 3 || last < 8 {
+		t.Errorf("%d records up to offset %d", n, last)
+	}
 }
