@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
-	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -111,18 +107,5 @@ func TestMissingFilesAreToldBeforeAnythingIsCompiled(t *testing.T) {
 		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
 			t.Errorf("gokasim %s: status %d, stdout %q, stderr %q\nwant: %s", args, code, stdout, stderr, want)
 		}
-	}
-}
-
-func TestAnInterruptEndsItCleanly(t *testing.T) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
-	defer stop()
-	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
-		t.Fatal(err)
-	}
-	<-ctx.Done()
-	var out, err strings.Builder
-	if code := run(ctx, []string{"replay", "../../examples/flights"}, &out, &err); code != 1 || !strings.HasSuffix(err.String(), "gokasim: interrupted\n") {
-		t.Errorf("status %d, stderr %q", code, err.String())
 	}
 }

@@ -138,7 +138,7 @@ type Failure struct {
 // Sample is how far a run is, between two records of the input.
 type Sample struct {
 	Records int64             `json:"records"` // that were fed
-	Lags    map[string]int64  `json:"lags"`    // records that a group is not done with, by GROUP TOPIC/PARTITION
+	Lags    map[string]int64  `json:"lags"`    // records that a group was not done with, at most since the last sample, by GROUP TOPIC/PARTITION
 	Owners  map[string]string `json:"owners"`  // instances by GROUP PARTITION, with the number of their replacement behind a dash
 	Tables  map[string]int64  `json:"tables"`  // changes of tables so far
 }

@@ -149,6 +149,14 @@ func (f *feed) put(r *record, number int64) error {
 	return f.putAll()
 }
 
+// waits returns how many records wait to go into a partition.
+func (f *feed) waits(t *topic, partition int32) int64 {
+	if l := f.loads[place{t, partition}]; l != nil {
+		return int64(len(l.records))
+	}
+	return 0
+}
+
 func (f *feed) load(at place) *load {
 	l := f.loads[at]
 	if l == nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -24,19 +23,18 @@ const (
 // observer notes what a report shows of a run. Its goroutines are in a bubble, and callbacks are timed by the clock outside.
 type observer struct {
 	next, every, taken int64 // of samples
+	peaks              map[lagging]int64
 
 	mu       sync.Mutex // guards all below
 	slow     []replaywire.Callback
 	failures []replaywire.Callback
 }
 
-// realMicros is the time outside of a bubble.
-func realMicros() int64 {
-	var t syscall.Timeval
-	if err := syscall.Gettimeofday(&t); err != nil {
-		return 0 // which does not happen
-	}
-	return t.Nano() / 1000
+// lagging is a partition that a group reads.
+type lagging struct {
+	group     *group
+	topic     *topic
+	partition int
 }
 
 // Callback times a callback. Nil observes nothing.
@@ -80,7 +78,7 @@ func (o *observer) told() (slow, failures []replaywire.Callback) {
 }
 
 // observe tells how far the groups are and who holds what, now and then.
-func (cur *cursor) observe(g *groups) error {
+func (cur *cursor) observe(f *feed, g *groups) error {
 	o := cur.observer
 	if o == nil || cur.position < o.next {
 		return nil
@@ -92,12 +90,18 @@ func (cur *cursor) observe(g *groups) error {
 		o.every *= 2
 	}
 	o.next = cur.position + o.every
-	return cur.sample(g)
+	return cur.sample(f, g)
 }
 
-// sample tells how far the groups are and who holds what.
-func (cur *cursor) sample(g *groups) error {
-	s := replaywire.Sample{Records: cur.position, Lags: map[string]int64{}, Owners: map[string]string{}, Tables: map[string]int64{}}
+// peak notes how far the groups are behind, for the next sample: it is called before they are waited for.
+func (cur *cursor) peak(f *feed, g *groups) error {
+	o := cur.observer
+	if o == nil {
+		return nil
+	}
+	if o.peaks == nil {
+		o.peaks = map[lagging]int64{}
+	}
 	for _, group := range g.plan.groups {
 		for _, t := range group.inputs {
 			ends, err := g.cluster.ends(t)
@@ -105,10 +109,25 @@ func (cur *cursor) sample(g *groups) error {
 				return err
 			}
 			for p, end := range ends {
-				s.Lags[fmt.Sprintf("%s %s/%d", group.name, t.name, p)] = max(0, end-g.positions[group][t.name][p].Load())
+				behind := end + f.waits(t, int32(p)) - g.positions[group][t.name][p].Load()
+				at := lagging{group, t, p}
+				o.peaks[at] = max(o.peaks[at], behind, 0)
 			}
 		}
 	}
+	return nil
+}
+
+// sample tells how far the groups were behind at most since the last one, and who holds what.
+func (cur *cursor) sample(f *feed, g *groups) error {
+	if err := cur.peak(f, g); err != nil {
+		return err
+	}
+	s := replaywire.Sample{Records: cur.position, Lags: map[string]int64{}, Owners: map[string]string{}, Tables: map[string]int64{}}
+	for at, behind := range cur.observer.peaks {
+		s.Lags[fmt.Sprintf("%s %s/%d", at.group.name, at.topic.name, at.partition)] = behind
+	}
+	clear(cur.observer.peaks)
 	for _, t := range g.plan.sorted(func(t *topic) bool { return t.owner != "" }) {
 		ends, err := g.cluster.ends(t)
 		if err != nil {

@@ -168,7 +168,7 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 		result.Tables = append(result.Tables, table)
 	}
 	if r.observer != nil {
-		if err := cur.sample(g); err != nil {
+		if err := cur.sample(f, g); err != nil {
 			return nil, err
 		}
 	}
@@ -279,7 +279,7 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 		case err != nil:
 			return g.cause(ctx, err)
 		}
-		if err := cur.observe(g); err != nil {
+		if err := cur.observe(f, g); err != nil {
 			return g.cause(ctx, err)
 		}
 		switch turn := rec.topic.table != rows; {
@@ -287,7 +287,7 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 			err = f.flush()
 			g.cluster.idle()
 		case turn, sinceSettled == underWay: // a row after messages, or enough messages
-			if err = f.flush(); err == nil {
+			if err = errors.Join(cur.peak(f, g), f.flush()); err == nil {
 				err = g.settle(ctx)
 			}
 			sinceSettled = 0
