@@ -403,33 +403,3 @@ func TestARealClusterGivesTheSameTables(t *testing.T) {
 		t.Errorf("once more on the same topics: %q", again.failure)
 	}
 }
-
-func BenchmarkReplay(b *testing.B) {
-	const records = 100_000
-	var dumped []dump.Record
-	for at := range records {
-		dumped = append(dumped, word(fmt.Sprintf("k%04d", at%5000), at))
-	}
-	name := filepath.Join(b.TempDir(), "words.jsonl")
-	if err := os.WriteFile(name, []byte(dumpOf(dumped...)), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	for _, partitions := range []int{1, 8} {
-		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				// A bubble needs a test, which a benchmark is not.
-				tests := []testing.InternalTest{{Name: "Replay", F: func(t *testing.T) {
-					settings := replaywire.Settings{Inputs: []string{name}, Partitions: partitions, Instances: 1, Dir: t.TempDir()}
-					if _, err := replay(t.Context(), t, settings, []Graph{counts()}, &reporter{to: new(bytes.Buffer), gone: func() {}}); err != nil {
-						t.Error(err)
-					}
-				}}}
-				if !testing.RunTests(func(string, string) (bool, error) { return true, nil }, tests) {
-					b.Fatal("the replay failed")
-				}
-			}
-			b.ReportMetric(float64(b.N)*records/b.Elapsed().Seconds(), "records/s")
-		})
-	}
-}
