@@ -16,7 +16,8 @@ func init() { globalConfig.Store(DefaultConfig()) }
 //
 //   - Consumer: errors are returned, Consumer.MaxProcessingTime is 1 s, partitions are assigned by
 //     CopartitioningStrategy. Inputs begin at the newest offset (Consumer.Offsets.Initial), tables always at the
-//     oldest.
+//     oldest. A member that is told while it joins that somebody else comes or goes tries again after 100 ms
+//     (Consumer.Group.Rebalance.Retry.Backoff), not after 2 s, and as much more often (Retry.Max is 80).
 //   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
 //     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
 //     batch holds what came while the one before it was under way.
@@ -28,6 +29,9 @@ func DefaultConfig() *sarama.Config {
 	config.Consumer.MaxProcessingTime = time.Second
 	config.Consumer.Offsets.Initial = sarama.OffsetNewest
 	config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{CopartitioningStrategy}
+
+	config.Consumer.Group.Rebalance.Retry.Backoff = 100 * time.Millisecond
+	config.Consumer.Group.Rebalance.Retry.Max = 80
 
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Producer.Idempotent = true

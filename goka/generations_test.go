@@ -59,6 +59,19 @@ func TestP5_TheNextGenerationBeginsAtOnce(t *testing.T) {
 	})
 }
 
+// With sarama's own pause a partition would stand still for two seconds whenever a third member comes or goes while two share.
+func TestARebalanceThatBeginsAnewTakesNoSecond(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		w.check(w.cluster.AddFaults("on sync-group times=3: error REBALANCE_IN_PROGRESS"))
+		began := time.Now()
+		w.run(stateless("g")).ready()
+		if took := time.Since(began); took < 300*time.Millisecond || took > time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
 func TestP9_CleanupReturnsTheErrorsOfAllPartitionsAndKeepsTheTables(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 2)
