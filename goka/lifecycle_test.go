@@ -382,7 +382,7 @@ func TestACoordinatorThatMovesDoesNotStopTheProcessor(t *testing.T) {
 func TestAMomentWithoutBrokersDoesNotStopAProcessorThatHasRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		err             error
-		failures        int
+		failures        int64
 		healthy, passes bool
 	}{
 		"a moment":              {sarama.ErrOutOfBrokers, 5, true, true},
@@ -395,15 +395,16 @@ func TestAMomentWithoutBrokersDoesNotStopAProcessorThatHasRun(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.topic("in", 1)
 				e := &ending{end: make(chan struct{}), calls: make(chan time.Time, 1000)}
-				group, left := &consumerGroup{ConsumerGroup: e}, c.failures
-				fail := func() error {
-					if left--; left == 0 {
-						group.consume = nil
+				var left atomic.Int64 // failures that are still to come
+				group := failing{e, func() error {
+					if left.Load() > 0 {
+						left.Add(-1)
+						return c.err
 					}
-					return c.err
-				}
+					return nil
+				}}
 				if !c.healthy {
-					group.consume = fail
+					left.Store(c.failures)
 				}
 				p := w.run(stateless("g"), goka.WithConsumerGroupBuilder(func(b []string, name, id string) (_ sarama.ConsumerGroup, err error) {
 					e.ConsumerGroup, err = goka.DefaultConsumerGroupBuilder(b, name, id)
@@ -411,7 +412,7 @@ func TestAMomentWithoutBrokersDoesNotStopAProcessorThatHasRun(t *testing.T) {
 				}))
 				if c.healthy {
 					p.ready()
-					group.consume = fail
+					left.Store(c.failures)
 					e.end <- struct{}{}
 				}
 				if !c.passes {
@@ -420,11 +421,24 @@ func TestAMomentWithoutBrokersDoesNotStopAProcessorThatHasRun(t *testing.T) {
 					}
 					return
 				}
-				w.until("it runs again", func() bool { return left == 0 && p.Recovered() })
+				w.until("it runs again", func() bool { return left.Load() == 0 && p.Recovered() })
 				w.check(p.stop())
 			})
 		})
 	}
+}
+
+// failing is a group whose Consume fails first, as long as fail says so.
+type failing struct {
+	sarama.ConsumerGroup
+	fail func() error
+}
+
+func (f failing) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.ConsumerGroup.Consume(ctx, topics, handler)
 }
 
 func TestAGroupThatNeverStartsASessionIsNotAskedWithoutAPause(t *testing.T) {
