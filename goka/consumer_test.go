@@ -132,10 +132,13 @@ func (p *partitionConsumer) Reached(offset int64) <-chan struct{} {
 		defer close(reached)
 		select {
 		case <-inner:
-			for p.busy.Load() || len(p.PartitionConsumer.Messages()) > 0 { // what is on its way arrives
+			for { // what is on its way arrives: time goes on when nobody is about to do anything
 				select {
 				case <-time.After(time.Millisecond):
 				case <-p.stop:
+					return
+				}
+				if !p.busy.Load() && len(p.PartitionConsumer.Messages()) == 0 {
 					return
 				}
 			}
