@@ -311,23 +311,37 @@ func (g *tableGuard) loop(ctx context.Context) {
 	}
 	var looked time.Time
 	for {
+		asked, due := false, false
 		select {
 		case <-ctx.Done():
-			return
 		case <-g.wake:
-			// while two instances take themselves for the owner, each writes again what the other one did
-			if sleep(ctx, time.Until(looked.Add(guardPause))) != nil {
-				return
-			}
-			g.look(ctx)
-			looked = time.Now()
+			asked = true
 		case <-timer.C:
+			due = true
+		}
+		if ctx.Err() != nil { // in this order, where several are so
+			return
+		}
+		select {
+		case <-timer.C:
+			due = true
+		default:
+		}
+		if due {
 			if end, err := g.table.limit(ctx, sarama.OffsetNewest); err == nil {
 				g.run.inbox.push(item{kind: itemTableEnd, seen: &seenRows{end: end}})
 			}
 			if pause *= 2; time.Now().Add(pause).Before(g.until) {
 				timer.Reset(pause)
 			}
+		}
+		if asked {
+			// while two instances take themselves for the owner, each writes again what the other one did
+			if sleep(ctx, time.Until(looked.Add(guardPause))) != nil {
+				return
+			}
+			g.look(ctx)
+			looked = time.Now()
 		}
 	}
 }
@@ -376,9 +390,11 @@ func (g *tableGuard) keys(ctx context.Context, from, to int64) (keys []string, e
 		defer gaps.stop()
 	}
 	for position < to {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
 		case err, open := <-pc.Errors():
 			if open {
 				return nil, err

@@ -258,7 +258,9 @@ func (pp *PartitionProcessor) expectForeign(ctx context.Context, generation int3
 		select {
 		case <-guard.done:
 		case <-ctx.Done():
-			return ctx.Err()
+		}
+		if err := ctx.Err(); err != nil { // also where both are over
+			return err
 		}
 	}
 	kept := generation > 1 && generation == pp.generation+1
@@ -337,12 +339,16 @@ func (pp *PartitionProcessor) recoverTable(ctx context.Context, t *PartitionTabl
 	}
 	select {
 	case <-t.WaitRecovered():
-		return nil
 	case <-f.done:
-		return fmt.Errorf("table %s/%d ended", t.topic, t.partition)
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	switch { // in this order, where several are so
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case t.IsRecovered():
+		return nil
+	}
+	return fmt.Errorf("table %s/%d ended", t.topic, t.partition)
 }
 
 // follow keeps a table up to date in the background, unless it already is.

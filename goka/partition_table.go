@@ -220,7 +220,11 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 	select {
 	case <-o.done:
 	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case <-o.done: // both are over
+		default:
+			return ctx.Err()
+		}
 	}
 	p.mu.Lock()
 	if p.opening == o {

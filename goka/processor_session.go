@@ -117,10 +117,9 @@ func (g *Processor) gone(ctx context.Context, partition int32) error {
 	}
 	select {
 	case <-gone:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err() // also where both are over
 }
 
 // inParallel calls f for all partitions at the same time. The function that it returns waits for them, and returns
