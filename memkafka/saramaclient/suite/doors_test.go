@@ -50,7 +50,11 @@ func TestApacheKafka(t *testing.T) {
 	if brokers == "" {
 		t.Skip("BROKERS=host:port names no Apache Kafka")
 	}
-	door := saramaDoor{addrs: strings.Split(brokers, ","), config: newConfig}
+	door := saramaDoor{addrs: strings.Split(brokers, ","), config: func() *sarama.Config {
+		c := newConfig()
+		c.Metadata.Retry.Max = 20 // a busy broker takes a while to make a topic
+		return c
+	}}
 	p := pace{
 		session: 6 * time.Second, heartbeat: 100 * time.Millisecond, rebalance: 10 * time.Second, fetch: 100 * time.Millisecond, commit: 200 * time.Millisecond,
 		quiet: 300 * time.Millisecond, patience: time.Minute, poll: 20 * time.Millisecond,

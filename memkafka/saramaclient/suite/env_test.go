@@ -112,13 +112,18 @@ func (e *env) newTopic(name string, partitions int32, settings ...string) {
 	}
 	e.check(e.clusterAdmin().CreateTopic(name, d, false), "CreateTopic %s", name)
 	c := e.client()
-	e.until("topic "+name+" is known with its leaders", func() bool {
+	e.until("topic "+name+" is known, and its leaders answer", func() bool {
 		ps, err := c.WritablePartitions(name)
-		if err == nil && len(ps) == int(partitions) {
-			return true
+		if err != nil || len(ps) != int(partitions) {
+			_ = c.RefreshMetadata(name) // looked at again
+			return false
 		}
-		_ = c.RefreshMetadata(name) // looked at again
-		return false
+		for _, p := range ps { // metadata may name leaders that do not know it yet
+			if _, err := c.GetOffset(name, p, sarama.OffsetNewest); err != nil {
+				return false
+			}
+		}
+		return true
 	})
 	_ = c.Close() // nobody else has it
 }
