@@ -55,6 +55,13 @@ func TestLinks(t *testing.T) {
 				continue
 			}
 			links++
+			if name, ok := strings.CutPrefix(m[1], "../../actions/workflows/"); ok { // of the place where the repository is
+				name, _, _ = strings.Cut(name, "/")
+				if _, err := os.Stat(filepath.Join("../../.github/workflows", name)); err != nil {
+					t.Errorf("%s leads to the workflow %s, which is not there", page, name)
+				}
+				continue
+			}
 			file, fragment, _ := strings.Cut(m[1], "#")
 			target := page
 			if file != "" {
