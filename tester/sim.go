@@ -25,9 +25,10 @@ import (
 
 // Bounds of a simulated run. A run that exceeds one fails instead of going on for ever.
 const (
-	simIdle = 10 * time.Minute // of virtual time in which nothing happens while the script waits
-	simStop = 10 * time.Minute // of virtual time until an instance that was stopped has returned
-	simAway = 24 * time.Hour   // of virtual time in which the script waits for something that is not the simulation's
+	simIdle  = 10 * time.Minute // of virtual time in which nothing happens while the script waits
+	simStuck = 2 * time.Hour    // of virtual time in which nobody handles or writes anything, while heartbeats and rebalances go on
+	simStop  = 10 * time.Minute // of virtual time until an instance that was stopped has returned
+	simAway  = 24 * time.Hour   // of virtual time in which the script waits for something that is not the simulation's
 )
 
 // ErrNoProgress reports that a simulation waits for something, and nothing can happen any more.
@@ -541,9 +542,30 @@ func (s *Sim) Idle() {
 }
 
 func (s *Sim) idle() error {
-	return s.look("everything to be handled", time.Time{}, func() bool {
+	var stuck error
+	since, best, appended := time.Now(), map[string]memkafka.Offset{}, uint64(0)
+	advanced := func() (moved bool) { // somebody has handled what nobody had, or written something
+		for name, offset := range s.driver.Handled() {
+			if had, known := best[name]; !known || offset > had {
+				best[name], moved = offset, true
+			}
+		}
+		if n := s.driver.Appended(); n != appended {
+			appended, moved = n, true
+		}
+		return moved
+	}
+	err := s.look("everything to be handled", time.Time{}, func() bool {
+		if time.Since(since) > simStuck {
+			if since = time.Now(); !advanced() { // heartbeats and rebalances alone go on for ever
+				stuck = fmt.Errorf("%w: waiting for everything to be handled, nothing was for %v of virtual time; is a callback blocked, or a deferred commit open?\n%s",
+					ErrNoProgress, simStuck, s.state())
+				return true
+			}
+		}
 		return s.driver.Quiet() && s.unclaimed() == "" && s.tester.parties.missing(s.cluster.Subscriptions(), s.tester.toRead) == ""
 	})
+	return errors.Join(err, stuck)
 }
 
 // unclaimed names a partition that a running processor's group should read and nobody does, "" when there is none.

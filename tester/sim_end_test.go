@@ -14,6 +14,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 	"github.com/gokasim/gokasim/tester"
 )
@@ -23,6 +24,15 @@ var scripts = map[string]struct {
 	script func(s *tester.Sim)
 	says   []string
 }{
+	"a callback that never returns": { // while heartbeats go on
+		script: func(s *tester.Sim) {
+			never := make(chan struct{})
+			s.StartProcessor("p", goka.DefineGroup("g",
+				goka.Input("in", new(codec.String), func(goka.Context, interface{}) { <-never })), goka.WithLogger(logger.Discard()))
+			s.Tester().Consume("in", "k", "x")
+		},
+		says: []string{"no progress", "p/group g in/0 was handed offsets up to 1 of 1 and has finished up to 0"},
+	},
 	"waits": {
 		script: func(s *tester.Sim) {
 			createTopics(s, 1, "in")

@@ -49,6 +49,8 @@ type Driver struct {
 	asked []*Client // clients with requests
 	feeds []*Feed
 
+	appended uint64
+
 	step  uint64
 	start time.Time
 	trace Trace
@@ -501,7 +503,11 @@ func (d *Driver) deliver(s *Subscription) bool {
 	return true
 }
 
+// Appended counts the records that producers have sent.
+func (d *Driver) Appended() uint64 { return d.appended }
+
 func (d *Driver) append(l *lane) {
+	d.appended++
 	m := l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
 	l.shipment = &shipment{c: l.client, one: [1]*Emit{m}, lane: l}
@@ -594,6 +600,18 @@ func (d *Driver) Quiet() bool {
 		}
 	}
 	return len(d.calls)+len(d.emits)+len(d.gone) == 0
+}
+
+// Handled returns how far the groups' members have handled each partition, and readers have read it. It does not
+// move while the same records are handed out again and again.
+func (d *Driver) Handled() map[string]kafka.Offset {
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	handled := map[string]kafka.Offset{}
+	for _, s := range d.subs {
+		handled[s.name] = s.handled
+	}
+	return handled
 }
 
 // Kill ends all clients with a client id as a crash does: nobody is told, and what they had on their way is lost. The
