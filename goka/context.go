@@ -370,11 +370,13 @@ func (c *cbContext) DeferCommit() func(error) {
 	}
 	m.pending++
 	r.outstanding++
+	deferred := r.deferred.add(c.topic, c.Offset(), m.key)
 	var called atomic.Bool
 	return func(err error) {
 		if called.Swap(true) {
 			return
 		}
+		r.deferred.remove(deferred)
 		if err != nil {
 			r.halt()
 		}

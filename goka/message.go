@@ -41,7 +41,9 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 	}
 
 	r.cb.begin(m, l.topic, msg)
+	r.handling.Store(msg)
 	r.call(l.cb, value)
+	r.handling.Store(nil)
 }
 
 // call runs a callback for the message or row that r.cb is about.

@@ -25,15 +25,17 @@ type partitionRun struct {
 	session marker // nil when offsets are of no interest
 	store   storage.Storage
 
-	inbox   *inbox
-	lanes   []*lane // in the order of their topics
-	byTopic map[string]*lane
-	halted  chan struct{} // closed once no more messages are handled
-	halting sync.Once
-	isHalt  atomic.Bool   // halted is closed
-	isGone  atomic.Bool   // nobody waits for the run: the partition may be somebody else's
-	done    chan struct{} // closed once the goroutine ended
-	visits  *credits
+	inbox    *inbox
+	lanes    []*lane // in the order of their topics
+	byTopic  map[string]*lane
+	halted   chan struct{} // closed once no more messages are handled
+	halting  sync.Once
+	isHalt   atomic.Bool                            // halted is closed
+	handling atomic.Pointer[sarama.ConsumerMessage] // whose callback runs, nil when none does
+	deferred deferredCommits
+	isGone   atomic.Bool   // nobody waits for the run: the partition may be somebody else's
+	done     chan struct{} // closed once the goroutine ended
+	visits   *credits
 
 	items       []item // what was taken from the inbox last
 	now         time.Time

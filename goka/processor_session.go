@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/internal/door"
 )
 
 // Setup begins a generation of the group: it recovers the partitions that are new to this instance, and lets go of
@@ -16,6 +18,9 @@ import (
 func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.generations++
 	g.inSession.Store(true)
+	if c, ok := session.(door.Curious); ok {
+		c.Explain(g.unfinished)
+	}
 	if session.Context().Err() != nil {
 		return nil
 	}

@@ -204,7 +204,7 @@ type watchedGroup struct {
 
 // Consume lets the tester see the session.
 func (g *watchedGroup) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
-	return g.ConsumerGroup.Consume(ctx, topics, &watchedHandler{handler, g})
+	return g.ConsumerGroup.Consume(ctx, topics, &watchedHandler{ConsumerGroupHandler: handler, group: g})
 }
 
 func (g *watchedGroup) Close() error {

@@ -3,6 +3,7 @@ package tester
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -20,7 +21,8 @@ type sessions struct {
 // watchedHandler notes the session that its handler works in.
 type watchedHandler struct {
 	sarama.ConsumerGroupHandler
-	group *watchedGroup
+	group      *watchedGroup
+	unfinished func() []string // guarded by sessions.mu; nil until the handler has said it
 }
 
 func (h *watchedHandler) Setup(session sarama.ConsumerGroupSession) error {
@@ -31,7 +33,38 @@ func (h *watchedHandler) Setup(session sarama.ConsumerGroupSession) error {
 	}
 	s.open[h] = session
 	s.mu.Unlock()
-	return h.ConsumerGroupHandler.Setup(session)
+	return h.ConsumerGroupHandler.Setup(&curious{session, h})
+}
+
+// curious is a session that lets its handler tell what it waits for. It implements door.Curious.
+type curious struct {
+	sarama.ConsumerGroupSession
+	handler *watchedHandler
+}
+
+func (c *curious) Explain(unfinished func() []string) {
+	s := &c.handler.group.tester.sessions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.handler.unfinished = unfinished
+}
+
+// unfinished tells what members of groups wait for, a line each.
+func (s *sessions) unfinished() []string {
+	s.mu.Lock()
+	var asked []func() []string
+	for h := range s.open {
+		if h.unfinished != nil {
+			asked = append(asked, h.unfinished)
+		}
+	}
+	s.mu.Unlock()
+	var lines []string
+	for _, ask := range asked {
+		lines = append(lines, ask()...)
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func (h *watchedHandler) Cleanup(session sarama.ConsumerGroupSession) error {
@@ -41,6 +74,15 @@ func (h *watchedHandler) Cleanup(session sarama.ConsumerGroupSession) error {
 	delete(s.open, h)
 	s.mu.Unlock()
 	return err
+}
+
+// explained is what unfinished tells, each line below the one before, "" for nothing.
+func (s *sessions) explained() string {
+	var b strings.Builder
+	for _, line := range s.unfinished() {
+		b.WriteString("\n  " + line)
+	}
+	return b.String()
 }
 
 // commit commits what was handled, unless commits are held. In a simulation members commit at their own intervals.

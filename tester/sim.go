@@ -436,6 +436,9 @@ func (s *Sim) state() string {
 	if m := s.unclaimed(); m != "" {
 		fmt.Fprintf(&b, "  nobody reads %s\n", m)
 	}
+	for _, line := range s.tester.sessions.unfinished() {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
 	b.WriteString(s.driver.Pending())
 	return b.String()
 }
@@ -558,7 +561,7 @@ func (s *Sim) idle() error {
 	err := s.look("everything to be handled", time.Time{}, func() bool {
 		if time.Since(since) > simStuck {
 			if since = time.Now(); !advanced() { // heartbeats and rebalances alone go on for ever
-				stuck = fmt.Errorf("%w: waiting for everything to be handled, nothing was for %v of virtual time; is a callback blocked, or a deferred commit open?\n%s",
+				stuck = fmt.Errorf("%w: waiting for everything to be handled, nothing was for %v of virtual time\n%s",
 					ErrNoProgress, simStuck, s.state())
 				return true
 			}

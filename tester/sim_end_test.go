@@ -31,7 +31,9 @@ var scripts = map[string]struct {
 				goka.Input("in", new(codec.String), func(goka.Context, interface{}) { <-never })), goka.WithLogger(logger.Discard()))
 			s.Tester().Consume("in", "k", "x")
 		},
-		says: []string{"no progress", "p/group g in/0 was handed offsets up to 1 of 1 and has finished up to 0"},
+		says: []string{
+			"no progress", "p/group g in/0 was handed offsets up to 1 of 1 and has finished up to 0",
+		},
 	},
 	"waits": {
 		script: func(s *tester.Sim) {

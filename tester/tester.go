@@ -232,7 +232,7 @@ func (tt *Tester) Catchup() {
 func (tt *Tester) settle() {
 	if err := tt.settled(false); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: %v", err)
+		tt.t.Fatalf("tester: %v%s", err, tt.sessions.explained())
 	}
 }
 

@@ -252,8 +252,31 @@ func TestD59_StuckCallbackIsNamed(t *testing.T) {
 	release := make(chan struct{})
 	_, stop := start(t, tt, goka.DefineGroup("slow", goka.Input("in", new(codec.String), func(goka.Context, interface{}) { <-release })))
 	tt.Consume("in", "k", "x")
-	f.has(t, "in/0", "offset 0", "callback blocked")
+	f.has(t, `the callback of group slow for in/0, offset 0, key "k" has not returned`)
 	close(release)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenDeferredCommitIsNamed(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f, tester.WithTimeout(50*time.Millisecond))
+	defer tt.Close()
+	var commits []func(error)
+	_, stop := start(t, tt, goka.DefineGroup("later", goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) {
+		commits = append(commits, ctx.DeferCommit())
+	})))
+	tt.Consume("in", "a", "x")
+	f.has(t, `the commit of in/0, offset 0, key "a" is deferred by group later, and the function that DeferCommit returned was not called`)
+	f.texts = nil
+	commits[0](nil)
+	tt.Consume("in", "b", "x")
+	f.has(t, `the commit of in/0, offset 1, key "b" is deferred`)
+	if text := strings.Join(f.texts, ""); strings.Contains(text, "offset 0") {
+		t.Errorf("names a commit that is not open: %s", text)
+	}
+	commits[1](nil)
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

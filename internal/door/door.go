@@ -43,6 +43,14 @@ type Handing interface {
 	HandTo(take func(msg *sarama.ConsumerMessage) bool)
 }
 
+// Curious is what the session that Setup of a sarama.ConsumerGroupHandler gets may offer beyond sarama's interface: somebody
+// wants to know why messages are not finished.
+type Curious interface {
+	// Explain takes a function that returns a line for each thing that a partition waits for: a callback that has not
+	// returned, a deferred commit that is open. It may be called from any goroutine until the session is over.
+	Explain(unfinished func() []string)
+}
+
 // ErrMixedAddresses reports a broker list that leads to more than one place.
 var ErrMixedAddresses = errors.New("broker addresses of more than one kind")
 

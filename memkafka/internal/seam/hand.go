@@ -236,7 +236,7 @@ func (h *hand) stuck(bound time.Duration) error {
 			names = append(names, fmt.Sprintf("%s does not take the record at offset %d", s.name, s.pos))
 		}
 	}
-	return fmt.Errorf("%w within %v: %s (is a callback blocked, or a deferred commit open?)", ErrStuck, bound, strings.Join(names, "; "))
+	return fmt.Errorf("%w within %v: %s", ErrStuck, bound, strings.Join(names, "; "))
 }
 
 // Claims lists the partitions that members of groups hold at present, as client names by partition.
