@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -67,9 +66,10 @@ func rangesByLexAsRedisDoes(m *miniredis.Miniredis) {
 			peer.WriteError("ERR " + err.Error())
 			return true
 		}
-		order, _ := m.SortedSet(args[0]) // nothing where there is no such key
+		all, _ := m.ZMembers(args[0]) // nothing where there is no such key
+		slices.Sort(all)
 		var members []string
-		for _, member := range slices.Sorted(maps.Keys(order)) {
+		for _, member := range all {
 			behind := member > lowest[1:] || lowest[0] == '[' && member == lowest[1:]
 			before := highest == "+" || member < highest[1:]
 			if behind && before && len(members) < most {
