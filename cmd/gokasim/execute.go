@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,6 +23,9 @@ const goodbye = 15 * time.Second
 
 // execute runs the compiled program in the package's directory, shows what it tells, and returns its result.
 func (r *replay) execute(ctx context.Context, binary, dir string, settings replaywire.Settings) (*replaywire.Result, error) {
+	if runtime.GOOS == "windows" {
+		return nil, errors.New("programs cannot be handed a pipe on Windows, by which they tell what they do; run this command on Linux or macOS, or in WSL")
+	}
 	entry, err := settings.Environment()
 	if err != nil {
 		return nil, err
