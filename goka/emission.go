@@ -45,7 +45,7 @@ type EmissionProducer interface {
 
 // message prepares e's sarama message.
 func (e *Emission) message() *sarama.ProducerMessage {
-	e.msg = sarama.ProducerMessage{Topic: e.Topic, Headers: e.Headers, Metadata: e}
+	e.msg = sarama.ProducerMessage{Topic: e.Topic, Headers: e.Headers, Metadata: e, Offset: -1} // also where a duplicate is acknowledged without an offset
 	if e.Partition >= 0 {
 		e.msg.Partition = e.Partition
 	}

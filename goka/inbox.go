@@ -28,7 +28,6 @@ type item struct {
 	key   string                  // to visit
 	err   error                   // of a deferred commit, or a failure from outside
 	late  *lateRow                // of a generation before
-	seen  *seenRows               // what others have written
 }
 
 type itemKind uint8
@@ -39,8 +38,6 @@ const (
 	itemDeferred                 // the result of a deferred commit
 	itemVisit                    // a key to visit
 	itemLate                     // a row of a generation before is in Kafka
-	itemTableEnd                 // the table's topic was asked for its end
-	itemForeign                  // what others have written to the table
 	itemFailure                  // something beside the messages failed
 	itemStop                     // the end of the generation
 	itemAbandon                  // nobody waits for outstanding results any more

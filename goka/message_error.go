@@ -36,12 +36,9 @@ func (e *MessageError) Unwrap() error { return e.Err }
 // messageError is the failure of m because of err.
 func (r *partitionRun) messageError(m *inflight, err error) error {
 	e := &MessageError{Partition: r.pp.partition, Offset: m.offset, Key: m.key, Err: err}
-	switch {
-	case m.visit != nil:
+	if m.visit != nil {
 		e.Visitor, e.Offset = m.visit.name, -1
-	case m.lane == nil: // a row that is written again
-		e.Topic = Stream(r.pp.table.topic)
-	default:
+	} else {
 		e.Topic = Stream(m.lane.topic)
 	}
 	return e

@@ -12,7 +12,6 @@ import (
 
 	"github.com/IBM/sarama"
 
-	"github.com/gokasim/gokasim/goka/internal/recovery"
 	"github.com/gokasim/gokasim/goka/logger"
 )
 
@@ -41,11 +40,7 @@ type PartitionProcessor struct {
 	standbyFailed  func(error)
 	heir           func(partition int32) *PartitionProcessor // who has the partition once this one is stopped; may be nil
 
-	state      *Signal
-	generation int32       // the last one in which messages were handled, 0 for none
-	guard      *tableGuard // the last run's, nil when it had none
-	guardUntil time.Time   // how long the present owner looks for rows of those before
-
+	state  *Signal
 	errors chan error // the last failure that nobody has read
 	life   context.Context
 	end    context.CancelFunc // of life, which followers live in
@@ -201,20 +196,15 @@ func (pp *PartitionProcessor) Setup(ctx context.Context) error { return pp.Start
 // Start recovers the tables, as long as setupCtx lasts, and begins to handle messages, as long as ctx lasts. It
 // returns once the tables are recovered.
 func (pp *PartitionProcessor) Start(setupCtx, ctx context.Context) error {
-	return pp.start(setupCtx, ctx, nil, 0)
+	return pp.start(setupCtx, ctx, nil)
 }
 
-// start is Start for a generation of the group, 0 without one.
-func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marker, generation int32) error {
+func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marker) error {
 	if err := pp.begin(runModeActive); err != nil {
 		return err
 	}
 	if pp.table != nil {
 		pp.unfollow(pp.table)
-		if err := pp.expectForeign(setupCtx, generation); err != nil {
-			pp.state.SetState(PPStateIdle)
-			return err
-		}
 	}
 	if err := pp.recover(setupCtx); err != nil {
 		pp.state.SetState(PPStateIdle)
@@ -231,11 +221,7 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 		r.cancel()
 		return errors.Join(pp.failed, pp.errStopped())
 	}
-	pp.run, pp.generation = r, generation
-	if generation > 0 && pp.table != nil && pp.table.update == nil {
-		r.watchTable(generation > 1, pp.guardUntil)
-		pp.guard = r.guard
-	}
+	pp.run = r
 	for _, row := range pp.lateRows {
 		r.inbox.push(item{kind: itemLate, late: &row})
 	}
@@ -245,33 +231,6 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 		r.loop()
 	}()
 	pp.state.SetState(PPStateRunning)
-	return nil
-}
-
-// expectForeign prepares the recovery of the group's table. When no other instance can have had the partition since this one
-// had it last, whatever has come to the table meanwhile is foreign.
-func (pp *PartitionProcessor) expectForeign(ctx context.Context, generation int32) error {
-	pp.mu.Lock()
-	guard := pp.guard
-	pp.mu.Unlock()
-	if guard != nil {
-		select {
-		case <-guard.done:
-		case <-ctx.Done():
-		}
-		if err := ctx.Err(); err != nil { // also where both are over
-			return err
-		}
-	}
-	kept := generation > 1 && generation == pp.generation+1
-	if !kept {
-		pp.guardUntil = time.Now().Add(guardTime)
-	}
-	if kept && pp.table.storage() != nil {
-		stored, err := pp.table.GetOffset(recovery.Never)
-		kept = err == nil && stored != recovery.Never
-	}
-	pp.table.foreign.expect(kept && pp.table.update == nil)
 	return nil
 }
 
@@ -465,7 +424,7 @@ func waitFor(done <-chan struct{}, timeout time.Duration) bool {
 func (pp *PartitionProcessor) Stop() error {
 	_, err := pp.endRun(pp.opts.shutdownTimeout)
 	pp.mu.Lock()
-	again, guard := pp.stopped, pp.guard
+	again := pp.stopped
 	pp.stopped, pp.lateRows = true, nil
 	pp.mu.Unlock()
 	if again {
@@ -474,9 +433,6 @@ func (pp *PartitionProcessor) Stop() error {
 	pp.state.SetState(PPStateStopping)
 	pp.end()
 	errs := []error{err}
-	if guard != nil {
-		waitFor(guard.done, closeTimeout)
-	}
 	for _, t := range pp.tables() {
 		pp.unfollow(t)
 		errs = append(errs, t.Close())

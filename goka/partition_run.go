@@ -42,17 +42,10 @@ type partitionRun struct {
 	overlay     overlay.Overlay
 	rows        []storage.Row
 	stored      int64 // the offset of the last row in the storage
-	own         int64 // the offset after all rows that are this generation's, were recovered, or are noted as others'; negative when not known
-	gap         int64 // the offset of the first row of others that is not written again; negative when there is none
-	asked, read int64 // up to where guard has been asked for others' rows, and has read them
-	restoring   int   // rows of others whose keys were written again, without a result yet
-	restored    int32 // rows that were written again
-	restores    bool  // rows of others are written again
-	guard       *tableGuard
-	outstanding int  // results and deferred commits that are to come
-	stopping    bool // no more messages are handled; the goroutine ends when nothing is outstanding
-	abandoned   bool // ... or at once
-	broken      bool // the storage failed
+	outstanding int   // results and deferred commits that are to come
+	stopping    bool  // no more messages are handled; the goroutine ends when nothing is outstanding
+	abandoned   bool  // ... or at once
+	broken      bool  // the storage failed
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
@@ -81,7 +74,7 @@ type lane struct {
 type inflight struct {
 	lane    *lane // nil for a visit
 	ticket  ack.Ticket
-	visit   *visit // nil for a message; without a lane, too, this is a row that is written again
+	visit   *visit // nil for a message
 	key     string
 	offset  int64 // of a message
 	pending int   // the callback itself, and what it waits for
@@ -118,8 +111,6 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 		halted:  make(chan struct{}),
 		done:    make(chan struct{}),
 		visits:  newCredits(visitWindow),
-		own:     -1,
-		gap:     -1,
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, &r.cb))
 	if pp.table != nil {
@@ -247,11 +238,7 @@ func (r *partitionRun) sort() {
 			}
 			r.release(it.m)
 		case itemLate:
-			r.sawLate(*it.late)
-		case itemTableEnd:
-			r.sawEnd(it.seen.end)
-		case itemForeign:
-			r.sawForeign(it.seen.keys, it.seen.end)
+			r.storeLate(*it.late)
 		case itemFailure:
 			r.fail(it.err)
 		case itemStop:
@@ -272,7 +259,6 @@ func (r *partitionRun) result(o *outgoing) {
 	m, err := o.from, o.err
 	if err == nil && o.table {
 		r.overlay.Ack(o.row, o.Offset)
-		r.sawRow(o.Offset)
 	}
 	if err != nil {
 		r.failAsync(m, fmt.Errorf("error emitting to %s: %w", o.Topic, err))
@@ -288,14 +274,9 @@ func (r *partitionRun) release(m *inflight) {
 	if m.pending > 0 {
 		return
 	}
-	switch {
-	case m.visit != nil:
+	if m.visit != nil {
 		m.visit.finished(m.failed)
-	case m.failed:
-	case m.lane == nil:
-		r.restoring--
-		r.closeGap()
-	default:
+	} else if !m.failed {
 		m.lane.window.Finish(m.ticket)
 		m.lane.dirty = true
 	}
@@ -327,9 +308,6 @@ func (r *partitionRun) settle() {
 
 // storeRows writes rows and their offset to the storage, and reports whether that went well.
 func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
-	if r.gap >= 0 {
-		offset = min(offset, r.gap-1)
-	}
 	if err := guardedRows(r.store, rows, offset); err != nil {
 		r.broken = true
 		r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))

@@ -52,7 +52,6 @@ type PartitionTable struct {
 	marked   bool                     // the storage knows that recovery is over
 	verified bool                     // the topic was compared with the storage, or is being compared
 	verify   int64                    // the offset of the record to compare
-	foreign  foreignRows
 
 	mu      sync.RWMutex // guards what follows
 	st      storage.Storage
@@ -342,7 +341,6 @@ const clearBatch = 1000
 
 // clear deletes all rows, and then sets the offset: an interrupted clear begins anew.
 func (p *PartitionTable) clear(stored, offset int64) error {
-	p.foreign.forget()
 	st := p.storage()
 	it, err := st.Iterator()
 	if err != nil {

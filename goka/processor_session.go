@@ -159,7 +159,7 @@ func (g *Processor) startPartitions(session sarama.ConsumerGroupSession, marks t
 	return together(session.Context(), len(active), func(ctx context.Context, i int) error {
 		err := g.gone(ctx, active[i].partition)
 		if err == nil {
-			err = active[i].start(ctx, session.Context(), marker, session.GenerationID())
+			err = active[i].start(ctx, session.Context(), marker)
 		}
 		if err != nil {
 			return fmt.Errorf("error setting up (partition=%d): %w", active[i].partition, err)

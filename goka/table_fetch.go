@@ -46,7 +46,7 @@ func (c *tableConsumer) readRange(ctx context.Context, topic string, partition i
 	c.fetches.Go(func() {
 		defer close(answers)
 		for position := from; position < end; {
-			f := c.fetch(ctx, client, topic, partition, position, end)
+			f := c.fetch(ctx, client, topic, partition, position)
 			select {
 			case answers <- f:
 			case <-ctx.Done():
@@ -74,8 +74,9 @@ func (c *tableConsumer) readRange(ctx context.Context, topic string, partition i
 	}
 }
 
-// fetch asks once for what there is from an offset on. Where there is nothing, not even a batch, it goes on at the end.
-func (c *tableConsumer) fetch(ctx context.Context, client sarama.Client, topic string, partition int32, position, end int64) answer {
+// fetch asks once for what there is from an offset on. An answer without a batch ends the reading: sarama leaves out batches that
+// compaction has emptied, behind which there may be more.
+func (c *tableConsumer) fetch(ctx context.Context, client sarama.Client, topic string, partition int32, position int64) answer {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -92,9 +93,6 @@ func (c *tableConsumer) fetch(ctx context.Context, client sarama.Client, topic s
 	}
 	isolation := client.Config().Consumer.IsolationLevel
 	batch, next, err := visible(block, topic, partition, position, isolation)
-	if err == nil && next == position && isGap(block, end, isolation) {
-		next = end
-	}
 	return answer{batch, next, err}
 }
 
@@ -118,14 +116,6 @@ func fetchBlock(client sarama.Client, leader *sarama.Broker, topic string, parti
 		return nil, lookAgain(client, topic, block.Err)
 	}
 	return block, nil
-}
-
-// isGap reports whether a fetch that gave nothing means that there is nothing before end.
-func isGap(block *sarama.FetchResponseBlock, end int64, isolation sarama.IsolationLevel) bool {
-	if isolation == sarama.ReadCommitted && block.LastStableOffset < end {
-		return false // nothing yet: a transaction is open
-	}
-	return len(block.RecordsSet) == 0 && block.HighWaterMarkOffset >= end
 }
 
 var errOldFormat = errors.New("the records are of a format before Kafka 0.11")

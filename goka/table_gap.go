@@ -22,6 +22,14 @@ type gapFinder interface {
 // ago and does not know better yet, or a topic that has lost records.
 var errBehind = errors.New("the partition's high watermark has gone back")
 
+// errNothing reports an answer without a batch below the high watermark. There may be none, or one that compaction has
+// emptied, which sarama leaves out of its answers: behind it may be records.
+var errNothing = errors.New("nothing was fetched below the partition's end")
+
+// nothingPatience is how long there has to be nothing, while a consumer of sarama goes on: it passes batches that are empty
+// at once, one answer after the other.
+const nothingPatience = time.Second
+
 const (
 	gapPatience    = 100 * time.Millisecond // without a record, until somebody looks for a gap
 	gapPatienceMax = 2 * time.Second        // ... when there was none before
@@ -56,7 +64,7 @@ func nextRecord(client sarama.Client, topic string, partition int32, from, end i
 				return position, fmt.Errorf("%w: %s/%d ends at offset %d, and ended at %d before",
 					errBehind, topic, partition, block.HighWaterMarkOffset, end)
 			}
-			return end, nil
+			return end, errNothing
 		}
 		position = next
 	}
@@ -173,6 +181,7 @@ type gapWatch struct {
 	timer    *time.Timer
 	log      Logger
 	behind   time.Time // since when the high watermark has gone back; zero when it has not
+	nothing  time.Time // since when nothing was fetched below the end; zero when something was
 }
 
 // watchGaps looks for gaps where the consumer does not know its position itself.
@@ -206,7 +215,7 @@ func (g *gapWatch) saw() {
 		if s, ok := g.finder.(*silence); ok {
 			s.since = time.Now()
 		}
-		g.patience = gapPatience
+		g.patience, g.nothing = gapPatience, time.Time{}
 		g.timer.Reset(g.patience)
 	}
 }
@@ -218,6 +227,14 @@ func (g *gapWatch) passed(p *PartitionTable, position, end int64) (bool, error) 
 	switch {
 	case err == nil && next >= end:
 		return true, nil
+	case errors.Is(err, errNothing):
+		if g.nothing.IsZero() {
+			g.nothing = time.Now()
+		}
+		if time.Since(g.nothing) >= nothingPatience {
+			return true, nil
+		}
+		err, g.behind = nil, time.Time{}
 	case !errors.Is(err, errBehind):
 		g.behind = time.Time{}
 	case g.behind.IsZero():

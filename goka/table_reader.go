@@ -373,14 +373,8 @@ func (r *reading) write(st storage.Storage, last int64) (err error) {
 
 func (r *reading) writeRows(st storage.Storage, last int64) error {
 	r.rows = r.rows[:0]
-	ours := r.foreign.none()
 	for _, msg := range r.batch {
-		if ours || !r.foreign.skip(msg) {
-			r.rows = append(r.rows, storage.Row{Key: string(msg.Key), Value: msg.Value})
-		}
-	}
-	if !ours {
-		last = r.foreign.upTo(last)
+		r.rows = append(r.rows, storage.Row{Key: string(msg.Key), Value: msg.Value})
 	}
 	if err := writeRows(st, r.rows, last); err != nil {
 		return permanent("error writing %s/%d to the storage up to offset %d: %w", r.topic, r.partition, last, err)
