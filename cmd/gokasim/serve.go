@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +143,7 @@ func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.Li
 		if !with {
 			continue
 		}
-		user = os.Expand(user, fromEnvironment)
+		user = variable.ReplaceAllStringFunc(user, fromEnvironment)
 		o.users = append(o.users, user)
 		if name, _, ok := strings.Cut(user, ":"); ok && o.acls {
 			o.super = append(o.super, "User:"+name)
@@ -170,12 +171,15 @@ func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.Li
 	return options, listen, errors.Join(wrong...)
 }
 
-// fromEnvironment is what $NAME stands for: itself when there is no such variable, as in a password that has a dollar.
+// variable is how an environment variable is named. Everything else, as a dollar in a password, stays as it is.
+var variable = regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`)
+
+// fromEnvironment is what $NAME stands for: itself when there is no such variable.
 func fromEnvironment(name string) string {
-	if value, ok := os.LookupEnv(name); ok {
+	if value, ok := os.LookupEnv(name[1:]); ok {
 		return value
 	}
-	return "$" + name
+	return name
 }
 
 // serve runs a cluster until ctx ends.

@@ -100,6 +100,10 @@ func (o *tlsOptions) certify(config *tls.Config, hosts []string, data string) (c
 		discard = func() { _ = os.RemoveAll(dir) } // a directory of temporary files that stays harms nobody
 		ca = filepath.Join(dir, "ca.pem")
 	}
+	if err := mayReplace(ca); err != nil {
+		discard()
+		return "", nil, err
+	}
 	certificate, err := keptCertificate(kept, hosts)
 	if err == nil && certificate == nil {
 		var text []byte
@@ -118,6 +122,23 @@ func (o *tlsOptions) certify(config *tls.Config, hosts []string, data string) (c
 	}
 	config.Certificates = []tls.Certificate{*certificate}
 	return ca, discard, nil
+}
+
+// organization is in the certificates that are made here.
+const organization = "gokasim, for development"
+
+// mayReplace refuses to write over a file that is not a certificate of an earlier run.
+func mayReplace(ca string) error {
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		return nil //nolint:nilerr // there is none, or writing it says what is wrong
+	}
+	if block, _ := pem.Decode(text); block != nil {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && slices.Equal(c.Subject.Organization, []string{organization}) {
+			return nil
+		}
+	}
+	return fmt.Errorf("--tls-ca %s: there is another file of that name, and the certificate that clients are to trust is written to it; name one that may be replaced", ca)
 }
 
 // keptCertificate is the one of an earlier run, nil when there is none or it does not serve any more.
@@ -153,7 +174,7 @@ func newCertificate(hosts []string) (*tls.Certificate, []byte, error) {
 		return nil, nil, err
 	}
 	t := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "gokasim serve", Organization: []string{"gokasim, for development"}},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "gokasim serve", Organization: []string{organization}},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), // an hour back, for clocks that differ
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true,

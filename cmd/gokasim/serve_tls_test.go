@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,19 @@ func TestTLSWithoutFilesWritesWhatClientsTrust(t *testing.T) {
 		t.Error("a certificate of one run is trusted by that of another")
 	}
 	stop()
+}
+
+func TestAnotherFileIsNotWrittenOver(t *testing.T) {
+	ca := filepath.Join(t.TempDir(), "company.pem")
+	if err := os.WriteFile(ca, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := mayReplace(ca); err == nil || !strings.Contains(err.Error(), ca) {
+		t.Errorf("a file that is no certificate may be replaced: %v", err)
+	}
+	if err := mayReplace(ca + "2"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTheCertificateIsKeptWithTheCluster(t *testing.T) {

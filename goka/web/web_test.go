@@ -268,6 +268,7 @@ func TestActionsStartProgressAndStop(t *testing.T) {
 			"a wrong token": ask(p.root, "POST", "/actions/start/repair", url.Values{"token": {"x"}}),
 			"another site":  ask(p.root, "POST", "/actions/start/repair", good, "Origin", "http://evil.example"),
 			"cross-site":    ask(p.root, "POST", "/actions/start/repair", good, "Sec-Fetch-Site", "cross-site"),
+			"an image":      ask(p.root, "GET", "/actions/", nil, "Sec-Fetch-Site", "cross-site"),
 		} {
 			if w.Code != http.StatusForbidden {
 				t.Errorf("%s: %d", what, w.Code)

@@ -177,6 +177,10 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		}
 		switch r.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
+			if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+				s.Fail(w, r, http.StatusForbidden, errors.New("another site's page asks for this one in the background; open it in a tab of its own"))
+				return
+			}
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			if err := s.checkPost(r); err != nil {

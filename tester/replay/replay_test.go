@@ -94,6 +94,15 @@ func TestTablesDoNotDependOnPartitionsAndInstances(t *testing.T) {
 }
 
 func TestMessagesSeeExactlyTheRowsThatAreOlder(t *testing.T) {
+	for name, faults := range map[string]string{
+		"": "", "late fetches": "on fetch topic=rates: delay-response for=300ms", "failing fetches": "on fetch topic=rates probability=0.3: error NOT_LEADER_OR_FOLLOWER",
+	} {
+		t.Run(name, func(t *testing.T) { seeOlderRows(t, replaywire.Settings{Seed: 1, Faults: faults}) })
+	}
+}
+
+func seeOlderRows(t *testing.T, settings replaywire.Settings) {
+	t.Helper()
 	prices := graph("prices",
 		goka.Input("sales", text, func(ctx goka.Context, _ any) {
 			ctx.Emit("receipts", ctx.Key(), fmt.Sprintf("%v %v", ctx.Join("prices"), ctx.Lookup("rates", "EUR")))
@@ -121,7 +130,7 @@ func TestMessagesSeeExactlyTheRowsThatAreOlder(t *testing.T) {
 			want[key] = append(want[key], fmt.Sprintf("%v %v", price[key], rate))
 		}
 	}
-	o := setup{graphs: []Graph{prices}, dumps: []string{dumpOf(sales...), dumpOf(rows...)}, partitions: 3, instances: 2}.run(t)
+	o := setup{graphs: []Graph{prices}, dumps: []string{dumpOf(sales...), dumpOf(rows...)}, partitions: 3, instances: 2, settings: settings}.run(t)
 	got := map[string][]string{}
 	for _, rec := range o.records(t, "receipts.jsonl") {
 		got[string(rec.Key)] = append(got[string(rec.Key)], string(rec.Value))

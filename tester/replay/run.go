@@ -284,8 +284,9 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 		}
 		switch turn := rec.topic.table != rows; {
 		case turn && rows: // a message after rows
-			err = f.flush()
-			g.cluster.idle()
+			if err = f.flush(); err == nil {
+				err = g.rowsArrive(ctx)
+			}
 		case turn, sinceSettled == underWay: // a row after messages, or enough messages
 			if err = errors.Join(cur.peak(f, g), f.flush()); err == nil {
 				err = g.settle(ctx)

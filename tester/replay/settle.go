@@ -100,6 +100,31 @@ func (g *groups) settle(ctx context.Context) error {
 	}
 }
 
+// rowsArrive waits until whoever reads tables of a simulated cluster has read all that is there, also where faults put fetches off.
+func (g *groups) rowsArrive(ctx context.Context) error {
+	stillSince, before := time.Now(), int64(-1)
+	for {
+		g.cluster.idle()
+		var unread int64
+		var behind lag
+		for _, s := range g.cluster.core.Subscriptions() {
+			if n := int64(s.End - s.Position); n > 0 && !s.Claim {
+				unread += n
+				behind = lag{s.ClientID, s.TP.Topic, s.TP.Partition, int64(s.Position), int64(s.End)}
+			}
+		}
+		if unread == 0 {
+			return nil
+		}
+		if unread != before {
+			before, stillSince = unread, time.Now()
+		}
+		if err := g.cluster.pause(ctx, stillSince, behind.String); err != nil {
+			return g.cause(ctx, err)
+		}
+	}
+}
+
 // pause lets one tick pass, unless the run stands still for too long.
 func (c *cluster) pause(ctx context.Context, stillSince time.Time, where func() string) error {
 	if c.interrupted() {

@@ -286,7 +286,9 @@ func (e *Engine) Shape() uint64 { return e.shape.Load() }
 type SubscriptionInfo struct {
 	ClientID string // as the client's configuration gives it
 	TP       kafka.TopicPartition
-	Claim    bool // belongs to a group's member
+	Claim    bool         // belongs to a group's member
+	Position kafka.Offset // of the next record that it is given
+	End      kafka.Offset // where the records end that it may be given
 }
 
 // Subscriptions lists the subscriptions that exist, in the engine's fixed order.
@@ -295,7 +297,7 @@ func (e *Engine) Subscriptions() []SubscriptionInfo {
 	defer e.mu.Unlock()
 	infos := make([]SubscriptionInfo, len(e.hand.subs))
 	for i, s := range e.hand.subs {
-		infos[i] = SubscriptionInfo{ClientID: s.c.id, TP: s.tp, Claim: s.claim}
+		infos[i] = SubscriptionInfo{ClientID: s.c.id, TP: s.tp, Claim: s.claim, Position: s.pos, End: s.end}
 	}
 	return infos
 }

@@ -73,11 +73,18 @@ type Filter struct {
 // mostNodes bounds how long an expression may be.
 const mostNodes = 1000
 
+// makers are functions that make more of a value than there was: what an expression may have in memory would grow with its length.
+var makers = []string{"repeat", "replace", "split", "splitAfter", "join", "concat", "flatten", "toJSON", "toBase64", "fromBase64", "toPairs", "fromPairs"}
+
 // Compile makes a filter of an expression. It fails when the expression is wrong, or is not true or false.
 func Compile(text string) (*Filter, error) {
 	f := &Filter{text: text}
 	v := visitor{f: f}
-	program, err := expr.Compile(text, expr.Env(environment{}), expr.AsBool(), expr.MaxNodes(mostNodes), expr.Patch(&v), expr.DisableBuiltin("repeat"))
+	options := []expr.Option{expr.Env(environment{}), expr.AsBool(), expr.MaxNodes(mostNodes), expr.Patch(&v)}
+	for _, name := range makers {
+		options = append(options, expr.DisableBuiltin(name))
+	}
+	program, err := expr.Compile(text, options...)
 	if err = errors.Join(err, v.wrong); err != nil {
 		return nil, fmt.Errorf("filter %s: %w", text, err)
 	}
@@ -88,17 +95,32 @@ func Compile(text string) (*Filter, error) {
 // visitor looks at the parts of an expression.
 type visitor struct {
 	f     *Filter
+	sums  int
 	wrong error
 }
+
+// mostSums bounds how often an expression may add, be it numbers or text.
+const mostSums = 8
 
 // Visit refuses what could take an expression a long time, and sees what it needs.
 func (v *visitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		v.f.json = v.f.json || n.Value == "json" || n.Value == "$env"
+	case *ast.VariableDeclaratorNode:
+		v.wrong = errors.New("let is not to be had")
+	case *ast.PredicateNode:
+		if ast.Find(n.Node, func(in ast.Node) bool { _, is := in.(*ast.PredicateNode); return is }) != nil {
+			v.wrong = errors.New("a predicate in another is not to be had: it takes the time of both, multiplied")
+		}
 	case *ast.BinaryNode:
-		if n.Operator == ".." {
+		switch n.Operator {
+		case "..":
 			v.wrong = errors.New("ranges are not to be had")
+		case "+":
+			if v.sums++; v.sums > mostSums {
+				v.wrong = fmt.Errorf("more than %d sums are not to be had, since text grows by them", mostSums)
+			}
 		}
 	}
 }
