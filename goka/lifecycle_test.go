@@ -249,6 +249,7 @@ func TestP7_AGenerationWithoutPartitions(t *testing.T) {
 		a := w.run(counter("g", "in"), goka.WithClientID("a")).ready()
 		b := w.run(counter("g", "in"), goka.WithClientID("b"),
 			goka.WithRebalanceCallback(func(got goka.Assignment) { assigned = append(assigned, got) })).ready()
+		w.until("the owner has its table in the new generation, too", func() bool { return a.Recovered() && b.Recovered() })
 		if len(a.Stats().Group)+len(b.Stats().Group) != 1 {
 			t.Fatal("one partition on two instances")
 		}
