@@ -52,6 +52,7 @@ type PartitionTable struct {
 	marked   bool                     // the storage knows that recovery is over
 	verified bool                     // the topic was compared with the storage, or is being compared
 	verify   int64                    // the offset of the record to compare
+	begin    *int64                   // what firstStored has found; nil before that
 
 	mu      sync.RWMutex // guards what follows
 	st      storage.Storage
@@ -326,15 +327,20 @@ func (p *PartitionTable) plan(ctx context.Context) (recovery.Plan, error) {
 	return plan, nil
 }
 
-// firstStored is what a storage that is new passes for having stored, so that reading begins where the table is to begin.
+// firstStored is what a storage that is new passes for having stored, so that reading begins where the table is to begin. That is
+// found out once: what comes to the topic between recovery and catching up is not before the table's begin.
 func (p *PartitionTable) firstStored(oldest, hwm int64) int64 {
-	switch {
-	case p.start == sarama.OffsetNewest:
-		return hwm - 1
-	case p.start > oldest:
-		return min(p.start, hwm) - 1
+	if p.begin == nil {
+		begin := recovery.Never
+		switch {
+		case p.start == sarama.OffsetNewest:
+			begin = hwm - 1
+		case p.start > oldest:
+			begin = min(p.start, hwm) - 1
+		}
+		p.begin = &begin
 	}
-	return recovery.Never
+	return *p.begin
 }
 
 const clearBatch = 1000
