@@ -3,6 +3,8 @@ package goka
 import (
 	"hash"
 	"hash/crc32"
+
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // JavaHasher returns a maker of the hashes by which Kafka's own Java clients assign keys to partitions (murmur2), and
@@ -42,35 +44,4 @@ func (m *murmur2) Sum(b []byte) []byte {
 	return append(b, byte(s>>24), byte(s>>16), byte(s>>8), byte(s))
 }
 
-func (m *murmur2) Sum32() uint32 {
-	const (
-		seed uint32 = 0x9747b28c
-		mul  uint32 = 0x5bd1e995
-		r           = 24
-	)
-	h := seed ^ uint32(len(m.data))
-	data := m.data
-	for ; len(data) >= 4; data = data[4:] {
-		k := uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24
-		k *= mul
-		k ^= k >> r
-		k *= mul
-		h *= mul
-		h ^= k
-	}
-	switch len(data) {
-	case 3:
-		h ^= uint32(data[2]) << 16
-		fallthrough
-	case 2:
-		h ^= uint32(data[1]) << 8
-		fallthrough
-	case 1:
-		h ^= uint32(data[0])
-		h *= mul
-	}
-	h ^= h >> 13
-	h *= mul
-	h ^= h >> 15
-	return h & 0x7fffffff
-}
+func (m *murmur2) Sum32() uint32 { return kafka.Murmur2(m.data) }

@@ -14,7 +14,7 @@ import (
 // their position, so a topic manager that can looks for itself.
 type gapFinder interface {
 	// nextRecord returns an offset at or after from, and not after end, below which there are no records from from on:
-	// end when there are none at all.
+	// end when there are none at all, with errNothing when that is not certain.
 	nextRecord(topic string, partition int32, from, end int64) (int64, error)
 }
 
@@ -56,7 +56,7 @@ func nextRecord(client sarama.Client, topic string, partition int32, from, end i
 		if found {
 			return min(next, end), nil
 		}
-		if next <= position { // nothing there, not even a batch
+		if next <= position { // nothing there that sarama tells of
 			if config.Consumer.IsolationLevel == sarama.ReadCommitted && block.LastStableOffset < end {
 				return position, nil // nothing yet: a transaction is open
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/goka/metrics"
 	"github.com/gokasim/gokasim/memkafka"
 	_ "github.com/gokasim/gokasim/memkafka/saramaclient"
@@ -23,12 +24,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // never ends once sarama was used
 }
-
-type quiet struct{}
-
-func (quiet) Print(...any)          {}
-func (quiet) Println(...any)        {}
-func (quiet) Printf(string, ...any) {}
 
 // measured runs a processor that counts, a view of its table and an emitter, each watched by a collector.
 func measured(t *testing.T, options []metrics.Option, f func(c *metrics.Collector, emit func(msg string), failed <-chan error)) {
@@ -52,11 +47,11 @@ func measured(t *testing.T, options []metrics.Option, f func(c *metrics.Collecto
 				ctx.Emit("out", ctx.Key(), msg)
 			}),
 			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String))),
-			goka.WithObserver(c), goka.WithLogger(quiet{}))
+			goka.WithObserver(c), goka.WithLogger(logger.Discard()))
 		check(t, err)
-		v, err := goka.NewView(brokers, "g-table", new(codec.String), goka.WithViewLogger(quiet{}))
+		v, err := goka.NewView(brokers, "g-table", new(codec.String), goka.WithViewLogger(logger.Discard()))
 		check(t, err)
-		e, err := goka.NewEmitter(brokers, "in", new(codec.String), goka.WithEmitterObserver(c), goka.WithEmitterLogger(quiet{}))
+		e, err := goka.NewEmitter(brokers, "in", new(codec.String), goka.WithEmitterObserver(c), goka.WithEmitterLogger(logger.Discard()))
 		check(t, err)
 		c.AddProcessor(p)
 		c.AddProcessor(p)

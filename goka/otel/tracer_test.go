@@ -18,16 +18,11 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/goka/otel"
 	"github.com/gokasim/gokasim/memkafka"
 	_ "github.com/gokasim/gokasim/memkafka/saramaclient"
 )
-
-type quiet struct{}
-
-func (quiet) Print(...any)          {}
-func (quiet) Println(...any)        {}
-func (quiet) Printf(string, ...any) {}
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -64,13 +59,13 @@ func traced(t *testing.T, msg string, options ...otel.Option) (spans tracetest.S
 				}
 			}),
 			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String))),
-			goka.WithObserver(tracer), goka.WithRecoveryCallback(tracer.Recovery), goka.WithLogger(quiet{}))
+			goka.WithObserver(tracer), goka.WithRecoveryCallback(tracer.Recovery), goka.WithLogger(logger.Discard()))
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
 		check(t, p.WaitForReady())
-		e, err := goka.NewEmitter(brokers, "in", new(codec.String), goka.WithEmitterObserver(tracer), goka.WithEmitterLogger(quiet{}))
+		e, err := goka.NewEmitter(brokers, "in", new(codec.String), goka.WithEmitterObserver(tracer), goka.WithEmitterLogger(logger.Discard()))
 		check(t, err)
 		check(t, e.EmitSync("k", msg))
 		check(t, e.Finish())

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/goka/web/actions"
 	"github.com/gokasim/gokasim/goka/web/index"
 	"github.com/gokasim/gokasim/goka/web/monitor"
@@ -31,12 +32,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // never ends once sarama was used
 }
-
-type quiet struct{}
-
-func (quiet) Print(...any)          {}
-func (quiet) Println(...any)        {}
-func (quiet) Printf(string, ...any) {}
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -108,9 +103,9 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 		check(t, cluster.CreateTopic("in", 2))
 		p.processor, err = goka.NewProcessor(p.brokers, goka.DefineGroup("g",
 			goka.Input("in", new(codec.String), func(ctx goka.Context, msg any) { ctx.SetValue(msg) }),
-			goka.Persist(new(codec.String))), goka.WithLogger(quiet{}))
+			goka.Persist(new(codec.String))), goka.WithLogger(logger.Discard()))
 		check(t, err)
-		p.view, err = goka.NewView(p.brokers, "g-table", new(codec.String), goka.WithViewLogger(quiet{}))
+		p.view, err = goka.NewView(p.brokers, "g-table", new(codec.String), goka.WithViewLogger(logger.Discard()))
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran, viewed := make(chan error, 1), make(chan error, 1)
@@ -118,7 +113,7 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 		go func() { viewed <- p.view.Run(ctx) }()
 		check(t, p.processor.WaitForReady())
 		<-p.view.WaitRunning()
-		e, err := goka.NewEmitter(p.brokers, "in", new(codec.String), goka.WithEmitterLogger(quiet{}))
+		e, err := goka.NewEmitter(p.brokers, "in", new(codec.String), goka.WithEmitterLogger(logger.Discard()))
 		check(t, err)
 		for i := range 120 {
 			check(t, e.EmitSync(fmt.Sprintf("key-%03d", i), fmt.Sprint("value ", i)))
@@ -136,9 +131,9 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 			m := http.NewServeMux()
 			router, p.root = m, m
 		}
-		p.monitor = monitor.NewServer("/monitor", router, monitor.WithLogger(quiet{}))
-		p.query = query.NewServer("/query/", router, query.WithLogger(quiet{}))
-		p.actions = actions.NewServer("/actions", router, actions.WithLogger(quiet{}))
+		p.monitor = monitor.NewServer("/monitor", router, monitor.WithLogger(logger.Discard()))
+		p.query = query.NewServer("/query/", router, query.WithLogger(logger.Discard()))
+		p.actions = actions.NewServer("/actions", router, actions.WithLogger(logger.Discard()))
 		i := index.NewServer("/", router)
 		i.AddComponent(p.monitor, "Monitor")
 		i.AddComponent(p.query, script)

@@ -106,11 +106,11 @@ func (g *groups) rowsArrive(ctx context.Context) error {
 	for {
 		g.cluster.idle()
 		var unread int64
-		var behind lag
+		var behind string
 		for _, s := range g.cluster.core.Subscriptions() {
 			if n := int64(s.End - s.Position); n > 0 && !s.Claim {
 				unread += n
-				behind = lag{s.ClientID, s.TP.Topic, s.TP.Partition, int64(s.Position), int64(s.End)}
+				behind = fmt.Sprintf("%s has read %d of %d records of %s", s.ClientID, s.Position, s.End, s.TP)
 			}
 		}
 		if unread == 0 {
@@ -119,7 +119,7 @@ func (g *groups) rowsArrive(ctx context.Context) error {
 		if unread != before {
 			before, stillSince = unread, time.Now()
 		}
-		if err := g.cluster.pause(ctx, stillSince, behind.String); err != nil {
+		if err := g.cluster.pause(ctx, stillSince, func() string { return behind }); err != nil {
 			return g.cause(ctx, err)
 		}
 	}

@@ -445,24 +445,22 @@ func (s *Server) show(topic, part string, b []byte, as string, limit int) page.V
 
 // goOn is where the next page begins, nil when a link cannot say it.
 func goOn(places []*place) map[int32]kafka.Offset {
-	if len(places) > mostPlaces {
-		return nil
-	}
-	at := map[int32]kafka.Offset{}
-	for _, p := range places {
-		at[p.partition] = p.at
-	}
-	return at
+	return offsetsOf(places, func(p *place) kafka.Offset { return p.at })
 }
 
 // beginnings is where a page began, nil when a link cannot say it.
 func beginnings(places []*place) map[int32]kafka.Offset {
+	return offsetsOf(places, func(p *place) kafka.Offset { return p.began })
+}
+
+// offsetsOf is an offset of each place, nil when there are too many for a link.
+func offsetsOf(places []*place, offset func(p *place) kafka.Offset) map[int32]kafka.Offset {
 	if len(places) > mostPlaces {
 		return nil
 	}
 	at := map[int32]kafka.Offset{}
 	for _, p := range places {
-		at[p.partition] = p.began
+		at[p.partition] = offset(p)
 	}
 	return at
 }
