@@ -62,6 +62,11 @@ func (m *offsetManager) autoCommit() {
 			return
 		case <-ticker.C:
 		}
+		select {
+		case <-m.closing: // of two channels that are ready, a select takes any
+			return
+		default:
+		}
 		m.Commit()
 	}
 }

@@ -174,6 +174,11 @@ func (o *offsets) change(f func() (member string, generation int32, err error)) 
 func (o *offsets) commit(only []kafka.TopicPartition) (clean bool) {
 	o.turn <- struct{}{}
 	defer func() { <-o.turn }()
+	return o.commitNow(only)
+}
+
+// commitNow is commit for who has the turn.
+func (o *offsets) commitNow(only []kafka.TopicPartition) (clean bool) {
 	o.mu.Lock()
 	var dirty []*position
 	var commits []group.OffsetCommit
@@ -279,10 +284,13 @@ var silent = []kafka.ErrorCode{
 }
 
 // finish commits for the last time, some partitions or all if only is nil, and looks after them no longer. Where
-// Consumer.Offsets.AutoCommit is off, what was marked and not committed is lost.
+// Consumer.Offsets.AutoCommit is off, what was marked and not committed is lost. It keeps the turn until it is done: a commit
+// that waits for it finds nothing left of what ended here.
 func (o *offsets) finish(only []kafka.TopicPartition) {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
 	if o.config.Consumer.Offsets.AutoCommit.Enable {
-		for retries := o.config.Consumer.Offsets.Retry.Max; !o.commit(only) && retries > 0; retries-- { //nolint:revive // commits
+		for retries := o.config.Consumer.Offsets.Retry.Max; !o.commitNow(only) && retries > 0; retries-- { //nolint:revive // commits
 		}
 	}
 	o.mu.Lock()
