@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 )
 
 // tick is the virtual time that each step takes. The nanosecond keeps timers that were started in different steps from
@@ -94,7 +96,8 @@ func (l *lane) onTheirWay() int {
 	return n
 }
 
-// Feed is input from outside: each event of it appends one record.
+// Feed is input from outside: each event of it appends one record. While the partition of the next record has no leader,
+// the feed waits, as a producer with patience would.
 type Feed struct {
 	Name string
 	// Next returns the next record, false when there is none any more.
@@ -102,6 +105,21 @@ type Feed struct {
 
 	hash  uint64
 	ended bool
+	held  *feedRecord // of a partition that had no leader when its turn came
+}
+
+type feedRecord struct {
+	tp kafka.TopicPartition
+	r  kafka.Record
+}
+
+// next is what the feed appends next.
+func (f *Feed) next() (kafka.TopicPartition, kafka.Record, bool) {
+	if h := f.held; h != nil {
+		f.held = nil
+		return h.tp, h.r, true
+	}
+	return f.Next()
 }
 
 // Drive makes e a driven engine. wait is testing/synctest.Wait. It must be called before any client exists.
@@ -354,7 +372,7 @@ func (d *Driver) choose() (choice, bool) {
 		offer(c.requests[0].hash, choice{ask: c})
 	}
 	for _, f := range d.feeds {
-		if !f.ended {
+		if !f.ended && (f.held == nil || d.hasLeader(f.held.tp)) {
 			offer(f.hash, choice{feed: f})
 		}
 	}
@@ -542,15 +560,28 @@ func (d *Driver) serve(c *Client) {
 	d.e.mu.Unlock()
 }
 
-// input appends the next record of a feed. One that Kafka refuses ends the feed.
+// hasLeader reports whether a record for a partition can be appended, or is refused for good.
+func (d *Driver) hasLeader(tp kafka.TopicPartition) bool {
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	p := d.e.core.Partition(tp.Topic, tp.Partition)
+	return p == nil || p.Leader != cluster.NoLeader
+}
+
+// input appends the next record of a feed. One that Kafka refuses for good ends the feed.
 func (d *Driver) input(f *Feed) error {
-	tp, r, ok := f.Next()
+	tp, r, ok := f.next()
 	if !ok {
 		f.ended = true
 		d.line("", "input ends", f.Name)
 		return nil
 	}
 	a, err := d.e.AppendOne(tp, r)
+	if errors.Is(err, kafka.NotLeaderOrFollower) {
+		f.held = &feedRecord{tp, r}
+		d.line("", "input waits", tp.String()+" "+err.Error())
+		return nil
+	}
 	if err != nil {
 		f.ended = true
 		d.line("", "input fails", tp.String()+" "+err.Error())
@@ -711,7 +742,10 @@ func mix(seed, step, name uint64) uint64 {
 func (d *Driver) Pending() string {
 	var b []byte
 	for _, f := range d.feeds {
-		if !f.ended {
+		switch {
+		case f.held != nil:
+			b = append(b, "  input "+f.Name+" waits for a leader of "+f.held.tp.String()+"\n"...)
+		case !f.ended:
 			b = append(b, "  input "+f.Name+" has more\n"...)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
+	"github.com/gokasim/gokasim/memkafka/internal/fault"
 )
 
 // driven runs f in a bubble with a driver whose trace is text.
@@ -253,6 +254,30 @@ func TestDrivenFeeds(t *testing.T) {
 		}
 		if !strings.Contains(text.String(), "input ends numbers") || n != 4 {
 			t.Errorf("the feed was asked %d times:\n%s", n, text)
+		}
+	})
+}
+
+func TestDrivenFeedsWaitForALeader(t *testing.T) {
+	driven(t, 6, func(t *testing.T, e *Engine, d *Driver, text *bytes.Buffer) {
+		began := time.Now()
+		e.mu.Lock()
+		_, err := e.disturb(e.nowMillis(), fault.StopBroker{Broker: 1, For: 30 * time.Second})
+		e.unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		d.AddFeed(&Feed{Name: "numbers", Next: func() (kafka.TopicPartition, kafka.Record, bool) {
+			n++
+			return t0, kafka.Record{Value: fmt.Append(nil, n), Timestamp: kafka.NoTimestamp}, n <= 3
+		}})
+		steps(t, d, "quiet", d.Quiet)
+		if took := time.Since(began); took < 30*time.Second {
+			t.Errorf("the feed ended after %v", took)
+		}
+		if strings.Count(text.String(), "input waits") != 1 || strings.Count(text.String(), " input numbers ") != 3 {
+			t.Errorf("three records are appended, the first of them after a wait:\n%s", text)
 		}
 	})
 }
