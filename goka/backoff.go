@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Backoff tells how long to wait before the next attempt at something that keeps failing.
+// Backoff tells how long to wait before the next attempt at something that keeps failing. One Backoff belongs to one thing that is
+// tried, and is called from one goroutine at a time.
 type Backoff interface {
 	// Duration returns how long to wait now, longer from call to call.
 	Duration() time.Duration
@@ -13,7 +14,7 @@ type Backoff interface {
 	Reset()
 }
 
-// BackoffBuilder makes a Backoff.
+// BackoffBuilder makes a Backoff: one for the group, and one for each partition of a table, whenever it is begun anew.
 type BackoffBuilder func() (Backoff, error)
 
 const (
@@ -22,12 +23,13 @@ const (
 	defaultBackoffReset = 60 * time.Second
 )
 
-// DefaultBackoffBuilder returns a backoff with steps of 10 seconds up to 120.
+// DefaultBackoffBuilder returns a backoff that waits not at all, then 10 s, 20 s, 30 s, and so on up to 120 s.
 func DefaultBackoffBuilder() (Backoff, error) {
 	return NewSimpleBackoff(defaultBackoffStep, defaultBackoffMax), nil
 }
 
-// NewSimpleBackoff returns a backoff that waits not at all, then step, then twice that, and so on up to max.
+// NewSimpleBackoff returns a backoff that waits not at all, then step, then two steps, three, and so on, and never longer than max.
+// With a step of 0 it never waits. It may be called from any goroutine.
 func NewSimpleBackoff(step time.Duration, max time.Duration) Backoff {
 	return &simpleBackoff{step: step, max: max}
 }

@@ -43,7 +43,8 @@ func DefaultConfig() *sarama.Config {
 	return config
 }
 
-// ReplaceGlobalConfig makes config the one that is used where no other is given. It is copied; nil panics.
+// ReplaceGlobalConfig makes config the one that is used where no other is given, by what is made from now on. It is copied; nil
+// panics. It may be called from any goroutine.
 func ReplaceGlobalConfig(config *sarama.Config) {
 	if config == nil {
 		panic("nil config registered as global config")

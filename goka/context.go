@@ -22,7 +22,7 @@ import (
 type Context interface {
 	// Topic returns the topic of the message, or the name of the visitor.
 	Topic() Stream
-	// Key returns the key of the message; a null key is "".
+	// Key returns the key of the message, of the row in a visitor; a null key is "".
 	Key() string
 	// Partition returns the partition of the message.
 	Partition() int32
@@ -30,42 +30,51 @@ type Context interface {
 	Offset() int64
 	// Group returns the group.
 	Group() Group
-	// Headers returns the headers of the message, never nil.
+	// Headers returns the headers of the message, never nil. They are the callback's own, to keep and to change.
 	Headers() Headers
 	// Timestamp returns the timestamp of the message, the zero time if it has none, the present time in a visitor.
 	Timestamp() time.Time
 
 	// Value returns the value of the key in the group's table, nil when there is none. It sees what SetValue and
-	// Delete did before, in this and in earlier callbacks.
+	// Delete did before, in this and in earlier callbacks. Each call decodes the row anew: the value is the callback's own, and
+	// changing it changes nothing until SetValue is called. A group without Persist fails.
 	Value() interface{}
-	// SetValue sets the value of the key in the group's table. A nil value fails: use Delete.
+	// SetValue sets the value of the key in the group's table. It encodes at once: what becomes of value later does not
+	// matter. A nil value fails: use Delete. Each call is a record in the table's topic, with the headers that options give.
 	SetValue(value interface{}, options ...ContextOption)
-	// Delete deletes the key from the group's table.
+	// Delete deletes the key from the group's table: a tombstone in its topic, also where there is no row.
 	Delete(options ...ContextOption)
 
-	// Join returns the value of the key in a joined table, nil when there is none.
+	// Join returns the value of the key in a joined table, decoded anew, nil when there is none. A table that the graph
+	// does not join fails; TryJoin returns the error.
 	Join(topic Table) interface{}
-	// Lookup returns the value of any key in a lookup table, nil when there is none.
+	// Lookup returns the value of any key in a lookup table, decoded anew, nil when there is none. A table that the graph
+	// does not look up fails; TryLookup returns the error.
 	Lookup(topic Table, key string) interface{}
 
-	// Emit sends a message to an output. It does not wait for Kafka: what goes wrong later stops the processor. Messages
-	// of one callback to one partition stay in order. A nil value is sent as a tombstone.
+	// Emit sends a message to an output, encoded at once, on the partition of its key. It does not wait for Kafka: what goes
+	// wrong later stops the processor. It blocks only while the producer is saturated. Messages
+	// of one callback to one partition stay in order. A nil value is sent as a tombstone. A topic without an Output, the group's
+	// own table (use SetValue) and its loop (use Loopback) fail.
 	Emit(topic Stream, key string, value interface{}, options ...ContextOption)
-	// Loopback sends a message to the group's loop, which delivers it on the partition of its key.
+	// Loopback sends a message to the group's loop, which delivers it on the partition of its key, after what waits there
+	// already. The codec is given nil values, too. A group without a Loop fails.
 	Loopback(key string, value interface{}, options ...ContextOption)
 
-	// Fail ends the callback and the processor. It never returns.
+	// Fail ends the callback and the processor, whose Run returns err in a MessageError. It never returns. Nil is an error,
+	// too.
 	Fail(err error)
 	// Context returns a context that ends with the generation of the group, or when the processor fails. It carries
 	// the values of the one given to Run.
 	Context() context.Context
 	// DeferCommit keeps the message from being committed until the function that it returns is called: with nil, or
 	// with an error that stops the processor. The function may be called from any goroutine; its second call does
-	// nothing.
+	// nothing. Until it is called nothing behind the message in its partition is committed either, though it is handled; when
+	// the generation ends it has WithShutdownTimeout to be called, and the message is delivered again if it is not.
 	DeferCommit() func(error)
 }
 
-// ContextOption is an option of a method of Context.
+// ContextOption is an option of those methods of Context that send something.
 type ContextOption func(*ctxOptions)
 
 type ctxOptions struct {
@@ -88,7 +97,7 @@ func contextHeaders(options []ContextOption) Headers {
 	return o.headers
 }
 
-// ContextWrapper returns what callbacks get in place of ctx: usually a type that embeds it.
+// ContextWrapper returns what callbacks get in place of ctx: usually a type that embeds it. A panic in it fails the message.
 type ContextWrapper func(ctx Context) Context
 
 // cbContext is the Context of a run. There is one, since callbacks of a partition never overlap.

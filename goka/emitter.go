@@ -10,7 +10,8 @@ import (
 	"github.com/gokasim/gokasim/goka/logger"
 )
 
-// Emitter writes messages to one stream. All methods may be called from any goroutine.
+// Emitter writes messages to one stream. All methods may be called from any goroutine. Messages that one goroutine emits
+// with one key stay in order.
 type Emitter struct {
 	codec          Codec
 	producer       Producer
@@ -68,8 +69,9 @@ func checkTopicExists(brokers []string, topic string, build TopicManagerBuilder)
 	return errors.Join(err, tm.Close())
 }
 
-// Emit sends msg, encoded, and returns at once; the promise tells how it went. A nil msg is sent as a tombstone. The
-// error is that of the codec.
+// Emit sends msg, encoded, and does not wait for Kafka; the promise tells how it went. It blocks only while the producer is
+// saturated. A nil msg is sent as a tombstone, without asking the codec. The error is that of the codec; everything else that
+// goes wrong, ErrEmitterAlreadyClosed too, is the promise's.
 func (e *Emitter) Emit(key string, msg interface{}) (*Promise, error) {
 	return e.EmitWithHeaders(key, msg, nil)
 }
@@ -100,7 +102,7 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 	return e.producer.EmitWithHeaders(e.topic, key, data, headers).ofEmitter(e), nil
 }
 
-// EmitSync sends msg and waits for the result.
+// EmitSync sends msg and waits for the result, for as long as the producer tries (Producer.Retry, Producer.Timeout).
 func (e *Emitter) EmitSync(key string, msg interface{}) error {
 	return e.EmitSyncWithHeaders(key, msg, nil)
 }
@@ -137,7 +139,7 @@ func (e *Emitter) end(error) {
 	}
 }
 
-// Finish waits until all emits have their results, a minute at most, and closes the producer. Emits from then on fail
+// Finish waits until all emits have their results, a minute at most, and closes the producer, whose error it returns. Emits from then on fail
 // with ErrEmitterAlreadyClosed: EmitSync returns it, the promises of others have it. A second call waits too, and returns nil.
 func (e *Emitter) Finish() error {
 	e.mu.Lock()

@@ -6,7 +6,8 @@ import (
 	"hash"
 )
 
-// EmitterOption changes a setting of an Emitter.
+// EmitterOption changes a setting of an Emitter. Of two options for one setting the later counts. Options that cannot be, such as
+// nil, are errors of NewEmitter.
 type EmitterOption func(*eoptions, Stream, Codec)
 
 type eoptions struct {
@@ -37,7 +38,7 @@ func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) (*eop
 	return o, errors.Join(append(errs, checkHasher(o.hasher))...)
 }
 
-// WithEmitterLogger sets where the emitter logs to, standard error by default.
+// WithEmitterLogger sets where the emitter logs to, standard error by default; nil discards.
 func WithEmitterLogger(l Logger) EmitterOption {
 	return func(o *eoptions, _ Stream, _ Codec) { o.log = l }
 }

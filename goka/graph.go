@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// ProcessCallback handles a message of an input or of the loop, or visits a row of the table. Where a method of ctx
-// fails, the callback ends there.
+// ProcessCallback handles a message of an input or of the loop, decoded by its codec, or visits a row of the table, with what VisitAll
+// was given as its message. Where a method of ctx fails, the callback ends there. It is called for one message of a partition after the
+// other, whatever input they are from, and at the same time for different partitions.
 type ProcessCallback func(ctx Context, msg interface{})
 
 // Getter returns the value of a key, nil without an error when there is none.
@@ -127,10 +128,12 @@ func Join(topic Table, c Codec) Edge { return &joinTable{topicDef{string(topic),
 // before it is recovered.
 func Lookup(topic Table, c Codec) Edge { return &lookupTable{topicDef{string(topic), c}} }
 
-// Visitor names a callback that Processor.VisitAll calls for each row of the group's table.
+// Visitor names a callback that Processor.VisitAll calls for each row of the group's table. Of the callback's context Key and
+// Value are the row's; it may do all that other callbacks may.
 func Visitor(name string, cb ProcessCallback) Edge { return &visitor{name, cb} }
 
-// GroupGraph says what topics a group reads and writes, and how it handles what it reads.
+// GroupGraph says what topics a group reads and writes, and how it handles what it reads. It never changes: any number of
+// processors, and of goroutines, may use one.
 type GroupGraph struct {
 	group Group
 
@@ -146,8 +149,8 @@ type GroupGraph struct {
 	loopTopic, tableTopic string // whether or not the group has them
 }
 
-// DefineGroup makes the graph of a group. Validate, which NewProcessor calls, tells whether it makes sense. Edges that
-// are nil are skipped.
+// DefineGroup makes the graph of a group. It never fails: Validate, which NewProcessor calls, tells whether the graph makes sense. Edges
+// that are nil are skipped.
 func DefineGroup(group Group, edges ...Edge) *GroupGraph {
 	gg := &GroupGraph{group: group, loopTopic: loopName(group), tableTopic: string(GroupTable(group))}
 	for _, e := range edges {
@@ -262,7 +265,7 @@ func (gg *GroupGraph) visitor(name string) ProcessCallback {
 	return nil
 }
 
-// Validate returns an error that names everything that is wrong with the graph; nil when nothing is.
+// Validate returns an error that names everything that is wrong with the graph, an ErrInvalidGraph; nil when nothing is.
 func (gg *GroupGraph) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...interface{}) { errs = append(errs, fmt.Errorf(format, args...)) }

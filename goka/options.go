@@ -10,14 +10,15 @@ import (
 	"github.com/gokasim/gokasim/storage"
 )
 
-// ProcessorOption changes a setting of a Processor.
+// ProcessorOption changes a setting of a Processor. Of two options for one setting the later counts. Options that cannot be,
+// such as nil, or a nil builder, are errors of NewProcessor.
 type ProcessorOption func(*poptions, *GroupGraph)
 
-// NilHandling says what becomes of messages without a value.
+// NilHandling says what becomes of messages of inputs and of the loop that have no value (tombstones). Those of tables always delete.
 type NilHandling int
 
 const (
-	// NilIgnore drops them.
+	// NilIgnore passes them over: their offsets are committed, no callback is called.
 	NilIgnore NilHandling = 0 + iota
 	// NilProcess hands nil to the callback.
 	NilProcess
@@ -94,13 +95,15 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 }
 
 // DefaultProcessorStoragePath is where the tables of a group's processors are, if they are kept on disk and nothing
-// else is said: in a folder of its own below /tmp/goka/processor.
+// else is said: in a folder of its own below /tmp/goka/processor. Two instances of a group on one machine need a folder each: see
+// WithStorageBuilder.
 func DefaultProcessorStoragePath(group Group) string {
 	return filepath.Join("/tmp/goka/processor", string(group))
 }
 
-// WithUpdateCallback sets what applies records of the group's table and of joined tables when they are read from Kafka,
-// DefaultUpdate by default. Context.SetValue and Delete do not use it.
+// WithUpdateCallback sets what applies records of the group's table, of joined tables and of look-ups when they are read from
+// Kafka, DefaultUpdate by default. Context.SetValue and Delete do not use it. It is called for one record of a partition after the
+// other, and at the same time for different partitions.
 func WithUpdateCallback(cb UpdateCallback) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.updateCallback = withContext(cb) }
 }
@@ -147,31 +150,33 @@ func WithBackoffBuilder(bb BackoffBuilder) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.builders.backoff = bb }
 }
 
-// WithBackoffResetTimeout sets after how long without an error the backoff starts anew, 60 s by default.
+// WithBackoffResetTimeout sets after how long without an error the backoff starts anew, 60 s by default. With 0 it does after
+// every connection.
 func WithBackoffResetTimeout(duration time.Duration) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.backoffResetTime = duration }
 }
 
 // WithShutdownTimeout sets how long emits and deferred commits that are under way may take when a generation of the
-// group ends, 45 s by default. What takes longer is not committed, so that it is handled again. It should be less than
-// Consumer.Group.Rebalance.Timeout, 60 s by default: whoever takes longer than that is no member any more.
+// group ends, 45 s by default. What takes longer is not committed, so that it is handled again; with 0 that is whatever is not
+// finished at once. It should be less than Consumer.Group.Rebalance.Timeout, 60 s by default: whoever takes longer than that is no
+// member any more.
 func WithShutdownTimeout(timeout time.Duration) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.shutdownTimeout = timeout }
 }
 
-// WithPartitionChannelSize sets how many messages of an input's partition wait to be handled, 10 by default and 1 at
-// least.
+// WithPartitionChannelSize sets how many messages of an input's partition wait to be handled, 10 by default. Less than 1 is
+// taken for 1.
 func WithPartitionChannelSize(size int) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.partitionChannelSize = size }
 }
 
-// WithLogger sets where the processor logs to, standard error by default.
+// WithLogger sets where the processor logs to, standard error by default; nil discards.
 func WithLogger(l Logger) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.log = l }
 }
 
-// WithHasher sets the hash that assigns keys to partitions, DefaultHasher by default. Whoever writes the inputs has to
-// use the same one.
+// WithHasher sets the hash that assigns keys to partitions, DefaultHasher by default: of what callbacks emit, of Get, and of look-ups.
+// Whoever writes the inputs has to use the same one, or Get and look-ups do not find what is there.
 func WithHasher(hasher func() hash.Hash32) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.hasher = hasher }
 }
@@ -181,7 +186,7 @@ func WithNilHandling(nh NilHandling) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.nilHandling = nh }
 }
 
-// WithRebalanceCallback sets what is told about the partitions of each generation.
+// WithRebalanceCallback sets what is told about the partitions of each generation; nil is nobody.
 func WithRebalanceCallback(cb RebalanceCallback) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.rebalanceCallback = cb }
 }
@@ -193,14 +198,15 @@ func WithRevokeCallback(cb RebalanceCallback) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.revokeCallback = cb }
 }
 
-// WithHotStandby keeps the tables of all partitions up to date on this instance, so that a rebalance finds them ready.
-// It costs the room and the traffic of the whole table on every instance.
+// WithHotStandby keeps the tables of all partitions up to date on this instance, joined ones too, so that a rebalance finds them
+// ready. It costs the room and the traffic of the whole table on every instance. It is off unless given, and does nothing for groups
+// without tables.
 func WithHotStandby() ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.hotStandby = true }
 }
 
 // WithRecoverAhead recovers the tables of all partitions before the instance joins the group, so that the others work
-// on meanwhile.
+// on meanwhile. It is off unless given.
 func WithRecoverAhead() ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.recoverAhead = true }
 }
@@ -211,18 +217,18 @@ func WithContextWrapper(wrapper ContextWrapper) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.contextWrapper = wrapper }
 }
 
-// WithProducerDefaultHeaders sets headers that everything gets that callbacks emit, to outputs and to the loop. Those
-// of a single emit go over them.
+// WithProducerDefaultHeaders sets headers that everything gets that callbacks emit, to outputs and to the loop, but not rows of the
+// table. Those of a single emit go over them.
 func WithProducerDefaultHeaders(hdr Headers) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.producerDefaultHeaders = hdr }
 }
 
-// WithGroupGraphHook calls hook with the group graph while NewProcessor runs.
+// WithGroupGraphHook calls hook, which must not be nil, with the group graph while NewProcessor runs.
 func WithGroupGraphHook(hook func(gg *GroupGraph)) ProcessorOption {
 	return func(_ *poptions, gg *GroupGraph) { hook(gg) }
 }
 
-// WithTester connects the processor to a tester instead of Kafka.
+// WithTester connects the processor to a tester instead of Kafka; the brokers given to NewProcessor are of no consequence then.
 func WithTester(t Tester) ProcessorOption {
 	return func(o *poptions, gg *GroupGraph) {
 		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false

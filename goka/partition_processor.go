@@ -18,7 +18,8 @@ import (
 var partitionProcessorStates = []State{PPStateIdle, PPStateRecovering, PPStateRunning, PPStateStopping, PPStateStopped}
 
 // PartitionProcessor handles the messages of one partition: of all inputs, and of the loop. It outlives the
-// generations of the group as long as each gives it to this instance, and keeps its tables open in between.
+// generations of the group as long as each gives it to this instance, and keeps its tables open in between. Processors make theirs;
+// nobody else has to.
 type PartitionProcessor struct {
 	partition int32
 	graph     *GroupGraph

@@ -38,7 +38,8 @@ var partitionStates = []State{
 }
 
 // PartitionTable is one partition of a table: its storage, filled from the table's topic. Reads may come from any
-// goroutine; SetupAndRecover, CatchupForever and writes from one at a time.
+// goroutine; SetupAndRecover, CatchupForever and writes from one at a time. Reads fail with ErrNotRunning while there is no open
+// storage to read. Processors and views make theirs; nobody else has to.
 type PartitionTable struct {
 	tableConfig
 	state   *Signal

@@ -56,7 +56,9 @@ type Processor struct {
 }
 
 // NewProcessor makes an instance of a group. It connects to Kafka to check the topics: inputs, joins and lookups have to
-// exist, the loop and the table are created. Nothing is read before Run.
+// exist (ErrTopicNotFound), inputs and joins with as many partitions (ErrNotCopartitioned); the loop and the table are created,
+// and have to have as many where they exist (ErrTopicMismatch). A graph that contradicts itself is an ErrInvalidGraph. Nothing is read
+// before Run, and nothing is left open where Run is never called.
 func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) (*Processor, error) {
 	if gg == nil {
 		return nil, errors.New("processor needs a group graph: nil was given")
@@ -166,7 +168,8 @@ var (
 )
 
 // Run handles messages until ctx ends, Stop is called, or something fails. It returns what failed, and nil otherwise.
-// When it returns, everything it has started has ended. It can be called once.
+// When it returns, everything it has started has ended. It can be called once; a second call is an error. What failed because of a
+// message is a MessageError.
 func (g *Processor) Run(ctx context.Context) (rerr error) {
 	ctx, cancel, err := g.claimRun(ctx)
 	if err != nil {
@@ -426,14 +429,15 @@ func (g *Processor) takeFailures() error {
 	return err
 }
 
-// Recovered reports whether all tables are recovered and messages are being handled.
+// Recovered reports whether all tables are recovered and messages are being handled. It is false between two generations, while the
+// partitions are shared out anew.
 func (g *Processor) Recovered() bool { return g.state.IsState(ProcStateRunning) }
 
 // StateReader returns the state, one of the ProcState constants.
 func (g *Processor) StateReader() StateReader { return g.state }
 
 // WaitForReady waits until all tables are recovered and messages are being handled, also if this generation of the
-// group gives no partition to this instance. When the processor ends before, it returns what Run returns.
+// group gives no partition to this instance. When the processor ends before, it returns what Run returns: nil, if it was stopped.
 func (g *Processor) WaitForReady() error { return g.WaitForReadyContext(context.Background()) }
 
 // WaitForReadyContext is WaitForReady, and returns the error of ctx when that ends.
@@ -456,7 +460,8 @@ func (g *Processor) WaitForReadyContext(ctx context.Context) error {
 
 // Get returns the value of key in the group's table, nil without an error when there is none. It fails with
 // ErrNotAssigned for keys of partitions that another instance has, and with ErrNotRunning while the partition recovers.
-// Values appear here once Kafka has them.
+// Values appear here once Kafka has them. Each call decodes the row anew: the value is the caller's own. A group without a table
+// is an error. Keys are looked for by WithHasher: a row that was written for a message on another partition is not found.
 func (g *Processor) Get(key string) (interface{}, error) {
 	table := g.graph.GroupTable()
 	if table == nil {
@@ -486,7 +491,7 @@ func (g *Processor) Get(key string) (interface{}, error) {
 	return value, nil
 }
 
-// Stats returns statistics.
+// Stats returns statistics: at hand, at any time, and the caller's own. Before Run and after it there are none of partitions.
 func (g *Processor) Stats() *ProcessorStats { return g.StatsWithContext(context.Background()) }
 
 // StatsWithContext returns statistics. They are at hand: ctx is of no consequence.

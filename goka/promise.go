@@ -21,7 +21,7 @@ type Promise struct {
 // PromiseFinisher finishes the promise that it was made with.
 type PromiseFinisher func(msg *sarama.ProducerMessage, err error) *Promise
 
-// NewPromise returns a promise that Finish has yet to finish.
+// NewPromise returns a promise that Finish has yet to finish. So is the zero value.
 func NewPromise() *Promise { return new(Promise) }
 
 // NewPromiseWithFinisher returns a promise, and the function that finishes it.
@@ -37,7 +37,8 @@ func (p *Promise) Then(callback func(err error)) *Promise {
 
 // ThenWithMessage has callback called with the message and the error of the emit, once the promise is finished: by
 // whoever finishes it, or before ThenWithMessage returns when it was. Callbacks are called in the order in which they
-// were added. The message may be nil; its partition and offset count if there is no error. It returns p.
+// were added. Whoever finishes a promise of an emitter is its producer, which waits for the callback: it must not block. The message
+// may be nil; its partition and offset count if there is no error. It returns p.
 func (p *Promise) ThenWithMessage(callback func(msg *sarama.ProducerMessage, err error)) *Promise {
 	p.mu.Lock()
 	if !p.settled {

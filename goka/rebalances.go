@@ -19,7 +19,7 @@ type Rebalance struct {
 // rebalancesKept is how many generations a processor remembers.
 const rebalancesKept = 64
 
-// Rebalances returns the last 64 generations of the group that this instance took part in, oldest first.
+// Rebalances returns the last 64 generations of the group that this instance took part in, oldest first; none before Run.
 func (g *Processor) Rebalances() []Rebalance {
 	g.mu.RLock()
 	defer g.mu.RUnlock()

@@ -9,15 +9,15 @@ type RecoveryProgress struct {
 	Offset        int64         // the offset after the last record that was read
 	HighWatermark int64         // where the recovery ends
 	Rate          float64       // offsets per second so far
-	Left          time.Duration // until the end, at this rate
+	Left          time.Duration // until the end, at this rate; 0 at the end
 	Done          bool          // the recovery is over; told once, also when there was nothing to read
 }
 
 // RecoveryCallback is told about recoveries: every second while one goes on, and at its end. It is called by the
-// goroutine that recovers the partition, which waits for it.
+// goroutine that recovers the partition, which waits for it, and at the same time for different partitions.
 type RecoveryCallback func(progress RecoveryProgress)
 
-// WithRecoveryCallback sets what is told about the recovery of the group's table and of joined tables.
+// WithRecoveryCallback sets what is told about the recovery of the group's table and of joined tables. Look-ups are not among them.
 func WithRecoveryCallback(cb RecoveryCallback) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.recoveryCallback = cb }
 }

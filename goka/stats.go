@@ -19,8 +19,8 @@ const (
 type InputStats struct {
 	Count      uint          // how many
 	Bytes      int           // of their values
-	OffsetLag  int64         // how many records the partition has after the last one
-	LastOffset int64         // of the last one
+	OffsetLag  int64         // how many offsets the partition has after the last one, as far as is known
+	LastOffset int64         // of the last one; 0 before
 	Delay      time.Duration // the age of the last one when it was read, by its timestamp
 	LastRead   time.Time     // when it was read; zero before, and for tables
 }
@@ -70,9 +70,9 @@ type PartitionProcStats struct {
 	Output     map[string]*OutputStats // by topic; table and loop are among them
 }
 
-// ProcessorStats are about a processor.
+// ProcessorStats are about a processor, as it was when it was asked.
 type ProcessorStats struct {
-	Group  map[int32]*PartitionProcStats // by partition
+	Group  map[int32]*PartitionProcStats // by partition, of those that the instance holds, on standby too
 	Lookup map[string]*ViewStats         // by topic
 }
 

@@ -14,19 +14,22 @@ import (
 	"github.com/gokasim/gokasim/internal/door"
 )
 
-// TopicManager creates topics and tells about them.
+// TopicManager creates topics and tells about them. Those of goka may be called from any goroutine.
 type TopicManager interface {
-	// EnsureTableExists creates a compacted topic, unless there is one of that name, which it checks then.
+	// EnsureTableExists creates a compacted topic with npar partitions, unless there is one of that name: that one is compared, and
+	// TopicManagerConfig.MismatchBehavior says what a difference (ErrTopicMismatch) is.
 	EnsureTableExists(topic string, npar int) error
-	// EnsureStreamExists creates a topic with retention, unless there is one of that name, which it checks then.
+	// EnsureStreamExists creates a topic with retention, unless there is one of that name, which is compared.
 	EnsureStreamExists(topic string, npar int) error
-	// EnsureTopicExists creates a topic, unless there is one of that name, which it checks then.
+	// EnsureTopicExists creates a topic with npar partitions, rfactor replicas and settings by Kafka's names (nil is none), unless
+	// there is one of that name, which is compared.
 	EnsureTopicExists(topic string, npar, rfactor int, config map[string]string) error
 	// Partitions returns the partitions of a topic, sorted; ErrTopicNotFound when there is no such topic.
 	Partitions(topic string) ([]int32, error)
-	// GetOffset returns the offset of a time in milliseconds, or of sarama.OffsetOldest or sarama.OffsetNewest.
+	// GetOffset returns the offset of the first record that has the time, in milliseconds since 1970, or a later one, -1 when there
+	// is none; or what sarama.OffsetOldest or sarama.OffsetNewest stand for.
 	GetOffset(topic string, partitionID int32, time int64) (int64, error)
-	// Close lets go of all connections.
+	// Close lets go of all connections. It may be called twice.
 	Close() error
 }
 

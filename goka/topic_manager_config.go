@@ -22,7 +22,8 @@ const (
 // it has brokers.
 const defaultReplication = 2
 
-// TopicManagerConfig says how topics are created, and how existing ones are checked.
+// TopicManagerConfig says how topics are created, and how existing ones are checked. The defaults are those of NewTopicManagerConfig:
+// the zero value, with no replicas and no retention, is of no use.
 type TopicManagerConfig struct {
 	// Logger gets warnings; standard error when it is nil.
 	Logger Logger

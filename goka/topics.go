@@ -26,7 +26,7 @@ var suffixes = struct {
 }{table: defaultTableSuffix, loop: defaultLoopSuffix}
 
 // SetTableSuffix changes what is appended to a group's name to name its table, for groups defined from now on. The
-// default is "-table".
+// default is "-table". It is a setting of the whole process; TableSuffix is the one of a group.
 func SetTableSuffix(suffix string) {
 	suffixes.Lock()
 	defer suffixes.Unlock()
@@ -34,7 +34,7 @@ func SetTableSuffix(suffix string) {
 }
 
 // SetLoopSuffix changes what is appended to a group's name to name its loop, for groups defined from now on. The
-// default is "-loop".
+// default is "-loop". It is a setting of the whole process; LoopSuffix is the one of a group.
 func SetLoopSuffix(suffix string) {
 	suffixes.Lock()
 	defer suffixes.Unlock()

@@ -45,8 +45,8 @@ type View struct {
 	partitions []*PartitionTable
 }
 
-// NewView makes a view of topic. The topic has to exist; with WithViewAutoReconnect it is enough if it exists later.
-// Nothing is read before Run.
+// NewView makes a view of topic. The topic has to exist (ErrTopicNotFound); with WithViewAutoReconnect it is enough if it exists
+// later. Nothing is read before Run, and nothing is left open where Run is never called.
 func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) (*View, error) {
 	opts, err := newViewOptions(topic, codec, options)
 	if err != nil {
@@ -259,10 +259,11 @@ func (v *View) Topic() string { return v.topic }
 // CurrentState returns the state.
 func (v *View) CurrentState() ViewState { return ViewState(v.state.State()) }
 
-// Recovered reports whether the view has all there was, and follows the table.
+// Recovered reports whether the view has all there was when it last connected, and follows the table.
 func (v *View) Recovered() bool { return v.state.IsState(State(ViewStateRunning)) }
 
-// WaitRunning returns a channel that is closed once the view has all there was.
+// WaitRunning returns a channel that is closed once the view has all there was; at once when it has. It stays open when Run fails
+// before: wait for that, too.
 func (v *View) WaitRunning() <-chan struct{} { return v.state.WaitForState(State(ViewStateRunning)) }
 
 // ObserveStateChanges returns an observer that begins with the present state, a ViewState as a State. A reader that is
@@ -297,8 +298,9 @@ func (v *View) table(key string) (*PartitionTable, error) {
 	return tables[hashPartition(h, []byte(key), int32(len(tables)))], nil
 }
 
-// Get returns the value of key, nil without an error when there is none. While the view catches up, it may be an old
-// one; before and after Run it is an error (ErrNotRunning).
+// Get returns the value of key, nil without an error when there is none. Each call decodes the row anew: the value is the
+// caller's own. While the view catches up, it may be an old one, or there may be none yet; before and after Run it is an error
+// (ErrNotRunning).
 func (v *View) Get(key string) (interface{}, error) {
 	t, err := v.table(key)
 	if err != nil {
@@ -318,7 +320,7 @@ func (v *View) Get(key string) (interface{}, error) {
 	return value, nil
 }
 
-// Has reports whether there is a value for key.
+// Has reports whether there is a value for key, and fails as Get does.
 func (v *View) Has(key string) (bool, error) {
 	t, err := v.table(key)
 	if err != nil {
@@ -327,7 +329,8 @@ func (v *View) Has(key string) (bool, error) {
 	return t.Has(key)
 }
 
-// Evict deletes key from this view only. It is there again with its next update, and when the view is filled anew.
+// Evict deletes key from this view only, if it is there. It is there again with its next update, and when the view is filled
+// anew. It fails with ErrNotRunning as Get does.
 func (v *View) Evict(key string) error {
 	t, err := v.table(key)
 	if err != nil {
@@ -336,7 +339,8 @@ func (v *View) Evict(key string) error {
 	return t.Delete(key)
 }
 
-// Iterator iterates over all rows.
+// Iterator iterates over all rows, in the order of their keys. It shows each partition as it is now, and fails with ErrNotRunning
+// as Get does.
 func (v *View) Iterator() (Iterator, error) {
 	return v.iterate(func(t *PartitionTable) (storage.Iterator, error) { return t.Iterator() })
 }
@@ -387,7 +391,8 @@ func iterateAll(tables []*PartitionTable, codec Codec, open func(*PartitionTable
 	return &iterator{storage.NewMultiIterator(iters), codec}, nil
 }
 
-// Stats returns statistics by partition; there are none before and after Run.
+// Stats returns statistics by partition, at hand and the caller's own; there are none before and after Run. ctx is of no
+// consequence.
 func (v *View) Stats(ctx context.Context) *ViewStats {
 	v.mu.RLock()
 	tables := v.partitions

@@ -11,7 +11,8 @@ import (
 	"github.com/gokasim/gokasim/storage"
 )
 
-// ViewOption changes a setting of a View.
+// ViewOption changes a setting of a View. Of two options for one setting the later counts. Options that cannot be, such as nil, are
+// errors of NewView.
 type ViewOption func(*voptions, Table, Codec)
 
 type voptions struct {
@@ -28,7 +29,8 @@ type voptions struct {
 	builders         builders
 }
 
-// DefaultViewStoragePath is where the tables of views are, if they are kept on disk and nothing else is said.
+// DefaultViewStoragePath is where the tables of views are, if they are kept on disk and nothing else is said: below /tmp/goka/view.
+// Two views of one table on one machine need a folder each: see WithViewStorageBuilder.
 func DefaultViewStoragePath() string { return "/tmp/goka/view" }
 
 func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, error) {
@@ -64,12 +66,13 @@ func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, 
 	return o, errors.Join(errs...)
 }
 
-// WithViewLogger sets where the view logs to, standard error by default.
+// WithViewLogger sets where the view logs to, standard error by default; nil discards.
 func WithViewLogger(l Logger) ViewOption {
 	return func(o *voptions, _ Table, _ Codec) { o.log = l }
 }
 
-// WithViewCallback sets what applies records to the storage, DefaultUpdate by default.
+// WithViewCallback sets what applies records to the storage, DefaultUpdate by default. It is called for one record of a partition
+// after the other, and at the same time for different partitions.
 func WithViewCallback(cb UpdateCallback) ViewOption {
 	return func(o *voptions, _ Table, _ Codec) { o.updateCallback = withContext(cb) }
 }

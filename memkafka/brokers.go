@@ -10,8 +10,9 @@ import (
 // NoLeader stands for the leader of a partition that has none, and for a coordinator that is nowhere.
 const NoLeader = cluster.NoLeader
 
-// PartitionMetadata is who leads and holds a partition: leader, leader epoch, replicas with the preferred leader first,
-// those in sync, and those whose broker is down.
+// PartitionMetadata is who leads and holds a partition, by numbers of brokers: Leader (NoLeader when there is none), LeaderEpoch,
+// Replicas with the preferred leader first, ISR, those in sync, and Offline, those whose broker is down. Err is LEADER_NOT_AVAILABLE
+// without a leader.
 type PartitionMetadata = cluster.PartitionMetadata
 
 // WithCoordinatorRecords says whether the coordinators keep their records in __consumer_offsets and __transaction_state,

@@ -28,20 +28,23 @@ import (
 
 // The nouns that the cluster's methods speak of.
 type (
-	// Record is one record of a partition; a nil Value makes it a tombstone.
+	// Record is one record of a partition: Offset, Timestamp (Millis), Key and Value ([]byte) and Headers ([]Header). A nil Key is a
+	// null key, a nil Value makes it a tombstone.
 	Record = kafka.Record
-	// Header is one header of a record.
+	// Header is one header of a record: Key (string) and Value ([]byte).
 	Header = kafka.Header
-	// Offset is the position of a record in a partition.
+	// Offset is the position of a record in a partition, an int64 that begins at 0.
 	Offset = kafka.Offset
-	// Millis is a time in milliseconds since 1970.
+	// Millis is a time in milliseconds since 1970, an int64; its method Time makes it a time.Time in UTC.
 	Millis = kafka.Millis
-	// TopicPartition names one partition.
+	// TopicPartition names one partition: Topic (string) and Partition (int32). It is comparable, and prints as topic/partition.
 	TopicPartition = kafka.TopicPartition
-	// Source names the caller behind a record that is sent: the input record at hand. A sarama.ProducerMessage whose
+	// Source names the caller behind a record that is sent: the input record at hand (Topic, Partition, Offset), and which
+	// of the records that are sent for it this one is (N, from 0 on). The zero Source is nobody. A sarama.ProducerMessage whose
 	// Metadata has a method KafkaSource() Source carries one.
 	Source = kafka.Source
-	// ErrorCode is an error as Kafka's protocol numbers it; errors of a cluster wrap one.
+	// ErrorCode is an error as Kafka's protocol numbers it, an int16, with Kafka's name of it by its method Name. Errors of a
+	// cluster wrap one: errors.As finds it, and errors.Is(err, memkafka.ErrorCode(3)) asks for UNKNOWN_TOPIC_OR_PARTITION.
 	ErrorCode = kafka.ErrorCode
 )
 
@@ -59,12 +62,17 @@ var ErrNoAnswer = seam.ErrNoAnswer
 var ErrStuck = seam.ErrStuck
 
 // Cluster is one simulated Kafka cluster. Its methods may be called by any number of goroutines.
+//
+// Those that name a topic or a partition which is not there fail with UNKNOWN_TOPIC_OR_PARTITION: none of them creates topics, but
+// CreateTopic. After Close they fail with ErrClosed; those without an error answer as an empty cluster does. What they return
+// belongs to the caller, but for keys, values and headers of records, which are the cluster's and must not be changed.
 type Cluster struct {
 	engine *seam.Engine
 	door   door
 }
 
-// Option is a setting of a cluster. Unset ones have the defaults of Apache Kafka 4.3 for one broker.
+// Option is a setting of a cluster. Unset ones have the defaults of Apache Kafka 4.3 for one broker. Of two for one setting the
+// later counts.
 type Option func(*cluster.Settings) error
 
 // WithSeed sets the seed of all chance in the cluster, such as member ids: 0 unless set.
@@ -83,7 +91,7 @@ func WithBrokers(n int32) Option {
 	}
 }
 
-// WithAutoCreateTopics says whether asking for an unknown topic creates it (auto.create.topics.enable): true unless set.
+// WithAutoCreateTopics says whether a client's asking for an unknown topic creates it (auto.create.topics.enable): true unless set.
 func WithAutoCreateTopics(on bool) Option {
 	return func(s *cluster.Settings) error { s.AutoCreateTopics = on; return nil }
 }
@@ -101,7 +109,7 @@ func WithDefaultPartitions(n int32) Option {
 }
 
 // WithInitialRebalanceDelay sets how long a new group waits for more members (group.initial.rebalance.delay.ms): 3 s
-// unless set.
+// unless set, as in Kafka. Tests outside of a testing/synctest bubble mostly want 0.
 func WithInitialRebalanceDelay(d time.Duration) Option {
 	return func(s *cluster.Settings) error {
 		if d < 0 {
@@ -152,7 +160,7 @@ func open(mode seam.Mode, options []Option) (*Cluster, error) {
 // Seam returns what memkafka's own doors are built on. It is of no use elsewhere.
 func (c *Cluster) Seam() *seam.Engine { return c.engine }
 
-// Close ends the cluster: its clients are closed, waiting calls return ErrClosed. It may be called twice.
+// Close ends the cluster: its clients and listeners are closed, waiting calls return ErrClosed. It may be called twice.
 func (c *Cluster) Close() {
 	c.door.close()
 	c.engine.Close()
@@ -176,7 +184,8 @@ func WithReplication(n int16) TopicOption {
 	return func(s *cluster.TopicSpec) { s.Replication = n }
 }
 
-// CreateTopic makes a topic. Its errors are Kafka's: errors.Is finds the ErrorCode.
+// CreateTopic makes a topic. With 0 partitions it gets as many as WithDefaultPartitions says. Its errors are Kafka's:
+// TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_REPLICATION_FACTOR, INVALID_CONFIG, each with a text that says more.
 func (c *Cluster) CreateTopic(name string, partitions int32, options ...TopicOption) error {
 	spec := cluster.TopicSpec{Name: name, Partitions: partitions, Replication: -1}
 	for _, o := range options {
@@ -231,7 +240,9 @@ func (c *Cluster) Produce(topic string, partition int32, records ...Record) (Off
 	return a.Base, nil
 }
 
-// Fetch returns up to limit records of a partition from an offset on. Offsets that hold no record are passed over.
+// Fetch returns up to limit records of a partition from an offset on, as far as the high watermark, those of open and aborted
+// transactions among them. Offsets that hold no record are passed over. It does not wait: where there is nothing yet it returns none.
+// An offset outside of the log is OFFSET_OUT_OF_RANGE.
 func (c *Cluster) Fetch(topic string, partition int32, from Offset, limit int) ([]Record, error) {
 	var records []Record
 	err := c.partition(topic, partition, func(p *cluster.Partition) error {
@@ -248,7 +259,8 @@ func (c *Cluster) Fetch(topic string, partition int32, from Offset, limit int) (
 	return records, err
 }
 
-// Offsets returns the log start offset and the high watermark of a partition.
+// Offsets returns the log start offset and the high watermark of a partition: where its records begin, and the offset after the
+// last one that consumers see. DescribePartitions has all four.
 func (c *Cluster) Offsets(topic string, partition int32) (start, high Offset, err error) {
 	err = c.partition(topic, partition, func(p *cluster.Partition) error {
 		start, high = p.Log.LogStart(), p.Log.HighWatermark()
@@ -291,13 +303,15 @@ func (c *Cluster) TrySettle(ctx context.Context, bound time.Duration) error {
 // Settling reports whether a Settle is under way.
 func (c *Cluster) Settling() bool { return c.engine.Settling() }
 
-// Changes tells one goroutine when subscriptions of a cluster begin, end or move.
+// Changes tells one goroutine when subscriptions of a cluster begin, end or move: Wait(ctx) returns when there was a change since
+// the last Wait, and Stop ends it.
 type Changes = seam.Changes
 
 // Changes begins to look for changes of subscriptions. Only clusters made by NewByHand need it; it must be stopped.
 func (c *Cluster) Changes() *Changes { return c.engine.Changes() }
 
-// Subscription is one partition that a client reads.
+// Subscription is one partition that a client reads: ClientID, TP (TopicPartition), Claim (whether it belongs to a group's member),
+// Position and End, the offset of the next record that it is given, and where the records end that it may be given.
 type Subscription = seam.SubscriptionInfo
 
 // Subscriptions lists who reads what at present: tables and views first, then by name of client, topic and partition.
@@ -330,7 +344,8 @@ var (
 )
 
 // Named returns the cluster that broker addresses of the form mem://name lead to, and makes it, with default settings
-// and without the delay of first rebalances, when there is none.
+// and without the delay of first rebalances, when there is none. It stays for as long as the process does: programs, and tests, that
+// share a name share a cluster. SetNamed gives a name for a while.
 func Named(name string) *Cluster {
 	namedMu.Lock()
 	defer namedMu.Unlock()
@@ -360,7 +375,8 @@ func SetNamed(name string, c *Cluster) (release func(), err error) {
 	}, nil
 }
 
-// Append writes one record to a partition as it is, its timestamp included, and returns its offset.
+// Append writes one record to a partition as it is, its timestamp included, and returns its offset. A zero Timestamp is the year
+// 1970 here, which retention.ms lets go of soon; Produce stamps records.
 func (c *Cluster) Append(topic string, partition int32, r Record) (Offset, error) {
 	a, err := c.engine.AppendOne(TopicPartition{Topic: topic, Partition: partition}, r)
 	if err != nil {

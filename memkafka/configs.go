@@ -7,8 +7,8 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/cluster"
 )
 
-// ConfigEntry is one setting of a topic or a broker: its value, its type, where it comes from and what it would come from
-// without that.
+// ConfigEntry is one setting of a topic or a broker: Name, Value, Null (there is no value), Type, ReadOnly, Source, where the value
+// comes from, and Synonyms, what else would give it, the one in force first. Type and Source have the numbers of DescribeConfigs (KIP-226).
 type ConfigEntry = cluster.ConfigEntry
 
 // WithSetting gives a broker's setting by its name and value in Kafka, as "log.retention.check.interval.ms" and "60000". Values

@@ -13,10 +13,12 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/txn"
 )
 
-// Segment is one segment of a partition's log.
+// Segment is one segment of a partition's log: Base, the offset of the first record that it may hold, Next, the one after the last,
+// the numbers of Batches and Bytes, the greatest timestamp (MaxTimestamp), and whether it is the Active one, which is written.
 type Segment = plog.SegmentInfo
 
-// TransactionDescription is what DescribeTransactions tells of a transactional id (KIP-664).
+// TransactionDescription is what DescribeTransactions tells of a transactional id (KIP-664): TransactionalID, State, Producer (ID and
+// Epoch), Timeout in milliseconds, Start, the time at which the last transaction began, and the Partitions of one that is not over.
 type TransactionDescription = txn.Description
 
 // PartitionDescription is a partition at one moment: who leads and holds it, and its four offsets, from low to high.

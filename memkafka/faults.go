@@ -66,8 +66,9 @@ func (f Faults) String() string { return f.plan.String() }
 // Len is the number of faults.
 func (f Faults) Len() int { return len(f.plan.Faults) }
 
-// FaultCount is how often a fault happened: its name, or its text if it has none; the requests that passed its selectors, or
-// times that came; those that went wrong; and why what it does to the cluster could not be done the last time, if so.
+// FaultCount is how often a fault happened: Fault, its name, or its text if it has none; Seen, the requests that passed its
+// selectors, or times that came; Injected, those that went wrong; and Err, why what it does to the cluster could not be done the last
+// time, if so.
 type FaultCount = seam.FaultCount
 
 // SetFaults makes a plan, given as text, all that goes wrong in the cluster from now on: see Faults. Counts begin anew. The

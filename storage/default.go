@@ -16,7 +16,7 @@ var registered struct {
 
 // RegisterDefault makes build the source of DefaultBuilder's storages, in the way of database/sql's drivers: a package
 // with an engine calls it from init, and a program selects the engine by importing that package. engine is the name
-// that DefaultEngine reports. Registering a second engine panics, since the order of imports would decide.
+// that DefaultEngine reports; build must not be nil. Registering a second engine panics, since the order of imports would decide.
 func RegisterDefault(engine string, build func(path string) Builder) {
 	registered.Lock()
 	defer registered.Unlock()
@@ -27,7 +27,7 @@ func RegisterDefault(engine string, build func(path string) Builder) {
 }
 
 // DefaultBuilder returns the builder of tables for which a program names none. With a registered engine they are kept
-// below the folder path, each partition in a place of its own, and found again at the next start. Without one
+// below the folder path, which is made when it is missing, each partition in a place of its own, and found again at the next start. Without one
 // (see ImportDisk) they are in memory: path is of no meaning, and rows are read from Kafka's changelog at each start.
 //
 // The engine is looked up when the first storage is built.

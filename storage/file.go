@@ -14,7 +14,7 @@ import (
 // export of its updates; after a restart the updates are read from Kafka and appended again.
 //
 // The folder and the file are made by NewFile, which fails when it cannot make or write them. Values reach the
-// operating system with each Set, and the disk with Close. Open after Close appends to the same file.
+// operating system with each Set, and the disk with Close. Open after Close appends to the same file. Deletions leave no trace.
 func NewFile(path string, part int32) (Storage, error) {
 	f := &file{path: filepath.Join(path, "part-"+strconv.Itoa(int(part)))}
 	if err := os.MkdirAll(path, 0o755); err != nil {

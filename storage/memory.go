@@ -7,7 +7,8 @@ import (
 )
 
 // NewMemory returns a storage that keeps its rows in memory. It is ready without Open, and keeps rows and offset when
-// closed, so that one value can stand for a table over several runs of a program's parts. It implements BatchWriter.
+// closed, so that one value can stand for a table over several runs of a program's parts. It implements BatchWriter and
+// Sizer, and fails at a nil value only.
 //
 // Reading and writing a row costs the same however many rows there are. An iterator costs what it takes to put those
 // keys in order that are new since the last one, never more, and never holds up the writer: it shows the table as it

@@ -7,7 +7,7 @@ import (
 
 // NewMultiIterator returns the rows of all iters in the byte order of their keys, as one iterator. It owns iters from
 // now on and releases them. Rows of equal keys come in the order of iters. An iterator of which one fails shows
-// every row that comes before the failure, and then ends with its error.
+// every row that comes before the failure, and then ends with its error. Without iters it has no rows.
 func NewMultiIterator(iters []Iterator) Iterator {
 	switch len(iters) {
 	case 0:

@@ -5,7 +5,8 @@ package storage
 import "context"
 
 // Storage is one partition of a table. It has one writer and any number of concurrent readers. Iterators are readers;
-// each belongs to one goroutine at a time.
+// each belongs to one goroutine at a time. A call after Close, and on an iterator whose storage was closed, is an ErrClosed, unless the
+// storage can serve it all the same, as memory does.
 //
 // Keys are any bytes, none included, and values any bytes but nil; an empty value is a row like any other. No key, not
 // even the empty one, collides with the offset. No method keeps a slice that it is given, and no slice that it returns
@@ -32,7 +33,7 @@ type Storage interface {
 
 	// GetOffset returns the offset stored last, be it 0 or negative, or def when none was ever stored.
 	GetOffset(def int64) (int64, error)
-	// SetOffset stores the offset of the last record of the table topic that the rows contain.
+	// SetOffset stores the offset of the last record of the table topic that the rows contain; any number is one.
 	SetOffset(offset int64) error
 
 	// MarkRecovered tells the storage that bulk loading is over and normal operation begins. It may be called

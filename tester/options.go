@@ -107,10 +107,10 @@ func newSettings(options []Option) (*settings, error) {
 	return s, errors.Join(errs...)
 }
 
-// WithPartitions sets the number of partitions of topics that the tester makes: 1 unless set.
+// WithPartitions sets the number of partitions of topics that the tester makes: 1 unless set. Less than 1 fails the test.
 func WithPartitions(n int) Option { return func(s *settings) { s.partitions = n } }
 
-// WithInstances sets how many instances of a processor StartProcessor starts: 1 unless set.
+// WithInstances sets how many instances of a processor StartProcessor starts: 1 unless set. Less than 1 fails the test.
 func WithInstances(n int) Option { return func(s *settings) { s.instances = n } }
 
 // WithHasher sets how keys are assigned to partitions by Consume, SetTableValue and TableValue: goka.DefaultHasher unless

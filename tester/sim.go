@@ -496,7 +496,7 @@ func (s *Sim) Step() {
 	s.Steps(1)
 }
 
-// Steps lets n events happen.
+// Steps lets n events happen. When there is nothing more that could happen, and nothing is planned, it fails the test (ErrNoProgress).
 func (s *Sim) Steps(n uint64) {
 	s.t.Helper()
 	end := s.driver.Steps() + n

@@ -95,7 +95,8 @@ func (ts *tables) present(topic string, partition int32) []*store {
 	return stores
 }
 
-// TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is none.
+// TableValue returns the decoded value of a key in a table of any registered processor or view, nil when there is no row. A table
+// that nobody keeps fails the test.
 func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 	if err := tt.awaitStart(); err != nil {
 		tt.mark.Helper()
@@ -131,7 +132,8 @@ func (tt *Tester) row(topic, key string) ([]byte, error) {
 }
 
 // SetTableValue writes a row straight into every store of a table, those that are opened later included. No record is
-// written to the table's topic. A nil value deletes the row.
+// written to the table's topic. A nil value deletes the row. A table without a codec, that no graph and no view has named yet, fails
+// the test.
 func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{}) {
 	topic := string(table)
 	b, err := tt.codecs.encode(topic, value)

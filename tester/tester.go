@@ -35,7 +35,7 @@ type T interface {
 	Fatal(a ...interface{})
 }
 
-// Tester holds a cluster, and what was registered with it. Its methods are called by the test's own goroutine, apart
+// Tester holds a cluster, and what was registered with it. What a method cannot do fails the test. Its methods are called by the test's own goroutine, apart
 // from those that goka.Tester names.
 type Tester struct {
 	t        T

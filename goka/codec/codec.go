@@ -1,5 +1,10 @@
-// Package codec has codecs of bytes, strings and integers, and of any type as JSON or Protocol Buffers. Their values are
-// of no use to another type: an encoder given one returns an error. The zero values are ready, for any number of goroutines.
+// Package codec has codecs of bytes, strings and integers, and of any type as JSON or Protocol Buffers. An encoder that is given a
+// value of another type, or nil, returns an error. The zero values are ready, for any number of goroutines:
+//
+//	goka.Input("clicks", new(codec.String), callback)
+//
+// A codec of one's own is any type with these two methods, see goka.Codec. Tombstones are not its business: goka passes them over,
+// unless WithNilHandling says otherwise.
 package codec
 
 import (
@@ -19,7 +24,7 @@ func (*Bytes) Encode(value interface{}) ([]byte, error) {
 	return b, nil
 }
 
-// Decode returns data.
+// Decode returns data, nil too.
 func (*Bytes) Decode(data []byte) (interface{}, error) { return data, nil }
 
 // String codes strings as their bytes.
@@ -37,7 +42,7 @@ func (*String) Encode(value interface{}) ([]byte, error) {
 // Decode returns data as a string; nil is the empty one.
 func (*String) Decode(data []byte) (interface{}, error) { return string(data), nil }
 
-// Int64 codes an int64 as decimal text.
+// Int64 codes an int64 as decimal text, as "-12". An int is another type: convert it.
 type Int64 struct{}
 
 // Encode returns the decimal text of value, which has to be an int64.
@@ -49,7 +54,7 @@ func (*Int64) Encode(value interface{}) ([]byte, error) {
 	return strconv.AppendInt(nil, i, 10), nil
 }
 
-// Decode parses decimal text. With an error it returns an int64 of 0.
+// Decode parses decimal text. With an error, as for no data at all, it returns an int64 of 0.
 func (*Int64) Decode(data []byte) (interface{}, error) {
 	i, err := strconv.ParseInt(string(data), 10, 64)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// JSON codes values of type T as JSON. Decode returns a T.
+// JSON codes values of type T as JSON, by encoding/json and so by its tags. Decode returns a T; with a pointer as T it returns a pointer.
 type JSON[T any] struct{}
 
 // Encode returns the JSON of value, which has to be a T or a *T.
@@ -29,7 +29,7 @@ func marshal(v any) ([]byte, error) {
 	return data, nil
 }
 
-// Decode parses data into a T.
+// Decode parses data into a new T. Fields that T does not have are passed over. No data at all is an error.
 func (*JSON[T]) Decode(data []byte) (interface{}, error) {
 	var v T
 	if err := json.Unmarshal(data, &v); err != nil {

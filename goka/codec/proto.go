@@ -7,7 +7,7 @@ import (
 )
 
 // Proto codes messages of type T, a pointer to a generated struct, in the binary format of Protocol Buffers. The same
-// message always gives the same bytes. Decode returns a T.
+// message always gives the same bytes. Decode returns a T, of no data the message without fields.
 type Proto[T proto.Message] struct{}
 
 // Encode returns the bytes of value, which has to be a T and not nil.

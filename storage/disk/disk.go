@@ -42,7 +42,10 @@ func init() {
 	storage.RegisterDefault("disk", func(path string) storage.Builder { return Builder(path) })
 }
 
-// Builder returns a builder that keeps the table of each partition in the folder <path>/<topic>.<partition>.
+// Builder returns a builder that keeps the table of each partition in the folder <path>/<topic>.<partition>, made when the table
+// is opened. A path that is not absolute counts from the working directory at the time when the storage is built. Options that
+// cannot be are errors of the builder. Two processors, or two views of one table, need a path each: the second that opens a folder fails
+// with storage.ErrLocked.
 func Builder(path string, options ...Option) storage.Builder {
 	return func(topic string, partition int32) (storage.Storage, error) {
 		if topic == "" || strings.ContainsAny(topic, `/\`) {
@@ -53,7 +56,8 @@ func Builder(path string, options ...Option) storage.Builder {
 }
 
 // New returns a storage that keeps its table in the folder dir, which Open makes when it is missing. Nothing but a
-// table may be in it. The storage implements storage.BatchWriter, storage.ContextOpener and storage.ContextCloser.
+// table may be in it. It fails for an empty dir and for options that cannot be; whether the folder can be used shows with Open. The
+// storage implements storage.BatchWriter, storage.ContextOpener, storage.ContextCloser and storage.Sizer.
 func New(dir string, options ...Option) (storage.Storage, error) {
 	c := config{writeBuffer: 8 << 20, flushInterval: 30 * time.Second, shared: defaultShared, fs: vfs.Default}
 	for _, option := range options {
@@ -100,17 +104,17 @@ type config struct {
 type Option func(*config)
 
 // WithWriteBuffer sets how many bytes of rows are gathered in memory before they are written to disk: 8 MiB unless
-// set, 64 KiB to 1 GiB. A storage uses up to four times as much while the disk is slower than the writer, and much
+// set, 64 KiB to 1 GiB; others are an error of New. A storage uses up to four times as much while the disk is slower than the writer, and much
 // less when little is written. Bigger buffers make bulk loads faster.
 func WithWriteBuffer(sizeBytes int) Option { return func(c *config) { c.writeBuffer = sizeBytes } }
 
 // WithFlushInterval sets how old written rows become at most before they are written to disk: 30 seconds unless set.
-// It bounds what is read again from Kafka after a crash.
+// It bounds what is read again from Kafka after a crash. It has to be positive.
 func WithFlushInterval(d time.Duration) Option { return func(c *config) { c.flushInterval = d } }
 
 // WithShared names what the storage shares with others: one Shared for all storages of the process unless set. Storages
-// that live in a testing/synctest bubble need one made in their bubble.
+// that live in a testing/synctest bubble need one made in their bubble. Nil is an error of New.
 func WithShared(s *Shared) Option { return func(c *config) { c.shared = s } }
 
-// WithLogger sets where failures of background work, which is tried again, are told: nowhere unless set.
+// WithLogger sets where failures of background work, which is tried again, are told: nowhere unless set, or when it is nil.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }

@@ -7,7 +7,12 @@
 //
 // The server must not evict keys (maxmemory-policy noeviction): what it drops is missing from the table until the rows
 // are read from Kafka's changelog again. When its memory is full, writes fail with storage.ErrFull and the
-// rows stay as they are.
+// rows stay as they are. A server that loses its last writes in a crash (appendfsync) loses rows and offset alike: they are read again
+// from the changelog.
+//
+// Nobody locks a table: instances of a group may share a namespace, since Kafka gives a partition to one of them at a time. But every
+// instance follows the whole of a look-up's table, with goka.WithHotStandby of all tables, and each process with a view the view's: there
+// a table would have several writers at once, and each instance needs a namespace of its own.
 package redis
 
 import (
@@ -24,7 +29,7 @@ import (
 )
 
 // RedisBuilder returns a builder that keeps the table of each partition under <namespace>:<topic>:<partition>, by New.
-// An empty namespace or a nil client is an error of the builder. Processors that share a server need a namespace each.
+// An empty namespace or a nil client is an error of the builder. Groups, and views, that share a server need a namespace each.
 func RedisBuilder(client *redis.Client, namespace string) storage.Builder {
 	return func(topic string, partition int32) (storage.Storage, error) {
 		if namespace == "" {

@@ -107,13 +107,15 @@ type Option func(*Server, *[]page.Option)
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
-// WithBasicAuth asks for a user's name and password before anything is shown.
+// WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
+// the environment.
 func WithBasicAuth(user, password string) Option {
 	return func(_ *Server, o *[]page.Option) { *o = append(*o, page.WithBasicAuth(user, password)) }
 }
 
 // NewServer makes a server whose page is basePath, and attaches it to router: a *mux.Router, a *http.ServeMux, or nil to attach it
-// elsewhere. It panics for a router of another kind without a method Handle.
+// elsewhere. It panics for a router of another kind without a method Handle. basePath begins with a slash;
+// "" is "/".
 func NewServer(basePath string, router any, options ...Option) *Server {
 	s := &Server{base: basePath, log: goka.DefaultLogger(), actions: map[string]*action{}}
 	var o []page.Option

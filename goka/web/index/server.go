@@ -40,13 +40,15 @@ type Option func(*settings)
 
 type settings struct{ page []page.Option }
 
-// WithBasicAuth asks for a user's name and password before the page is shown.
+// WithBasicAuth asks for a user's name and password before the page is shown. An empty name asks nobody: look that it is not, where it comes from
+// the environment.
 func WithBasicAuth(user, password string) Option {
 	return func(s *settings) { s.page = append(s.page, page.WithBasicAuth(user, password)) }
 }
 
 // NewServer makes a server whose page is basePath, and attaches it to router: a *mux.Router, a *http.ServeMux, or nil to attach it
-// elsewhere. It panics for a router of another kind without a method Handle.
+// elsewhere. It panics for a router of another kind without a method Handle. basePath begins with a slash;
+// "" is "/".
 func NewServer(basePath string, router any, options ...Option) *Server {
 	var o settings
 	for _, option := range options {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -46,13 +47,15 @@ type Option func(*Server, *[]page.Option)
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
-// WithBasicAuth asks for a user's name and password before anything is shown.
+// WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
+// the environment.
 func WithBasicAuth(user, password string) Option {
 	return func(_ *Server, o *[]page.Option) { *o = append(*o, page.WithBasicAuth(user, password)) }
 }
 
 // NewServer makes a server whose pages are below basePath, and attaches it to router: a *mux.Router, a *http.ServeMux, or nil to
-// attach it elsewhere. It panics for a router of another kind without a method Handle.
+// attach it elsewhere. It panics for a router of another kind without a method Handle. basePath begins with a slash;
+// "" is "/".
 func NewServer(basePath string, router any, options ...Option) *Server {
 	s := &Server{base: basePath, log: goka.DefaultLogger()}
 	var o []page.Option
@@ -82,10 +85,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.own.Serve
 // BasePath is the path that NewServer was given.
 func (s *Server) BasePath() string { return s.base }
 
-// AttachProcessor shows a processor from now on, until DetachProcessor.
+// AttachProcessor shows a processor from now on, until DetachProcessor. One that is shown already stays where it is.
 func (s *Server) AttachProcessor(processor *goka.Processor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if attached(s.processors, processor) {
+		return
+	}
 	s.processors = append(s.processors, &watched[*goka.Processor]{it: processor})
 }
 
@@ -100,10 +106,17 @@ func (s *Server) DetachProcessor(processor *goka.Processor) {
 	}
 }
 
-// AttachView shows a view from now on, until DetachView.
+func attached[T comparable](all []*watched[T], one T) bool {
+	return slices.ContainsFunc(all, func(w *watched[T]) bool { return w != nil && w.it == one })
+}
+
+// AttachView shows a view from now on, until DetachView. One that is shown already stays where it is.
 func (s *Server) AttachView(view *goka.View) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if attached(s.views, view) {
+		return
+	}
 	s.views = append(s.views, &watched[*goka.View]{it: view})
 }
 

@@ -78,13 +78,15 @@ func WithHumanizer(h Humanizer) Option { return func(s *Server, _ *[]page.Option
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
-// WithBasicAuth asks for a user's name and password before anything is shown.
+// WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
+// the environment.
 func WithBasicAuth(user, password string) Option {
 	return func(_ *Server, o *[]page.Option) { *o = append(*o, page.WithBasicAuth(user, password)) }
 }
 
 // NewServer makes a server whose pages are below basePath, and attaches it to router: a *mux.Router, a *http.ServeMux, or nil to
-// attach it elsewhere. It panics for a router of another kind without a method Handle.
+// attach it elsewhere. It panics for a router of another kind without a method Handle. basePath begins with a slash;
+// "" is "/".
 func NewServer(basePath string, router any, options ...Option) *Server {
 	s := &Server{base: basePath, log: goka.DefaultLogger(), humanizer: DefaultHumanizer(), sources: map[string]source{}}
 	var o []page.Option
