@@ -24,6 +24,7 @@ func (tt *Tester) compared() []gocmp.Option {
 
 // Table returns all rows of a table, decoded, by key.
 func (tt *Tester) Table(table goka.Table) map[string]any {
+	tt.mark.Helper()
 	rows := map[string]any{}
 	for _, key := range tt.GetTableKeys(table) {
 		rows[key] = tt.TableValue(table, key)
@@ -33,6 +34,7 @@ func (tt *Tester) Table(table goka.Table) map[string]any {
 
 // ExpectTable fails the test when the rows of a table are others than these, and shows the difference.
 func (tt *Tester) ExpectTable(table goka.Table, want map[string]any) {
+	tt.mark.Helper()
 	got := tt.Table(table)
 	if diff := gocmp.Diff(want, got, tt.compared()...); diff != "" {
 		tt.errorf("table %s (-want +got):\n%s", table, diff)
@@ -44,6 +46,7 @@ func (tt *Tester) ExpectTable(table goka.Table, want map[string]any) {
 // times where the expectation has them, and places where it was made by At. The order counts; with several partitions, or
 // in a simulation, it counts within each key.
 func (tt *Tester) ExpectOutput(topic string, want ...Record) {
+	tt.mark.Helper()
 	got, ok := tt.news(topic)
 	if !ok {
 		return
@@ -73,6 +76,7 @@ func (tt *Tester) ExpectOutput(topic string, want ...Record) {
 // ExpectNoOutput fails the test when a record came to one of these topics since the last ExpectOutput or ExpectNoOutput
 // for it. Without topics it looks at all outputs of all processors.
 func (tt *Tester) ExpectNoOutput(topics ...string) {
+	tt.mark.Helper()
 	if len(topics) == 0 {
 		topics = tt.outputs()
 	}
@@ -118,6 +122,7 @@ func (r Record) expectation(like Record) expectation {
 
 // news returns the records that came to a topic since it was last asked for.
 func (tt *Tester) news(topic string) ([]Record, bool) {
+	tt.mark.Helper()
 	if err := tt.awaitStart(); err != nil {
 		tt.fatalf("output %s: %v", topic, err)
 		return nil, false

@@ -15,11 +15,13 @@ import (
 //	tt.Faults("on produce topic=out nth=2: error MESSAGE_TOO_LARGE")
 func (tt *Tester) Faults(text string) {
 	if tt.cluster == nil {
-		tt.fatalf("faults are for simulated clusters, and this is a real one; unset GOKASIM_BROKERS")
+		tt.mark.Helper()
+		tt.skip("faults are for simulated clusters")
 		return
 	}
 	if g, ok := tt.ground.(*byHand); ok {
 		if err := g.network(); err != nil {
+			tt.mark.Helper()
 			tt.fatalf("faults: %v", err)
 			return
 		}
@@ -29,6 +31,7 @@ func (tt *Tester) Faults(text string) {
 		add = g.sim.addFaults
 	}
 	if err := add(text); err != nil {
+		tt.mark.Helper()
 		tt.fatalf("%v", err)
 	}
 }

@@ -12,7 +12,7 @@ var (
 	fromSeeds   = newSetting("seeds", "GOKASIM_SEEDS", "run simulations with `n` seeds, from 1 on", false)
 	fromCheck   = newSetting("check-determinism", "GOKASIM_CHECK_DETERMINISM", "run each seed twice, under GOMAXPROCS 1 and 8, and compare", true)
 	fromScript  = newSetting("script", "GOKASIM_SCRIPT", "run simulations as this `file` says, which an earlier failure left", false)
-	fromShrink  = newSetting("shrink", "GOKASIM_SHRINK", "make failing simulations small for this `time` (default 20s); false does not", true)
+	fromShrink  = newSetting("shrink", "GOKASIM_SHRINK", "make the failing simulations of a test small for this `time` (default 20s); false does not", true)
 	fromBrokers = newSetting("brokers", "GOKASIM_BROKERS", "run tests on the Apache Kafka at these `addresses`, with commas between them", false)
 	fromGolden  = newSetting("golden", "GOKASIM_GOLDEN", "write golden files instead of comparing with them", true)
 )

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
 )
@@ -22,6 +21,7 @@ import (
 // -gokasim.golden (GOKASIM_GOLDEN=1) writes the file instead; the test fails then all the same, so that nobody accepts
 // what he has not looked at.
 func (tt *Tester) ExpectGolden(file string, topics ...string) {
+	tt.mark.Helper()
 	if err := tt.awaitStart(); err != nil {
 		tt.fatalf("golden file %s: %v", file, err)
 		return
@@ -87,7 +87,11 @@ func (tt *Tester) goldenText(topics []string) ([]byte, error) {
 }
 
 func (tt *Tester) writeRows(out *dump.Writer, topic string) error {
-	for _, key := range tt.GetTableKeys(goka.Table(topic)) {
+	keys, err := tt.tables.keys(topic)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
 		value, err := tt.row(topic, key)
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ type Input[V any] struct {
 // declared one for the topic yet.
 func In[V any](b Bench, topic goka.Stream, codec ...goka.Codec) *Input[V] {
 	tt := b.bench()
+	tt.mark.Helper()
 	tt.declare(string(topic), codec)
 	return &Input[V]{tt, string(topic)}
 }
@@ -48,22 +49,30 @@ func (tt *Tester) declare(topic string, codecs []goka.Codec) {
 		err = fmt.Errorf("topic %s: a handle takes one codec, and got %d", topic, len(codecs))
 	}
 	if err != nil {
+		tt.mark.Helper()
 		tt.fatalf("%v", err)
 	}
 }
 
 // Send writes a message and returns when all that it caused has finished, as Consume does.
 func (in *Input[V]) Send(key string, value V, options ...EmitOption) {
-	in.tt.Consume(in.topic, key, value, options...)
+	if err := in.tt.consume(in.topic, key, value, options); err != nil {
+		in.tt.mark.Helper()
+		in.tt.fatalf("%v", err)
+	}
 }
 
 // Delete sends a tombstone.
 func (in *Input[V]) Delete(key string, options ...EmitOption) {
+	in.tt.mark.Helper()
 	in.tt.Consume(in.topic, key, nil, options...)
 }
 
 // Produce writes a message and does not wait.
-func (in *Input[V]) Produce(key string, value V) { in.tt.Produce(in.topic, Msg(key, value)) }
+func (in *Input[V]) Produce(key string, value V) {
+	in.tt.mark.Helper()
+	in.tt.Produce(in.topic, Msg(key, value))
+}
 
 // Output reads the messages of a topic: see Out.
 type Output[V any] struct {
@@ -75,12 +84,14 @@ type Output[V any] struct {
 // Out returns a handle that reads a topic from its present end on. A codec is needed as for In.
 func Out[V any](b Bench, topic goka.Stream, codec ...goka.Codec) *Output[V] {
 	tt := b.bench()
+	tt.mark.Helper()
 	tt.declare(string(topic), codec)
 	return &Output[V]{tt, string(topic), tt.NewQueueTracker(string(topic))}
 }
 
 // Next returns the next message, false when there is none.
 func (o *Output[V]) Next() (Message[V], bool) {
+	o.tt.mark.Helper()
 	r, ok := o.tracker.take()
 	if !ok {
 		return Message[V]{}, false
@@ -111,6 +122,7 @@ func messageOf[V any](r Record) (Message[V], error) {
 
 // All returns the messages from the next one to the last.
 func (o *Output[V]) All() []Message[V] {
+	o.tt.mark.Helper()
 	var all []Message[V]
 	for {
 		m, ok := o.Next()
@@ -124,6 +136,7 @@ func (o *Output[V]) All() []Message[V] {
 // Map returns the last value of each key, from the next message to the last. Keys whose last message is a tombstone are
 // left out.
 func (o *Output[V]) Map() map[string]V {
+	o.tt.mark.Helper()
 	values := map[string]V{}
 	for _, m := range o.All() {
 		if m.Record.Value == nil {
@@ -138,6 +151,7 @@ func (o *Output[V]) Map() map[string]V {
 // Expect fails the test when the messages from the next one to the last are not these, in this order for each key, and
 // shows the difference. Pairs are made by P; tombstones have a zero value.
 func (o *Output[V]) Expect(want ...Pair[V]) {
+	o.tt.mark.Helper()
 	got := []Pair[V]{}
 	for _, m := range o.All() {
 		got = append(got, Pair[V]{m.Key, m.Value})
@@ -153,7 +167,10 @@ func (o *Output[V]) Expect(want ...Pair[V]) {
 }
 
 // ExpectNone fails the test when there is a message.
-func (o *Output[V]) ExpectNone() { o.Expect() }
+func (o *Output[V]) ExpectNone() {
+	o.tt.mark.Helper()
+	o.Expect()
+}
 
 // Pair is a key and a value.
 type Pair[V any] struct {
@@ -185,12 +202,14 @@ type TableHandle[V any] struct {
 // TableOf returns a handle for a table. A codec is needed as for In.
 func TableOf[V any](b Bench, table goka.Table, codec ...goka.Codec) *TableHandle[V] {
 	tt := b.bench()
+	tt.mark.Helper()
 	tt.declare(string(table), codec)
 	return &TableHandle[V]{tt, table}
 }
 
 // Get returns the row of a key, false when there is none.
 func (h *TableHandle[V]) Get(key string) (V, bool) {
+	h.tt.mark.Helper()
 	var row V
 	v := h.tt.TableValue(h.table, key)
 	if v == nil {
@@ -205,6 +224,7 @@ func (h *TableHandle[V]) Get(key string) (V, bool) {
 
 // All returns all rows.
 func (h *TableHandle[V]) All() map[string]V {
+	h.tt.mark.Helper()
 	rows := map[string]V{}
 	for _, key := range h.Keys() {
 		if v, ok := h.Get(key); ok {
@@ -215,13 +235,20 @@ func (h *TableHandle[V]) All() map[string]V {
 }
 
 // Keys returns the sorted keys.
-func (h *TableHandle[V]) Keys() []string { return h.tt.GetTableKeys(h.table) }
+func (h *TableHandle[V]) Keys() []string {
+	h.tt.mark.Helper()
+	return h.tt.GetTableKeys(h.table)
+}
 
 // Set writes a row straight into the stores, as SetTableValue does.
-func (h *TableHandle[V]) Set(key string, value V) { h.tt.SetTableValue(h.table, key, value) }
+func (h *TableHandle[V]) Set(key string, value V) {
+	h.tt.mark.Helper()
+	h.tt.SetTableValue(h.table, key, value)
+}
 
 // Fill writes rows to the table's topic, as FillTable does: for processors and views that start later to recover.
 func (h *TableHandle[V]) Fill(rows map[string]V) {
+	h.tt.mark.Helper()
 	untyped := make(map[string]any, len(rows))
 	for k, v := range rows {
 		untyped[k] = v
@@ -231,6 +258,7 @@ func (h *TableHandle[V]) Fill(rows map[string]V) {
 
 // Expect fails the test when the rows are others than these, and shows the difference.
 func (h *TableHandle[V]) Expect(want map[string]V) {
+	h.tt.mark.Helper()
 	if diff := gocmp.Diff(want, h.All(), h.tt.compared()...); diff != "" {
 		h.tt.errorf("table %s (-want +got):\n%s", h.table, diff)
 	}

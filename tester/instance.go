@@ -24,8 +24,9 @@ type Instance struct {
 	make  func(i *Instance) (func(ctx context.Context) error, error)
 	graph *goka.GroupGraph
 
-	proc *goka.Processor
-	view *goka.View
+	refused error // what the tester had against it
+	proc    *goka.Processor
+	view    *goka.View
 
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -36,7 +37,8 @@ type Instance struct {
 
 // host is what an instance runs in: a tester or a simulation.
 type host interface {
-	helper()
+	// marker lets a function that fails the test be left out of where it failed.
+	marker() interface{ Helper() }
 	fail(format string, args ...any)
 	// note is a word about what the test does.
 	note(what string)
@@ -81,7 +83,7 @@ func (i *Instance) start() error {
 
 // Stop ends the instance in an orderly way, and returns what its Run returned. It may be called twice.
 func (i *Instance) Stop() error {
-	i.host.helper()
+	i.host.marker().Helper()
 	i.host.note(i.name + " is stopped")
 	i.cancel()
 	return i.wait(i.name + " to end")
@@ -89,13 +91,13 @@ func (i *Instance) Stop() error {
 
 // Wait waits until the instance ends by itself, as when a callback fails, and returns what its Run returned.
 func (i *Instance) Wait() error {
-	i.host.helper()
+	i.host.marker().Helper()
 	return i.wait(i.name + " to end by itself")
 }
 
 func (i *Instance) wait(what string) error {
 	if err := i.host.until(what, i.done); err != nil {
-		i.host.helper()
+		i.host.marker().Helper()
 		i.host.fail("%v", err)
 		return err
 	}
@@ -117,22 +119,22 @@ func (i *Instance) Ended() (bool, error) {
 // committed, unless HoldCommits is in force. From inside a callback Kill returns at once, and nothing that the callback
 // does from then on counts.
 func (i *Instance) Kill() {
+	i.host.marker().Helper()
 	if err := i.host.kill(i); err != nil {
-		i.host.helper()
 		i.host.fail("%v", err)
 	}
 }
 
 // Crash is another name of Kill.
 func (i *Instance) Crash() {
-	i.host.helper()
+	i.host.marker().Helper()
 	i.Kill()
 }
 
 // Restart stops the instance, unless it has ended, and starts it anew: with a new processor or view, which recovers its
 // tables and goes on at the committed offsets. What the old one returned is not looked at.
 func (i *Instance) Restart() {
-	i.host.helper()
+	i.host.marker().Helper()
 	if i.make == nil {
 		i.host.fail("%s was started by a function of the test; start it again there", i.name)
 		return
@@ -152,25 +154,26 @@ type bound struct {
 }
 
 func (b *bound) RegisterGroupGraph(gg *goka.GroupGraph) string {
-	b.instance.name = b.Tester.RegisterGroupGraph(gg)
+	b.instance.name, b.instance.refused = b.registerGroupGraph(gg)
 	return b.instance.name
 }
 
 func (b *bound) RegisterView(table goka.Table, c goka.Codec) string {
-	b.instance.name = b.Tester.RegisterView(table, c)
+	b.instance.name, b.instance.refused = b.registerView(table, c)
 	return b.instance.name
 }
 
 // StartProcessor makes and runs a processor, as many instances of it as WithInstances says, and returns the first. They are
 // stopped when the test ends, which fails if one of them failed and nobody asked. The options come after the tester's own.
 func (tt *Tester) StartProcessor(gg *goka.GroupGraph, options ...goka.ProcessorOption) *Instance {
+	tt.mark.Helper()
 	var first *Instance
 	for range tt.settings.instances {
 		i := tt.startInstance(&Instance{
 			what: "processor of group " + string(gg.Group()), group: string(gg.Group()), graph: gg,
 			make: func(i *Instance) (func(context.Context) error, error) {
 				p, err := goka.NewProcessor(nil, gg, append([]goka.ProcessorOption{goka.WithTester(&bound{tt, i})}, options...)...)
-				if err != nil {
+				if err = errors.Join(err, i.refused); err != nil {
 					return nil, err
 				}
 				i.proc = p
@@ -186,11 +189,12 @@ func (tt *Tester) StartProcessor(gg *goka.GroupGraph, options ...goka.ProcessorO
 
 // StartView makes and runs a view. It is stopped when the test ends. The options come after the tester's own.
 func (tt *Tester) StartView(table goka.Table, codec goka.Codec, options ...goka.ViewOption) *Instance {
+	tt.mark.Helper()
 	return tt.startInstance(&Instance{
 		what: "view of table " + string(table),
 		make: func(i *Instance) (func(context.Context) error, error) {
 			v, err := goka.NewView(nil, table, codec, append([]goka.ViewOption{goka.WithViewTester(&bound{tt, i})}, options...)...)
-			if err != nil {
+			if err = errors.Join(err, i.refused); err != nil {
 				return nil, err
 			}
 			i.view = v
@@ -202,6 +206,7 @@ func (tt *Tester) StartView(table goka.Table, codec goka.Codec, options ...goka.
 func (tt *Tester) startInstance(i *Instance) *Instance {
 	i.host = (*testerHost)(tt)
 	if err := i.start(); err != nil {
+		tt.mark.Helper()
 		i.done = make(chan struct{})
 		close(i.done)
 		i.cancel = func() {}
@@ -227,6 +232,7 @@ func (tt *Tester) Instances(group goka.Group) []*Instance {
 func (tt *Tester) stopInstances() {
 	instances := tt.instances
 	tt.instances = nil
+	tt.mark.Helper()
 	for _, i := range instances {
 		i.cancel()
 	}
@@ -244,7 +250,7 @@ func (tt *Tester) stopInstances() {
 // testerHost is a tester as the host of instances.
 type testerHost Tester
 
-func (h *testerHost) helper() { h.mark.Helper() }
+func (h *testerHost) marker() interface{ Helper() } { return h.mark }
 
 func (h *testerHost) fail(format string, args ...any) {
 	h.mark.Helper()
@@ -273,6 +279,7 @@ func (h *testerHost) until(what string, ch <-chan struct{}) error {
 
 func (h *testerHost) kill(i *Instance) error {
 	tt := (*Tester)(h)
+	tt.mark.Helper()
 	inCallback := tt.ground.busy()
 	if g, ok := tt.ground.(*inSimulation); ok && !inCallback {
 		return g.sim.crash(i)
@@ -296,6 +303,7 @@ func (h *testerHost) kill(i *Instance) error {
 // inside a callback it returns when the rebalance has begun, since that ends no sooner than the callback; Consume waits
 // for it.
 func (tt *Tester) Rebalance(group goka.Group) {
+	tt.mark.Helper()
 	topics, err := tt.inputsOf(group)
 	if err == nil && !tt.ground.busy() {
 		err = tt.awaitStart()

@@ -40,6 +40,7 @@ type settings struct {
 	detect    bool  // ambiguous calls
 	digest    func(seed uint64, digest string)
 	start     time.Time
+	small     madeSmall
 
 	replay replaySettings
 	given  []string // options that do not count everywhere, by kind and name
@@ -118,7 +119,8 @@ func WithInstances(n int) Option { return func(s *settings) { s.instances = n } 
 func WithHasher(hasher func() hash.Hash32) Option { return func(s *settings) { s.hasher = hasher } }
 
 // WithTimeout sets how long the tester waits for a processor or view to do something before it fails the test and
-// says who is stuck: DefaultTimeout unless set. In a simulation it is virtual time, and 10 minutes unless set.
+// says who is stuck: DefaultTimeout unless set. In a simulation it is virtual time, and 10 minutes unless set; on a real
+// cluster, where a rebalance takes seconds, it is a minute at least.
 func WithTimeout(d time.Duration) Option { return func(s *settings) { s.timeout = d } }
 
 // WithCluster sets options of the cluster underneath. In a simulation its seed is the simulation's.

@@ -20,6 +20,7 @@ type QueueTracker struct {
 
 // NewQueueTracker returns a tracker that begins with the next message of the topic.
 func (tt *Tester) NewQueueTracker(topic string) *QueueTracker {
+	tt.mark.Helper()
 	q := &QueueTracker{tester: tt, topic: topic}
 	q.next = q.Hwm()
 	return q
@@ -30,7 +31,7 @@ func (q *QueueTracker) fill() {
 	records, err := q.tester.rawRecords(q.topic, q.ends)
 	if err != nil {
 		q.tester.mark.Helper()
-		q.tester.t.Fatalf("tester: track topic %s: %v", q.topic, err)
+		q.tester.fatalf("track topic %s: %v", q.topic, err)
 		return
 	}
 	for _, r := range records {
@@ -43,9 +44,9 @@ func (q *QueueTracker) fill() {
 }
 
 func (q *QueueTracker) take() (placed, bool) {
+	q.tester.mark.Helper()
 	if q.next < 0 {
-		q.tester.mark.Helper()
-		q.tester.t.Fatalf("tester: track topic %s: there is no message at offset %d; Seek takes 0 or more", q.topic, q.next)
+		q.tester.fatalf("track topic %s: there is no message at offset %d; Seek takes 0 or more", q.topic, q.next)
 		return placed{}, false
 	}
 	if q.next >= int64(len(q.read)) {
@@ -61,32 +62,35 @@ func (q *QueueTracker) take() (placed, bool) {
 
 // Next returns key and decoded value of the next message, false when there is none.
 func (q *QueueTracker) Next() (string, interface{}, bool) {
+	q.tester.mark.Helper()
 	_, key, value, ok := q.NextWithHeaders()
 	return key, value, ok
 }
 
 // NextWithHeaders is Next, with the headers of the message.
 func (q *QueueTracker) NextWithHeaders() (goka.Headers, string, interface{}, bool) {
+	q.tester.mark.Helper()
 	r, ok := q.take()
 	if !ok {
 		return nil, "", nil, false
 	}
 	value, err := q.tester.codecs.decode(q.topic, r.Value)
 	if err != nil {
-		q.tester.mark.Helper()
-		q.tester.t.Fatalf("tester: message %d of topic %s, key %q: %v", q.next-1, q.topic, r.Key, err)
+		q.tester.fatalf("message %d of topic %s, key %q: %v", q.next-1, q.topic, r.Key, err)
 	}
 	return headersTo(r.Headers), string(r.Key), value, true
 }
 
 // NextRaw returns key and value of the next message as they are in the topic, false when there is none.
 func (q *QueueTracker) NextRaw() (string, []byte, bool) {
+	q.tester.mark.Helper()
 	_, key, value, ok := q.NextRawWithHeaders()
 	return key, value, ok
 }
 
 // NextRawWithHeaders is NextRaw, with the headers of the message.
 func (q *QueueTracker) NextRawWithHeaders() (goka.Headers, string, []byte, bool) {
+	q.tester.mark.Helper()
 	r, ok := q.take()
 	if !ok {
 		return nil, "", nil, false
@@ -110,6 +114,7 @@ func (q *QueueTracker) NextOffset() int64 { return q.next }
 
 // Hwm returns the number of messages in the topic, which is the offset of the next one to come.
 func (q *QueueTracker) Hwm() int64 {
+	q.tester.mark.Helper()
 	q.fill()
 	return int64(len(q.read))
 }

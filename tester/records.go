@@ -50,12 +50,14 @@ func (r Record) OnTime(at time.Time) Record {
 func (tt *Tester) Records(topic string) []Record {
 	raw, err := tt.rawRecords(topic, nil)
 	if err != nil {
+		tt.mark.Helper()
 		tt.fatalf("records of topic %s: %v", topic, err)
 		return nil
 	}
 	records := make([]Record, len(raw))
 	for i, r := range raw {
 		if records[i], err = tt.decoded(topic, r); err != nil {
+			tt.mark.Helper()
 			tt.fatalf("record %d of topic %s/%d, key %q: %v", r.Offset, topic, r.partition, r.Key, err)
 			return nil
 		}
@@ -141,6 +143,7 @@ func (tt *Tester) Produce(topic string, records ...Record) {
 			}
 		}
 		if err != nil {
+			tt.mark.Helper()
 			tt.fatalf("produce key %q to topic %s: %v", rec.Key, topic, err)
 			return
 		}
@@ -152,6 +155,7 @@ func (tt *Tester) Produce(topic string, records ...Record) {
 func (tt *Tester) ProduceRaw(topic, key string, value []byte) {
 	r := memkafka.Record{Key: []byte(key), Value: value, Timestamp: memkafka.NoTimestamp}
 	if _, _, err := tt.appendKeyed(topic, key, tt.settings.hasher, r); err != nil {
+		tt.mark.Helper()
 		tt.fatalf("produce key %q to topic %s: %v", key, topic, err)
 	}
 }
@@ -169,7 +173,7 @@ func (tt *Tester) encoded(topic string, v any) ([]byte, error) {
 	case string:
 		return []byte(v), nil
 	}
-	return nil, fmt.Errorf("no codec is registered for topic %s, and a %T is not []byte or string; "+
+	return nil, fmt.Errorf("no codec is registered for topic %s, and %T is neither []byte nor string; "+
 		"make the processor first, or a handle with a codec (tester.In, tester.TableOf)", topic, v)
 }
 
@@ -183,6 +187,7 @@ func timestampOf(at time.Time) memkafka.Millis {
 // FillTable writes rows to a table's topic, in the order of their keys, as the group whose table it is would have done:
 // what processors and views that start later recover. A nil value deletes a row.
 func (tt *Tester) FillTable(table goka.Table, rows map[string]any) {
+	tt.mark.Helper()
 	if err := tt.ensure(string(table), tt.settings.partitions, true); err != nil {
 		tt.fatalf("fill table %s: %v", table, err)
 		return

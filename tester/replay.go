@@ -8,8 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gokasim/gokasim/goka"
@@ -78,7 +78,8 @@ func Afterwards(f func(tt *Tester)) Option {
 //		tester.Replay(t, "testdata/orders.jsonl.gz", countGraph(), billGraph(), tester.UpToTime(noon))
 //	}
 //
-// After the file come group graphs (*goka.GroupGraph) and options (Option), in any order. The golden file is written by
+// After the file come group graphs (*goka.GroupGraph), options (Option) and options of all their processors
+// (goka.ProcessorOption), in any order. The golden file is written by
 // -gokasim.golden (GOKASIM_GOLDEN=1), see ExpectGolden. WithPartitions and WithInstances count as in New. All runs in a
 // testing/synctest bubble whose clock is that of the records, so that code which asks for the time gives the same answer
 // each time. Rows of a joined or looked-up table are part of the recording; rows of a group's own table that have no time are
@@ -87,14 +88,17 @@ func Replay(t *testing.T, file string, of ...any) {
 	t.Helper()
 	var graphs []*goka.GroupGraph
 	var options []Option
+	var processors []goka.ProcessorOption
 	for _, a := range of {
 		switch a := a.(type) {
 		case *goka.GroupGraph:
 			graphs = append(graphs, a)
 		case Option:
 			options = append(options, a)
+		case goka.ProcessorOption:
+			processors = append(processors, a)
 		default:
-			t.Fatalf("replay %s: a %T is neither a *goka.GroupGraph nor an option", file, a)
+			t.Fatalf("replay %s: %T is neither a *goka.GroupGraph, nor an Option, nor a goka.ProcessorOption", file, a)
 		}
 	}
 	s, err := newSettings(options)
@@ -107,25 +111,37 @@ func Replay(t *testing.T, file string, of ...any) {
 	if err != nil {
 		t.Fatalf("replay %s: %v", file, err)
 	}
-	synctest.Test(t, func(t *testing.T) {
-		r := &replay{t: t, file: file, graphs: graphs, settings: s}
-		if err := r.run(); err != nil {
-			t.Errorf("replay %s: %v", file, err)
-		}
+	progress := new(atomic.Uint64)
+	stop := watch(progress)
+	defer stop()
+	ended, stuck := bubble(t, func(t *testing.T) {
+		r := &replay{t: t, file: file, graphs: graphs, processors: processors, settings: s, progress: progress}
+		err = r.run()
 	})
+	if stuck != nil {
+		err = errors.Join(err, fmt.Errorf("%v: a callback does not return, or has left a goroutine that waits", stuck))
+	}
+	if err != nil {
+		t.Errorf("replay %s: %v", file, err)
+	}
+	if ended {
+		t.FailNow()
+	}
 }
 
 // replay is one run of Replay.
 type replay struct {
-	t        *testing.T
-	file     string
-	graphs   []*goka.GroupGraph
-	settings *settings
-	tt       *Tester
-	roles    map[string]string // of each topic: "read", or which group writes it
-	effects  []string          // topics that groups write, sorted
-	seen     map[string][]memkafka.Offset
-	golden   bytes.Buffer
+	t          *testing.T
+	file       string
+	graphs     []*goka.GroupGraph
+	processors []goka.ProcessorOption
+	settings   *settings
+	progress   *atomic.Uint64
+	tt         *Tester
+	roles      map[string]string // of each topic: "read", or which group writes it
+	effects    []string          // topics that groups write, sorted
+	seen       map[string][]memkafka.Offset
+	golden     bytes.Buffer
 }
 
 func (r *replay) run() (err error) {
@@ -152,7 +168,9 @@ func (r *replay) run() (err error) {
 	}
 	defer r.tt.Close()
 	r.tt.ground.(*byHand).heartbeat = 9 * time.Minute // recordings span years, and the tester says when to send one
-	r.topics()
+	if err := r.topics(); err != nil {
+		return err
+	}
 	started := false
 	for err == nil {
 		var last bool
@@ -160,7 +178,9 @@ func (r *replay) run() (err error) {
 			break
 		}
 		if !started && !r.isRow(&rec) { // what tables begin with comes before anybody reads it
-			r.start()
+			if err := r.start(); err != nil {
+				return err
+			}
 			started = true
 		}
 		if err = r.feed(&rec); err != nil {
@@ -175,8 +195,9 @@ func (r *replay) run() (err error) {
 		return err
 	}
 	if !started {
-		r.start()
-		r.tt.Catchup()
+		if err := errors.Join(r.start(), r.tt.settle()); err != nil {
+			return err
+		}
 	}
 	for _, f := range r.settings.replay.then {
 		f(r.tt)
@@ -208,7 +229,7 @@ func firstTime(file string) (at memkafka.Millis, err error) {
 }
 
 // topics notes who reads and writes what.
-func (r *replay) topics() {
+func (r *replay) topics() error {
 	r.roles, r.seen = map[string]string{}, map[string][]memkafka.Offset{}
 	writes := map[string]bool{}
 	for _, gg := range r.graphs {
@@ -230,20 +251,22 @@ func (r *replay) topics() {
 			}
 		}
 		if err := r.tt.registerCodecs(gg); err != nil {
-			r.t.Fatalf("replay %s: %v", r.file, err)
+			return err
 		}
 	}
 	r.effects = slices.Sorted(maps.Keys(writes))
+	return nil
 }
 
-func (r *replay) start() {
+func (r *replay) start() error {
 	for _, gg := range r.graphs {
-		r.tt.StartProcessor(gg)
+		r.tt.StartProcessor(gg, r.processors...)
 	}
 	if err := r.tt.awaitStart(); err != nil {
-		r.t.Fatalf("replay %s: %v", r.file, err)
+		return err
 	}
-	r.news() // what was there before is nobody's effect
+	_, err := r.news() // what was there before is nobody's effect
+	return err
 }
 
 // isRow reports whether a record is a row that a group's own table begins with.
@@ -289,6 +312,7 @@ func (r *replay) sleepUntil(at memkafka.Millis) {
 
 // feed has one record handled, and notes what it caused.
 func (r *replay) feed(rec *dump.Record) error {
+	r.progress.Add(1)
 	r.sleepUntil(rec.Timestamp)
 	where := fmt.Sprintf("%s:%d: record %s/%d offset %d, key %q", rec.File, rec.Line, rec.Topic, rec.Partition, rec.Offset, rec.Key)
 	m := memkafka.Record{Key: bytes.Clone(rec.Key), Value: bytes.Clone(rec.Value), Timestamp: rec.Timestamp}
@@ -297,7 +321,7 @@ func (r *replay) feed(rec *dump.Record) error {
 	}
 	_, _, err := r.tt.appendKeyed(rec.Topic, string(rec.Key), r.settings.hasher, m)
 	if err == nil && len(r.tt.instances) > 0 {
-		err = r.tt.settled(false)
+		err = r.tt.settle()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
@@ -310,14 +334,18 @@ func (r *replay) feed(rec *dump.Record) error {
 	if len(r.tt.instances) == 0 {
 		return nil
 	}
-	if effects := r.news(); effects != "" {
+	effects, err := r.news()
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	if effects != "" {
 		fmt.Fprintf(&r.golden, "%% line %d: %s/%d offset %d key %q\n%s", rec.Line, rec.Topic, rec.Partition, rec.Offset, rec.Key, effects)
 	}
 	return nil
 }
 
 // news is what came to the topics that groups write since it was last asked for.
-func (r *replay) news() string {
+func (r *replay) news() (string, error) {
 	var b bytes.Buffer
 	out := dump.NewWriter(&b)
 	for _, topic := range r.effects {
@@ -333,11 +361,11 @@ func (r *replay) news() string {
 			}))
 		}
 		if err != nil {
-			r.t.Fatalf("replay %s: topic %s: %v", r.file, topic, err)
+			return "", fmt.Errorf("topic %s: %w", topic, err)
 		}
 	}
-	_ = out.Flush() // into memory
-	return b.String()
+	err := out.Flush()
+	return b.String(), err
 }
 
 // compare holds what was noted against the golden file.

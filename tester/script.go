@@ -15,6 +15,7 @@ import (
 // made by shrinking is a file under testdata/gokasim, which runs before all other seeds.
 type script struct {
 	seed     uint64
+	named    bool   // a file has said seed
 	file     string // "" when it is none
 	inputs   map[string][]int
 	faults   []int
@@ -80,7 +81,7 @@ func readScript(file string) (*script, error) {
 			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
 		}
 	}
-	if s.seed == 0 {
+	if !s.named {
 		return nil, fmt.Errorf("%s names no seed; it needs a line like: seed 7", file)
 	}
 	return s, nil
@@ -92,6 +93,7 @@ func (s *script) take(line string) error {
 	switch {
 	case line == "" || line[0] == '#':
 	case command == "seed":
+		s.named = true
 		s.seed, err = strconv.ParseUint(rest, 10, 64)
 	case command == "keep-input":
 		var quoted, name string

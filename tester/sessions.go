@@ -119,13 +119,25 @@ func (tt *Tester) Commit() { tt.commit() }
 // HoldCommits keeps offsets from being committed until ReleaseCommits: an instance that is killed meanwhile has done all
 // its work, and its heir does it once more. Instances that are stopped commit at their end nevertheless. In a simulation
 // members commit when the seed says, and fault plans hold commits up.
-func (tt *Tester) HoldCommits() { tt.holdCommits(true) }
+func (tt *Tester) HoldCommits() {
+	tt.mark.Helper()
+	tt.holdCommits(true)
+}
 
 // ReleaseCommits ends HoldCommits.
-func (tt *Tester) ReleaseCommits() { tt.holdCommits(false) }
+func (tt *Tester) ReleaseCommits() {
+	tt.mark.Helper()
+	tt.holdCommits(false)
+}
 
 func (tt *Tester) holdCommits(on bool) {
-	if _, here := tt.ground.(*byHand); !here {
+	switch tt.ground.(type) {
+	case *real:
+		tt.mark.Helper()
+		tt.skip("commits are held on simulated clusters only")
+		return
+	case *inSimulation:
+		tt.mark.Helper()
 		tt.fatalf("commits can be held by tester.New only; in a simulation a fault plan does it: on offset-commit: drop-request")
 		return
 	}
@@ -139,6 +151,7 @@ func (tt *Tester) Committed(group, topic string, partition int32) int64 {
 	tt.commit()
 	offset, ok, err := tt.ground.committed(group, topic, partition)
 	if err != nil {
+		tt.mark.Helper()
 		tt.fatalf("committed offset of group %s in %s/%d: %v", group, topic, partition, err)
 	}
 	if !ok || err != nil {

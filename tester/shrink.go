@@ -26,6 +26,12 @@ const (
 // shrinking is set in the processes that try smaller scripts.
 const shrinking = "GOKASIM_SHRINKING"
 
+// madeSmall is what one test has made small so far.
+type madeSmall struct {
+	spent time.Duration   // real time, of what shrinkLimit allows
+	known map[uint64]bool // seeds of which a file was kept earlier, that has failed again
+}
+
 // shrinkLimit is how long shrinking may take, 0 for not at all.
 func shrinkLimit() (time.Duration, error) {
 	v := fromShrink.get()
@@ -51,6 +57,9 @@ func shrink(t *testing.T, from *script, has shape, limit time.Duration) (*script
 	sh := &shrinker{t: t, has: has, best: from, end: time.Now().Add(limit), dir: t.TempDir()}
 	var ok bool
 	if sh.sign, ok = sh.try(from); !ok {
+		if time.Now().After(sh.end) {
+			return from, fmt.Sprintf("it was not made small: one run takes longer than the %v that are left of %s", limit, fromShrink.names())
+		}
 		return from, "it was not made small: it does not fail alone"
 	}
 	if !from.noLapses {

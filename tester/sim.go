@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -98,7 +97,7 @@ type invariant struct {
 //	-gokasim.seeds=N              GOKASIM_SEEDS               runs N seeds, from 1 on
 //	-gokasim.script=FILE          GOKASIM_SCRIPT              runs what an earlier failure left
 //	-gokasim.check-determinism    GOKASIM_CHECK_DETERMINISM   runs each seed twice, under GOMAXPROCS 1 and 8, and compares
-//	-gokasim.shrink=1m            GOKASIM_SHRINK              makes failing runs small for so long: 20s unless set; false does not
+//	-gokasim.shrink=1m            GOKASIM_SHRINK              makes the failing runs of a test small for so long: 20s unless set; false does not
 //
 // A run that fails says its seed and step, leaves its trace in a file and prints the command that runs it again. What of its
 // workload (Workload) and faults (Faults) it does not need is left out, as far as a few seconds of tries in processes of
@@ -131,9 +130,9 @@ func simulate(t *testing.T, f func(s *Sim), o *settings) {
 		case len(scripts) == 1:
 			simulateSeed(t, sc, f, o)
 		case sc.file != "":
-			t.Run(fmt.Sprintf("seed=%d,kept", sc.seed), func(t *testing.T) { simulateSeed(t, sc, f, o) })
+			t.Run(fmt.Sprintf("seed=%d,kept", sc.seed), func(t *testing.T) { t.Helper(); simulateSeed(t, sc, f, o) })
 		default:
-			t.Run(fmt.Sprintf("seed=%d", sc.seed), func(t *testing.T) { simulateSeed(t, sc, f, o) })
+			t.Run(fmt.Sprintf("seed=%d", sc.seed), func(t *testing.T) { t.Helper(); simulateSeed(t, sc, f, o) })
 		}
 	}
 }
@@ -155,7 +154,8 @@ func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 			continue
 		}
 		if r.digest != first.digest {
-			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d:\n%s\nrun it again: %s",
+			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d: something draws chance "+
+				"or time from elsewhere, ranges over a map, or starts goroutines of its own\n%s\nrun it again: %s",
 				sc.seed, run+1, o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text, r.text),
 				repeatLine(t, fmt.Sprintf("-gokasim.seed=%d -gokasim.check-determinism", sc.seed)))
 		}
@@ -166,22 +166,25 @@ func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 func simulateWith(t *testing.T, sc *script, f func(s *Sim), o *settings, run int) (r simRun, failed bool) {
 	t.Helper()
 	failedBefore := t.Failed()
-	defer func() { // also when the script has ended the test's goroutine
-		t.Helper()
-		if failed = t.Failed(); failed && !failedBefore {
-			keepFailure(t, sc, r)
-		}
-	}()
 	if o.runs > 1 {
 		before := runtime.GOMAXPROCS(o.procs[run%len(o.procs)])
 		defer runtime.GOMAXPROCS(before)
 	}
-	simulateOnce(t, sc, f, o, &r)
-	return r, t.Failed()
+	r, ended, err := simulateOnce(t, sc, f, o)
+	if err != nil {
+		t.Errorf("simulate: %v", err)
+	}
+	if failed = t.Failed(); failed && !failedBefore {
+		keepFailure(t, sc, r, o)
+	}
+	if ended {
+		t.FailNow()
+	}
+	return r, failed
 }
 
 // keepFailure keeps what failed, as small as it can be made, and says how to see it again.
-func keepFailure(t *testing.T, sc *script, r simRun) {
+func keepFailure(t *testing.T, sc *script, r simRun, o *settings) {
 	t.Helper()
 	if os.Getenv(shrinking) != "" {
 		return
@@ -196,13 +199,25 @@ func keepFailure(t *testing.T, sc *script, r simRun) {
 	t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: %s",
 		sc.seed, r.steps, trace, repeatLine(t, fmt.Sprintf("-gokasim.seed=%d", sc.seed)))
 	if sc.file != "" {
+		if o.small.known == nil {
+			o.small.known = map[uint64]bool{}
+		}
+		o.small.known[sc.seed] = true
 		return
 	}
+	if o.small.known[sc.seed] {
+		return // it is kept, and may be small
+	}
 	remark := "it was not made small"
-	if limit, err := shrinkLimit(); err != nil {
+	switch limit, err := shrinkLimit(); {
+	case err != nil:
 		remark = err.Error()
-	} else if limit > 0 {
-		sc, remark = shrink(t, sc, r.shape, limit)
+	case limit > 0 && o.small.spent >= limit:
+		remark = fmt.Sprintf("it was not made small: other seeds took the %v of %s", limit, fromShrink.names())
+	case limit > 0:
+		began := time.Now()
+		sc, remark = shrink(t, sc, r.shape, limit-o.small.spent)
+		o.small.spent += time.Since(began)
 	}
 	file, err := sc.keep(t, remark)
 	if err != nil {
@@ -222,38 +237,38 @@ type simRun struct {
 
 var simNumber atomic.Uint64 // makes names of clusters unique; it reaches no trace
 
-func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings, r *simRun) {
-	t.Helper()
+// simulateOnce runs one seed in a bubble. ended reports that the script has failed the test, which it has said itself; err
+// is what else was wrong.
+func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings) (r simRun, ended bool, err error) {
 	progress := new(atomic.Uint64)
 	stop := watch(progress)
 	defer stop()
 	var s *Sim
-	defer func() {
-		if p := recover(); p != nil { // the bubble's own panic: goroutines are left, and none of them can go on
-			if s != nil {
-				*r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
-			}
-			t.Errorf("simulate: seed %d: %v; is something not closed, or does the script wait for what cannot come?%s", sc.seed, p, s.leftovers())
+	ended, stuck := bubble(t, func(t *testing.T) {
+		if s, err = newSim(t, sc, o, progress); err != nil {
+			return
 		}
-	}()
-	synctest.Test(t, func(t *testing.T) {
-		s = newSim(t, sc, o, progress)
-		t.Cleanup(func() { // the last one: cleanups of the script still have the simulation
-			s.finish()
-			*r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
-		})
+		t.Cleanup(func() { err = s.finish() }) // the last one: cleanups of the script still have the simulation
 		go s.drive()
 		f(s)
 	})
+	if s != nil {
+		r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
+	}
+	if stuck != nil {
+		err = errors.Join(err, fmt.Errorf("seed %d: %v; is something not closed, or does the script wait for what cannot come?%s",
+			sc.seed, stuck, s.leftovers()))
+	}
+	return r, ended && stuck == nil, err
 }
 
-func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) *Sim {
+func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) (*Sim, error) {
 	if !o.start.IsZero() {
 		time.Sleep(time.Until(o.start))
 	}
 	cluster, driver, err := memkafka.NewDriven(sc.seed, synctest.Wait, append([]memkafka.Option{memkafka.WithDefaultPartitions(int32(o.partitions))}, o.cluster...)...)
 	if err != nil {
-		t.Fatalf("simulate: %v", err)
+		return nil, err
 	}
 	s := &Sim{
 		t: t, seed: sc.seed, script: sc, shape: shape{inputs: map[string]int{}}, settings: o, cluster: cluster, driver: driver, began: time.Now(), progress: progress,
@@ -273,10 +288,10 @@ func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) *Sim
 	s.broker = "mem://" + name
 	release, err := memkafka.SetNamed(name, cluster)
 	if err != nil {
-		t.Fatalf("simulate: %v", err)
+		return nil, err
 	}
 	t.Cleanup(release)
-	return s
+	return s, nil
 }
 
 // drive is the driver's goroutine: it lets events happen while somebody waits for something.
@@ -635,6 +650,10 @@ func (s *Sim) Feed(name string, next func() (memkafka.TopicPartition, memkafka.R
 // Start runs run in a goroutine of its own until it returns, is stopped or crashes. The name is that of its clients: they
 // have to use it as their client id.
 func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance {
+	s.t.Helper()
+	if run == nil {
+		s.t.Fatalf("simulate: instance %s has no function to run", name)
+	}
 	return s.start(&Instance{
 		name: name, what: "instance " + name,
 		make: func(*Instance) (func(context.Context) error, error) { return run, nil },
@@ -642,6 +661,7 @@ func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance 
 }
 
 func (s *Sim) start(i *Instance) *Instance {
+	s.t.Helper()
 	i.host = (*simHost)(s)
 	if err := i.start(); err != nil {
 		s.t.Fatalf("simulate: %s: %v", i.what, err)
@@ -743,7 +763,7 @@ func TopicManagerConfig() *goka.TopicManagerConfig {
 // simHost is a simulation as the host of instances.
 type simHost Sim
 
-func (h *simHost) helper() { h.t.Helper() }
+func (h *simHost) marker() interface{ Helper() } { return h.t }
 
 func (h *simHost) fail(format string, args ...any) {
 	h.t.Helper()
@@ -779,8 +799,8 @@ func (s *Sim) crash(i *Instance) error {
 	})
 }
 
-// finish stops what still runs, and the driver.
-func (s *Sim) finish() {
+// finish stops what still runs, and the driver. It returns what was wrong with them.
+func (s *Sim) finish() error {
 	var errs []error
 	instances := s.tester.instances
 	for _, i := range instances {
@@ -805,10 +825,7 @@ func (s *Sim) finish() {
 	s.cluster.Close()
 	s.driver.Settle() // so that nobody waits for what was on its way
 	s.tester.work.Wait()
-	errs = append(errs, s.failed)
-	if err := errors.Join(errs...); err != nil {
-		s.t.Errorf("simulate: %v", err)
-	}
+	return errors.Join(append(errs, s.failed)...)
 }
 
 // firstDifference shows where two traces part, with some lines before.
@@ -829,35 +846,4 @@ func firstDifference(a, b []byte) string {
 		}
 	}
 	return fmt.Sprintf("the first has %d lines, the other %d", len(as), len(bs))
-}
-
-// watchLimit is how long, in real time, a simulation may show no progress before it is given up.
-const watchLimit = 30 * time.Second
-
-// watch sees from outside of the bubble that a simulation goes on: a goroutine that waits for a mutex, a socket or a
-// channel from outside stops virtual time, which nobody inside can notice. It then shows all goroutines.
-func watch(progress *atomic.Uint64) (stop func()) {
-	done := make(chan struct{})
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		ticker := time.NewTicker(watchLimit)
-		defer ticker.Stop()
-		last := progress.Load()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-			}
-			now := progress.Load()
-			if now == last {
-				stacks := make([]byte, 1<<20)
-				stacks = stacks[:runtime.Stack(stacks, true)]
-				panic(fmt.Sprintf("simulate: virtual time has stood still for %v: a goroutine of the simulation waits for something "+
-					"outside of it. Look for one marked \"synctest bubble\" and not \"durable\":\n%s", watchLimit, stacks))
-			}
-			last = now
-		}
-	})
-	return func() { close(done); ended.Wait() }
 }

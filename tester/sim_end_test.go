@@ -19,9 +19,12 @@ import (
 	"github.com/gokasim/gokasim/tester"
 )
 
+var outside = make(chan struct{}) // no bubble's own
+
 // scripts are simulations that have to fail, by name, with what their failure has to say.
 var scripts = map[string]struct {
 	script func(s *tester.Sim)
+	watch  time.Duration // 0 for the usual one
 	says   []string
 }{
 	"a callback that never returns": { // while heartbeats go on
@@ -34,6 +37,15 @@ var scripts = map[string]struct {
 		says: []string{
 			"no progress", "p/group g in/0 was handed offsets up to 1 of 1 and has finished up to 0",
 		},
+	},
+	"a callback that waits for something outside": {
+		script: func(s *tester.Sim) {
+			s.StartProcessor("p", goka.DefineGroup("g",
+				goka.Input("in", new(codec.String), func(goka.Context, any) { <-outside })), goka.WithLogger(logger.Discard()))
+			s.Tester().Consume("in", "k", "x")
+		},
+		watch: time.Second,
+		says:  []string{"virtual time has stood still for 1s", "[chan receive, synctest bubble", "sim_end_test.go"},
 	},
 	"waits": {
 		script: func(s *tester.Sim) {
@@ -128,6 +140,45 @@ func TestFailingSimulationsAreMadeSmall(t *testing.T) {
 	}
 }
 
+// TestOneTestsFailuresShareTheTime: many seeds that fail take no longer than one, and what is kept is not made again.
+func TestOneTestsFailuresShareTheTime(t *testing.T) {
+	if os.Getenv("GOKASIM_TEST_KEPT") != "" {
+		tester.Simulate(t, func(s *tester.Sim) { s.T().Errorf("seed %d fails", s.Seed()) }, tester.WithSeeds(0, 5))
+		return
+	}
+	dir := t.TempDir()
+	run := func(arguments ...string) string {
+		cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestOneTestsFailuresShareTheTime$", "-test.v"}, arguments...)...)
+		cmd.Env = append(os.Environ(), "GOKASIM_TEST_KEPT=1", "GOKASIM_SEED=", "GOKASIM_SEEDS=")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("the simulation did not fail:\n%s", out)
+		}
+		return string(out)
+	}
+	for _, c := range []struct {
+		arguments []string
+		says      []string
+		not       string
+	}{
+		{[]string{"-gokasim.shrink=1us"}, []string{"one run takes longer", "other seeds took the 1µs", "seed-0.fail", "seed-5.fail"}, "kept (0"},
+		{nil, []string{"seed=0,kept", "seed=5,kept", "seed 0 fails", "seed 5 fails"}, "made small"},
+		{[]string{"-gokasim.seed=0", "-gokasim.shrink=false"}, []string{"seed 0 fails"}, "seed 5"},
+		{[]string{"-gokasim.seeds=0"}, []string{"-gokasim.seeds (GOKASIM_SEEDS) is 0; set it to 1 or more"}, "seed 0"},
+	} {
+		out := run(c.arguments...)
+		for _, part := range c.says {
+			if !strings.Contains(out, part) {
+				t.Errorf("%q do not say %q:\n%s", c.arguments, part, out)
+			}
+		}
+		if strings.Contains(out, c.not) {
+			t.Errorf("%q say %q:\n%s", c.arguments, c.not, out)
+		}
+	}
+}
+
 // rerun runs the present test once more, in a process of its own, and returns what it said and whether it passed.
 func rerun(t *testing.T) (string, bool) {
 	t.Helper()
@@ -140,6 +191,9 @@ func rerun(t *testing.T) (string, bool) {
 func TestSimulationsThatFail(t *testing.T) {
 	if name := os.Getenv("GOKASIM_TEST_SCRIPT"); name != "" {
 		t.Chdir(t.TempDir()) // for traces
+		if limit := scripts[name].watch; limit > 0 {
+			tester.SetWatchLimit(limit)
+		}
 		tester.Simulate(t, scripts[name].script)
 		return
 	}

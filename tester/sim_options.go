@@ -50,18 +50,20 @@ func WithStart(at time.Time) Option {
 
 // fromCommandLine takes what flags and variables say of simulations.
 func (s *settings) fromCommandLine() error {
-	seed, err := fromSeed.number()
+	seed, one, err := fromSeed.number()
 	if err != nil {
 		return err
 	}
-	seeds, err := fromSeeds.number()
+	seeds, many, err := fromSeeds.number()
 	if err != nil {
 		return err
 	}
 	switch {
-	case seed != 0:
+	case one:
 		s.seeds, s.chosen = []uint64{seed}, true
-	case seeds != 0:
+	case many && seeds == 0:
+		return fmt.Errorf("%s is 0; set it to 1 or more", fromSeeds.names())
+	case many:
 		s.seeds = nil
 		for n := range seeds {
 			s.seeds = append(s.seeds, n+1)
@@ -98,16 +100,16 @@ func (s *settings) scriptsOf(t *testing.T) ([]*script, error) {
 	return scripts, nil
 }
 
-func (s *setting) number() (uint64, error) {
+func (s *setting) number() (n uint64, given bool, err error) {
 	v := s.get()
 	if v == "" {
-		return 0, nil
+		return 0, false, nil
 	}
-	n, err := strconv.ParseUint(v, 10, 64)
+	n, err = strconv.ParseUint(v, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is %q; set it to a whole number", s.names(), v)
+		return 0, true, fmt.Errorf("%s is %q; set it to a whole number", s.names(), v)
 	}
-	return n, nil
+	return n, true, nil
 }
 
 func (s *setting) boolean() (bool, error) {

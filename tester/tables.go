@@ -36,7 +36,11 @@ func (ts *tables) build(topic string, partition int32) (storage.Storage, error) 
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, r := range ts.preset[topic] {
-		if ts.tester.partitionOf(topic, r.Key, ts.tester.settings.hasher) != partition {
+		p, err := ts.tester.partitionOf(topic, r.Key, ts.tester.settings.hasher)
+		if err != nil {
+			return nil, err
+		}
+		if p != partition {
 			continue
 		}
 		if err := m.Set(r.Key, r.Value); err != nil {
@@ -100,7 +104,7 @@ func (ts *tables) present(topic string, partition int32) []*store {
 func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 	if err := tt.awaitStart(); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+		tt.fatalf("value of key %q in table %s: %v", key, table, err)
 		return nil
 	}
 	topic := string(table)
@@ -112,13 +116,17 @@ func (tt *Tester) TableValue(table goka.Table, key string) interface{} {
 		}
 	}
 	tt.mark.Helper()
-	tt.t.Fatalf("tester: value of key %q in table %s: %v", key, table, err)
+	tt.fatalf("value of key %q in table %s: %v", key, table, err)
 	return nil
 }
 
 // row returns the bytes of a row, nil when there is none.
 func (tt *Tester) row(topic, key string) ([]byte, error) {
-	stores := tt.tables.present(topic, tt.partitionOf(topic, key, tt.settings.hasher))
+	partition, err := tt.partitionOf(topic, key, tt.settings.hasher)
+	if err != nil {
+		return nil, err
+	}
+	stores := tt.tables.present(topic, partition)
 	if len(stores) == 0 {
 		return nil, fmt.Errorf("table %s does not exist: no registered processor or view keeps it", topic)
 	}
@@ -135,12 +143,20 @@ func (tt *Tester) row(topic, key string) ([]byte, error) {
 // written to the table's topic. A nil value deletes the row. A table without a codec, that no graph and no view has named yet, fails
 // the test.
 func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{}) {
-	topic := string(table)
+	if err := tt.setRow(string(table), key, value); err != nil {
+		tt.mark.Helper()
+		tt.fatalf("set key %q in table %s: %v", key, table, err)
+	}
+}
+
+func (tt *Tester) setRow(topic, key string, value any) error {
 	b, err := tt.codecs.encode(topic, value)
 	if err != nil {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
-		return
+		return err
+	}
+	partition, err := tt.partitionOf(topic, key, tt.settings.hasher)
+	if err != nil {
+		return err
 	}
 	ts := &tt.tables
 	ts.mu.Lock()
@@ -153,7 +169,6 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 	}
 	ts.preset[topic] = rows
 	ts.mu.Unlock()
-	partition := tt.partitionOf(topic, key, tt.settings.hasher)
 	open, _ := ts.of(topic)
 	for _, s := range open {
 		if s.partition != partition {
@@ -165,34 +180,41 @@ func (tt *Tester) SetTableValue(table goka.Table, key string, value interface{})
 			err = s.Set(key, b)
 		}
 		if err != nil {
-			tt.mark.Helper()
-			tt.t.Fatalf("tester: set key %q in table %s: %v", key, table, err)
+			return err
 		}
 	}
+	return nil
 }
 
 // GetTableKeys returns the sorted keys of a table.
 func (tt *Tester) GetTableKeys(table goka.Table) []string {
 	if err := tt.awaitStart(); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: keys of table %s: %v", table, err)
+		tt.fatalf("keys of table %s: %v", table, err)
 		return nil
 	}
-	stores := tt.tables.present(string(table), 0)
-	if len(stores) == 0 {
+	keys, err := tt.tables.keys(string(table))
+	if err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: table %s does not exist: no registered processor or view keeps it", table)
-		return nil
+		tt.fatalf("keys of table %s: %v", table, err)
+	}
+	return keys
+}
+
+// keys returns the sorted keys of a table.
+func (ts *tables) keys(topic string) ([]string, error) {
+	stores := ts.present(topic, 0)
+	if len(stores) == 0 {
+		return nil, fmt.Errorf("table %s does not exist: no registered processor or view keeps it", topic)
 	}
 	var keys []string
 	for _, s := range stores {
 		if err := eachKey(s, func(k string) { keys = append(keys, k) }); err != nil {
-			tt.mark.Helper()
-			tt.t.Fatalf("tester: keys of table %s: %v", table, err)
+			return nil, err
 		}
 	}
 	slices.Sort(keys)
-	return slices.Compact(keys)
+	return slices.Compact(keys), nil
 }
 
 func eachKey(s *store, f func(key string)) error {
@@ -224,7 +246,7 @@ func (tt *Tester) ClearValues() {
 		}
 		if err != nil {
 			tt.mark.Helper()
-			tt.t.Fatalf("tester: clear table %s: %v", s.topic, err)
+			tt.fatalf("clear table %s: %v", s.topic, err)
 		}
 	}
 }

@@ -69,8 +69,11 @@ type topicState struct {
 //
 // With -gokasim.brokers or GOKASIM_BROKERS set to addresses of Apache Kafka it works there instead: with topics that the
 // test makes and deletes again, in real time, with sarama's own clients. A topic that holds records of others fails the test;
-// what only a simulated cluster has (Cluster, Kill, faults, held commits) skips or fails it.
+// what only a simulated cluster has (Cluster, Kill, faults, held commits) skips it, or fails it when a callback asks.
 func New(t T, options ...Option) *Tester {
+	if h, ok := t.(interface{ Helper() }); ok {
+		h.Helper()
+	}
 	s, err := newSettings(options)
 	if err == nil {
 		err = errors.Join(s.refuse(simulated, "tester.New", "use tester.Run or tester.Simulate"), s.refuse(replayed, "tester.New", "use tester.Replay"))
@@ -148,19 +151,28 @@ func (tt *Tester) errorf(format string, args ...any) {
 // cluster there is none: the test is skipped.
 func (tt *Tester) Cluster() *memkafka.Cluster {
 	if tt.cluster == nil {
-		if s, ok := tt.t.(interface{ Skip(args ...any) }); ok {
-			s.Skip("tester: this test looks into a simulated cluster, and runs on a real one")
-		}
-		tt.fatalf("this test looks into a simulated cluster, and runs on a real one; unset GOKASIM_BROKERS")
+		tt.mark.Helper()
+		tt.skip("this test looks into a simulated cluster")
 		return nil
 	}
 	tt.commit()
 	return tt.cluster
 }
 
+// skip ends a test that cannot go on with a real cluster.
+func (tt *Tester) skip(why string) {
+	tt.mark.Helper()
+	why += ", and runs on a real one; unset GOKASIM_BROKERS"
+	if s, ok := tt.t.(interface{ Skip(args ...any) }); ok && !tt.ground.busy() { // else it may be another goroutine than the test's
+		s.Skip("tester: " + why)
+	}
+	tt.fatalf("%s", why)
+}
+
 // Close stops the instances that the tester started, and ends the cluster. Processors and views that still run fail. A
 // test need not call it.
 func (tt *Tester) Close() {
+	tt.mark.Helper()
 	tt.stopInstances()
 	tt.ground.close()
 	tt.work.Wait()
@@ -187,10 +199,16 @@ func WithTime(at time.Time) EmitOption { return func(o *emitOption) { o.timestam
 // other processors, updates of tables and views. The value is encoded with the codec that a registered graph, view or
 // emitter has for the topic; nil makes a tombstone. It fails the test when nothing goes on within the tester's timeout.
 func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...EmitOption) {
-	if err := tt.awaitStart(); err != nil {
+	if err := tt.consume(topic, key, msg, options); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
-		return
+		tt.fatalf("%v", err)
+	}
+}
+
+// consume is Consume, with the error that fails the test.
+func (tt *Tester) consume(topic, key string, msg any, options []EmitOption) error {
+	if err := tt.awaitStart(); err != nil {
+		return fmt.Errorf("consume key %q of topic %s: %w", key, topic, err)
 	}
 	value, err := tt.codecs.encode(topic, msg)
 	if err == nil {
@@ -202,11 +220,9 @@ func (tt *Tester) Consume(topic string, key string, msg interface{}, options ...
 		_, _, err = tt.appendKeyed(topic, key, tt.settings.hasher, r)
 	}
 	if err != nil {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: consume key %q of topic %s: %v", key, topic, err)
-		return
+		return fmt.Errorf("consume key %q of topic %s: %w", key, topic, err)
 	}
-	tt.settle()
+	return tt.settle()
 }
 
 func setOptions(r *memkafka.Record, options []EmitOption) {
@@ -222,18 +238,21 @@ func setOptions(r *memkafka.Record, options []EmitOption) {
 func (tt *Tester) Catchup() {
 	if err := tt.awaitStart(); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: catch up: %v", err)
+		tt.fatalf("catch up: %v", err)
 		return
 	}
-	tt.settle()
+	if err := tt.settle(); err != nil {
+		tt.mark.Helper()
+		tt.fatalf("%v", err)
+	}
 }
 
-// settle fails the test when something is stuck.
-func (tt *Tester) settle() {
+// settle waits until everything was handled, and says who is stuck if something is.
+func (tt *Tester) settle() error {
 	if err := tt.settled(false); err != nil {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: %v%s", err, tt.sessions.explained())
+		return fmt.Errorf("%w%s", err, tt.sessions.explained())
 	}
+	return nil
 }
 
 // settled settles until nobody came or went meanwhile: what a processor had begun when it lost its partition is for the
@@ -250,21 +269,19 @@ func (tt *Tester) settled(try bool) error {
 }
 
 // partitionOf returns the partition of a key in a topic: of those that it has, or that it will be made with.
-func (tt *Tester) partitionOf(topic, key string, hasher func() hash.Hash32) int32 {
+func (tt *Tester) partitionOf(topic, key string, hasher func() hash.Hash32) (int32, error) {
 	n, err := tt.partitionsOf(topic)
 	if err == nil && n == 1 {
-		return 0
+		return 0, nil
 	}
 	var p int32
 	if err == nil {
 		p, err = goka.PartitionForKey(hasher, []byte(key), n)
 	}
 	if err != nil {
-		tt.mark.Helper()
-		tt.t.Errorf("tester: partition of key %q in topic %s: %v", key, topic, err)
-		return 0
+		return 0, fmt.Errorf("partition of key %q in topic %s: %w", key, topic, err)
 	}
-	return p
+	return p, nil
 }
 
 // partitionsOf returns how many partitions a topic has, or will be made with.
@@ -325,7 +342,10 @@ func (tt *Tester) appendKeyed(topic, key string, hasher func() hash.Hash32, r me
 	if err := tt.ensureTopic(topic); err != nil {
 		return -1, -1, err
 	}
-	partition := tt.partitionOf(topic, key, hasher)
+	partition, err := tt.partitionOf(topic, key, hasher)
+	if err != nil {
+		return -1, -1, err
+	}
 	offset, err := tt.ground.append(topic, partition, r)
 	return partition, int64(offset), err
 }
@@ -444,15 +464,27 @@ func (tt *Tester) registerCodecs(gg *goka.GroupGraph) error {
 
 // RegisterGroupGraph notes a graph's topics and codecs, and returns the client id for its processor. goka calls it.
 func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
-	if gg.Group() == "" {
+	id, err := tt.registerGroupGraph(gg)
+	switch {
+	case errors.Is(err, errNoGroup):
 		tt.mark.Helper()
-		tt.t.Errorf("group graph cannot be empty")
+		tt.t.Errorf("%v", err)
+	case err != nil:
+		tt.mark.Helper()
+		tt.fatalf("%v", err)
+	}
+	return id
+}
+
+// errNoGroup has the words of lovoo/goka's tester, which goes on.
+var errNoGroup = errors.New("group graph cannot be empty")
+
+func (tt *Tester) registerGroupGraph(gg *goka.GroupGraph) (id string, err error) {
+	if gg.Group() == "" {
+		err = errNoGroup
 	}
 	p := &party{graph: gg, what: "the processor of group " + string(gg.Group())}
-	if err := tt.registerCodecs(gg); err != nil {
-		tt.mark.Helper()
-		tt.t.Fatalf("tester: %v", err)
-	}
+	err = errors.Join(err, tt.registerCodecs(gg))
 	for _, e := range gg.OutputStreams() {
 		p.outputs = append(p.outputs, e.Topic())
 	}
@@ -464,24 +496,30 @@ func (tt *Tester) RegisterGroupGraph(gg *goka.GroupGraph) string {
 	}
 	p.joins = gg.JointTables().Topics()
 	p.views = gg.LookupTables().Topics()
-	return tt.parties.add(p)
+	return tt.parties.add(p), err
 }
 
 // RegisterEmitter notes the codec of a topic. goka calls it.
 func (tt *Tester) RegisterEmitter(topic goka.Stream, codec goka.Codec) {
 	if err := tt.codecs.register(string(topic), codec); err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: emitter: %v", err)
+		tt.fatalf("emitter: %v", err)
 	}
 }
 
 // RegisterView notes the codec of a table, and returns the client id for its view. goka calls it.
 func (tt *Tester) RegisterView(table goka.Table, c goka.Codec) string {
-	if err := tt.codecs.register(string(table), c); err != nil {
+	id, err := tt.registerView(table, c)
+	if err != nil {
 		tt.mark.Helper()
-		tt.t.Fatalf("tester: view: %v", err)
+		tt.fatalf("view: %v", err)
 	}
-	return tt.parties.add(&party{what: "the view of table " + string(table), views: []string{string(table)}})
+	return id
+}
+
+func (tt *Tester) registerView(table goka.Table, c goka.Codec) (id string, err error) {
+	err = tt.codecs.register(string(table), c)
+	return tt.parties.add(&party{what: "the view of table " + string(table), views: []string{string(table)}}), err
 }
 
 // StorageBuilder builds stores in memory that SetTableValue and TableValue reach. goka calls it.

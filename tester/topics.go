@@ -86,7 +86,8 @@ type MockTopicManager struct{ goka.TopicManager }
 // defaultNumPartitions, or as many as the tester has where that is less than 1; defaultReplFactor has to be possible with the
 // cluster's brokers only where it is over 1.
 func NewMockTopicManager(tt *Tester, defaultNumPartitions int, defaultReplFactor int) *MockTopicManager {
-	if brokers := tt.brokers(); defaultReplFactor > 1 && defaultReplFactor > brokers {
+	if brokers := tt.brokers(); defaultReplFactor > 1 && brokers > 0 && defaultReplFactor > brokers {
+		tt.mark.Helper()
 		tt.fatalf("%d replicas need as many brokers, and the tester has %d; give 1, or WithCluster(memkafka.WithBrokers(%[1]d))", defaultReplFactor, brokers)
 	}
 	if defaultNumPartitions < 1 {
@@ -95,5 +96,10 @@ func NewMockTopicManager(tt *Tester, defaultNumPartitions int, defaultReplFactor
 	return &MockTopicManager{topicManager{tt, defaultNumPartitions}}
 }
 
-// brokers returns how many brokers there are.
-func (tt *Tester) brokers() int { return len(tt.Cluster().Brokers()) }
+// brokers returns how many brokers there are, 0 on a real cluster, which has its own say.
+func (tt *Tester) brokers() int {
+	if tt.cluster == nil {
+		return 0
+	}
+	return len(tt.cluster.Brokers())
+}

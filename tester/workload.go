@@ -1,6 +1,8 @@
 package tester
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gokasim/gokasim/memkafka"
@@ -36,11 +38,13 @@ func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 		next++
 		value, err := s.tester.encoded(topic, rec.Value)
 		if err != nil {
-			s.t.Errorf("simulate: workload %s, key %q: %v", name, rec.Key, err)
+			s.failed = errors.Join(s.failed, fmt.Errorf("workload %s, key %q: %w", name, rec.Key, err))
 		}
 		tp := memkafka.TopicPartition{Topic: topic, Partition: rec.Partition}
 		if !rec.place {
-			tp.Partition = s.tester.partitionOf(topic, rec.Key, s.settings.hasher)
+			if tp.Partition, err = s.tester.partitionOf(topic, rec.Key, s.settings.hasher); err != nil {
+				s.failed = errors.Join(s.failed, fmt.Errorf("workload %s: %w", name, err))
+			}
 		}
 		return tp, memkafka.Record{Key: []byte(rec.Key), Value: value, Headers: headersOf(rec.Headers), Timestamp: timestampOf(rec.Time)}, true
 	})
