@@ -420,8 +420,8 @@ func TestAPausedGroupHoldsMessagesBack(t *testing.T) {
 		cg.PauseAll()
 		a := cg.SendMessage(order("b"))
 		synctest.Wait()
-		cg.ResumeAll()
 		wasMarked := marked(a)
+		cg.ResumeAll()
 		<-a
 		cg.Pause(map[string][]int32{"orders": {0}})
 		b := cg.SendMessage(order("c"))
