@@ -338,7 +338,7 @@ func (c *cbContext) join(topic Table) (interface{}, error) {
 	if !ok {
 		return nil, fmt.Errorf("table %s not subscribed: %w", topic, ErrNotSubscribed)
 	}
-	data, err := join.table.Get(c.m.key)
+	data, err := join.table.getFor(c, c.m.key)
 	if err != nil {
 		return nil, fmt.Errorf("error getting key %s of table %s: %w", c.m.key, topic, err)
 	}
@@ -365,7 +365,7 @@ func (c *cbContext) lookup(topic Table, key string) (interface{}, error) {
 	if !ok {
 		return nil, fmt.Errorf("topic %s not subscribed: %w", topic, ErrNotSubscribed)
 	}
-	value, err := view.Get(key)
+	value, err := view.getFor(c, key)
 	if err != nil {
 		return nil, fmt.Errorf("error getting key %s of table %s: %w", key, topic, err)
 	}

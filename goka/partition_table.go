@@ -470,6 +470,39 @@ func (p *PartitionTable) Get(key string) ([]byte, error) {
 	return st.Get(key)
 }
 
+// asOf is implemented by storages of joined and looked-up tables that know which rows a message is to see, as those of a
+// replay, where rows and messages have one order.
+type asOf interface {
+	// GetAsOf is Get for the callback of the message at an offset of an input.
+	GetAsOf(topic string, partition int32, offset int64, key string) ([]byte, error)
+	// IteratorAsOf is Iterator for it.
+	IteratorAsOf(topic string, partition int32, offset int64) (storage.Iterator, error)
+}
+
+// getFor is Get for a callback; nil is none.
+func (p *PartitionTable) getFor(c *cbContext, key string) ([]byte, error) {
+	st, err := p.readable()
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := st.(asOf); ok && c != nil && c.msg != nil {
+		return s.GetAsOf(c.topic, c.run.pp.partition, c.msg.Offset, key)
+	}
+	return st.Get(key)
+}
+
+// iteratorFor is Iterator for a callback.
+func (p *PartitionTable) iteratorFor(c *cbContext) (storage.Iterator, error) {
+	st, err := p.readable()
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := st.(asOf); ok && c.msg != nil {
+		return s.IteratorAsOf(c.topic, c.run.pp.partition, c.msg.Offset)
+	}
+	return st.Iterator()
+}
+
 // Has reports whether there is a row for key.
 func (p *PartitionTable) Has(key string) (bool, error) {
 	st, err := p.readable()

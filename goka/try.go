@@ -3,6 +3,8 @@ package goka
 import (
 	"errors"
 	"fmt"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 // callbackKey is where the context that Context.Context returns has the callback's own Context, however often that was
@@ -54,7 +56,8 @@ func IterateTable(ctx Context) (Iterator, error) {
 	if c.run.pp.table == nil {
 		return nil, errors.New(errStateless)
 	}
-	return iterate(c.run.pp.table, c.run.pp.tableEdge.codec)
+	it, err := c.run.pp.table.Iterator()
+	return iterate(c.run.pp.table, c.run.pp.tableEdge.codec, it, err)
 }
 
 // IterateJoin iterates over the rows of a joined table in the partition of the message. Release the iterator before the
@@ -68,11 +71,11 @@ func IterateJoin(ctx Context, topic Table) (Iterator, error) {
 	if !ok {
 		return nil, fmt.Errorf("table %s not subscribed: %w", topic, ErrNotSubscribed)
 	}
-	return iterate(join.table, join.codec)
+	it, err := join.table.iteratorFor(c)
+	return iterate(join.table, join.codec, it, err)
 }
 
-func iterate(table *PartitionTable, codec Codec) (Iterator, error) {
-	it, err := table.Iterator()
+func iterate(table *PartitionTable, codec Codec, it storage.Iterator, err error) (Iterator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("error iterating over %s/%d: %w", table.topic, table.partition, err)
 	}

@@ -301,12 +301,15 @@ func (v *View) table(key string) (*PartitionTable, error) {
 // Get returns the value of key, nil without an error when there is none. Each call decodes the row anew: the value is the
 // caller's own. While the view catches up, it may be an old one, or there may be none yet; before and after Run it is an error
 // (ErrNotRunning).
-func (v *View) Get(key string) (interface{}, error) {
+func (v *View) Get(key string) (interface{}, error) { return v.getFor(nil, key) }
+
+// getFor is Get for a callback; nil is none.
+func (v *View) getFor(c *cbContext, key string) (interface{}, error) {
 	t, err := v.table(key)
 	if err != nil {
 		return nil, err
 	}
-	data, err := t.Get(key)
+	data, err := t.getFor(c, key)
 	if err != nil {
 		return nil, fmt.Errorf("error getting value (key %s): %w", key, err)
 	}

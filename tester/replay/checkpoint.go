@@ -174,12 +174,16 @@ func (d *drain) resume(at *checkpoint) error {
 // resume brings a run to where a checkpoint was written.
 func (cur *cursor) resume(ctx context.Context, f *feed, at *checkpoint, topics []*topic) error {
 	for cur.position < at.Position {
-		if _, err := cur.peek(ctx); err == io.EOF {
+		rec, err := cur.peek(ctx)
+		if err == io.EOF {
 			return fmt.Errorf("%w: it is behind %d records, and the input has %d", errCheckpoint, at.Position, cur.position)
 		} else if err != nil {
 			return err
 		}
-		cur.pass()
+		f.keep(rec, cur.position)
+		if cur.pass(); cur.position%underWay == 0 {
+			f.kept.settled()
+		}
 	}
 	for _, t := range topics {
 		if n := at.Counts[t.name]; n > 0 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -31,7 +32,7 @@ type outputs interface {
 }
 
 // drain writes the outputs of a simulated cluster: by partition, and in each in the order of what they come from. Their
-// offsets are counted in that order.
+// offsets are counted in that order. What was gathered is written while the run goes on.
 type drain struct {
 	cluster    *memkafka.Cluster
 	order      *order
@@ -40,8 +41,18 @@ type drain struct {
 	partitions int
 	parts      map[*topic][]*drained
 
-	keys  []byte // of the records of a partition, used again
-	ranks []rank
+	gathered []gathered // to be written, or used again
+	writing  sync.WaitGroup
+	failed   error // of writing, once that is over
+}
+
+// gathered are the records of a partition that are written together.
+type gathered struct {
+	topic     *topic
+	partition int32
+	records   []kafka.Record
+	keys      []byte // what the records are ordered by
+	ranks     []rank
 }
 
 // drained is one partition of an output.
@@ -100,15 +111,23 @@ func (d *drain) kept(t *topic, partition int) int64 {
 	return int64(d.parts[t][partition].next)
 }
 
-func (d *drain) failure() error { return nil } // gather tells
+func (d *drain) failure() error { return nil } // the next gather tells
 
-// gather writes what was emitted since it was last called.
+// gather takes what was emitted since it was last called, and has it written.
 func (d *drain) gather() error {
+	if err := d.written(); err != nil {
+		return err
+	}
+	n := 0
 	for _, t := range d.topics {
 		for p := range d.parts[t] {
-			if err := d.take(t, int32(p)); err != nil {
+			if n == len(d.gathered) {
+				d.gathered = append(d.gathered, gathered{topic: t, partition: int32(p)})
+			}
+			if err := d.take(&d.gathered[n]); err != nil {
 				return fmt.Errorf("output %s: %w", t.name, err)
 			}
+			n++
 		}
 	}
 	for name, partitions := range d.order.topics {
@@ -120,33 +139,52 @@ func (d *drain) gather() error {
 			d.order.forget(name, int32(p), high)
 		}
 	}
+	d.writing.Go(func() {
+		for i := range d.gathered {
+			g := &d.gathered[i]
+			if err := g.write(d.parts[g.topic][g.partition]); err != nil && d.failed == nil {
+				d.failed = fmt.Errorf("output %s: %w", g.topic.name, err)
+			}
+		}
+	})
 	return nil
 }
 
-func (d *drain) take(t *topic, partition int32) error {
-	part := d.parts[t][partition]
-	_, high, err := d.cluster.Offsets(t.name, partition)
+// written waits until all that was gathered is written.
+func (d *drain) written() error {
+	d.writing.Wait()
+	return d.failed
+}
+
+func (d *drain) take(g *gathered) error {
+	part := d.parts[g.topic][g.partition]
+	_, high, err := d.cluster.Offsets(g.topic.name, g.partition)
 	if err != nil || high == part.next {
 		return err
 	}
-	records, err := d.cluster.Fetch(t.name, partition, part.next, int(high-part.next))
-	if err != nil {
+	if g.records, err = d.cluster.Fetch(g.topic.name, g.partition, part.next, int(high-part.next)); err != nil {
 		return err
 	}
-	d.ranks, d.keys = d.ranks[:0], d.keys[:0]
-	for i := range records {
-		begin := len(d.keys)
-		d.keys = d.order.key(d.keys, t.name, partition, records[i].Offset)
-		d.ranks = append(d.ranks, rank{i, begin, len(d.keys)})
-	}
-	slices.SortStableFunc(d.ranks, func(a, b rank) int { return bytes.Compare(d.keys[a.begin:a.end], d.keys[b.begin:b.end]) })
-	for _, r := range d.ranks {
-		if err := part.write(t.name, partition, &records[r.record]); err != nil {
-			return err
-		}
+	for i := range g.records {
+		begin := len(g.keys)
+		g.keys = d.order.key(g.keys, g.topic.name, g.partition, g.records[i].Offset)
+		g.ranks = append(g.ranks, rank{i, begin, len(g.keys)})
 	}
 	part.next = high
 	return nil
+}
+
+// write writes the records in their order, and forgets them.
+func (g *gathered) write(to *drained) error {
+	slices.SortStableFunc(g.ranks, func(a, b rank) int { return bytes.Compare(g.keys[a.begin:a.end], g.keys[b.begin:b.end]) })
+	var err error
+	for _, r := range g.ranks {
+		if err = to.write(g.topic.name, g.partition, &g.records[r.record]); err != nil {
+			break
+		}
+	}
+	g.records, g.keys, g.ranks = nil, g.keys[:0], g.ranks[:0]
+	return err
 }
 
 func (part *drained) write(topic string, partition int32, r *kafka.Record) error {
@@ -160,7 +198,11 @@ func (part *drained) write(topic string, partition int32, r *kafka.Record) error
 
 // finish takes what is left, and puts each output together in one file, one partition after the other.
 func (d *drain) finish(context.Context) ([]replaywire.Topic, error) {
-	if err := d.gather(); err != nil {
+	err := d.gather()
+	if err == nil {
+		err = d.written()
+	}
+	if err != nil {
 		return nil, err
 	}
 	var done []replaywire.Topic
@@ -202,6 +244,7 @@ func (part *drained) copy(w io.Writer) error {
 
 // close lets go of the files. It may be called twice.
 func (d *drain) close() error {
+	d.writing.Wait()
 	var errs []error
 	for _, t := range d.topics {
 		for _, part := range d.parts[t] {
@@ -214,6 +257,9 @@ func (d *drain) close() error {
 
 // sizes returns how long the files of all partitions are, in the order in which save writes them.
 func (d *drain) sizes() ([]int64, error) {
+	if err := d.written(); err != nil {
+		return nil, err
+	}
 	var sizes []int64
 	for _, t := range d.topics {
 		for _, part := range d.parts[t] {

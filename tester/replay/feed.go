@@ -21,6 +21,7 @@ type feed struct {
 	queued   []*load          // those with records, first come first
 	loaded   int              // records in them
 	order    *order           // nil on a real cluster
+	kept     histories        // filled where records go straight in; nil else
 	counts   map[*topic]int64 // what was sent, by topic
 	sent     atomic.Int64
 	results  sync.WaitGroup // the goroutines that read results
@@ -41,6 +42,7 @@ type place struct {
 // load is what goes into a partition next.
 type load struct {
 	place
+	next    kafka.Offset // which the first of the records gets, unless others write there, too
 	records []kafka.Record
 	numbers []int64 // of the records, in the input
 	lines   []fedLine
@@ -70,9 +72,9 @@ type content []byte
 func (c *content) Encode() ([]byte, error) { return *c, nil }
 func (c *content) Length() int             { return len(*c) }
 
-// newFeed returns a feed into c. With direct it puts records straight into that cluster.
-func newFeed(c *cluster, direct *memkafka.Cluster, o *order) (*feed, error) {
-	f := &feed{counts: map[*topic]int64{}, direct: direct, order: o, loads: map[place]*load{}}
+// newFeed returns a feed into c. With direct it puts records straight into that cluster, and rows into their histories.
+func newFeed(c *cluster, direct *memkafka.Cluster, o *order, kept histories) (*feed, error) {
+	f := &feed{counts: map[*topic]int64{}, direct: direct, order: o, kept: kept, loads: map[place]*load{}}
 	f.changed = sync.NewCond(&f.mu)
 	if direct != nil {
 		return f, nil
@@ -127,7 +129,11 @@ func (f *feed) send(ctx context.Context, r *record, number int64) error {
 
 // put keeps r until there are enough to go together.
 func (f *feed) put(r *record, number int64) error {
-	l := f.load(place{r.topic, r.partition})
+	l, err := f.load(place{r.topic, r.partition})
+	if err != nil {
+		return err
+	}
+	f.keep(r, number)
 	if len(l.records) == 0 {
 		f.queued = append(f.queued, l)
 	}
@@ -149,6 +155,13 @@ func (f *feed) put(r *record, number int64) error {
 	return f.putAll()
 }
 
+// keep puts a row into its history.
+func (f *feed) keep(r *record, number int64) {
+	if partitions := f.kept[r.topic]; partitions != nil {
+		partitions[r.partition].put(r, number)
+	}
+}
+
 // waits returns how many records wait to go into a partition.
 func (f *feed) waits(t *topic, partition int32) int64 {
 	if l := f.loads[place{t, partition}]; l != nil {
@@ -157,13 +170,17 @@ func (f *feed) waits(t *topic, partition int32) int64 {
 	return 0
 }
 
-func (f *feed) load(at place) *load {
-	l := f.loads[at]
-	if l == nil {
-		l = &load{place: at}
-		f.loads[at] = l
+func (f *feed) load(at place) (*load, error) {
+	if l := f.loads[at]; l != nil {
+		return l, nil
 	}
-	return l
+	_, high, err := f.direct.Offsets(at.topic.name, at.partition)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{place: at, next: high}
+	f.loads[at] = l
+	return l, nil
 }
 
 // putAll puts what waits into the cluster: the partition first that waits for the longest.
@@ -180,11 +197,17 @@ func (f *feed) putAll() error {
 
 func (f *feed) unload(l *load) error {
 	tp := kafka.TopicPartition{Topic: l.topic.name, Partition: l.partition}
+	alone := len(l.topic.writers) == 0
+	if alone {
+		l.note(f.order) // before anybody can handle them
+	}
 	appended, err := f.direct.Seam().Append(tp, l.records...)
 	if err == nil {
-		for i, number := range l.numbers {
-			f.order.note(tp.Topic, tp.Partition, appended.Base+kafka.Offset(i), origin{source: kafka.Source{Offset: kafka.Offset(number)}})
+		if !alone || appended.Base != l.next {
+			l.next = appended.Base
+			l.note(f.order)
 		}
+		l.next += kafka.Offset(len(l.records))
 		l.records, l.numbers, l.lines = make([]kafka.Record, 0, len(l.records)), l.numbers[:0], l.lines[:0]
 		return nil
 	}
@@ -194,6 +217,13 @@ func (f *feed) unload(l *load) error {
 		}
 	}
 	return fmt.Errorf("%s:%d: the cluster refuses %d records for %s/%d together: %w", l.lines[0].file, l.lines[0].line, len(l.records), tp.Topic, tp.Partition, err)
+}
+
+// note tells where in the input the records are from.
+func (l *load) note(o *order) {
+	for i, number := range l.numbers {
+		o.fed(l.topic.name, l.partition, l.next+kafka.Offset(i), number)
+	}
 }
 
 func (f *feed) take() *fedRecord {
@@ -217,7 +247,7 @@ func (f *feed) settle(msg *sarama.ProducerMessage, err error) {
 		f.failed = fmt.Errorf("%s:%d: the cluster refuses the record for %s/%d: %w", m.file, m.line, msg.Topic, msg.Partition, err)
 	}
 	if err == nil {
-		f.order.note(msg.Topic, msg.Partition, kafka.Offset(msg.Offset), origin{source: kafka.Source{Offset: kafka.Offset(m.number)}})
+		f.order.fed(msg.Topic, msg.Partition, kafka.Offset(msg.Offset), m.number)
 	}
 	f.spare = append(f.spare, m)
 	if f.inFlight--; f.inFlight == 0 {

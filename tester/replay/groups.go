@@ -14,7 +14,6 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/logger"
-	"github.com/gokasim/gokasim/storage"
 )
 
 // groups are the processors of a run.
@@ -25,6 +24,7 @@ type groups struct {
 	log       goka.Logger
 	observer  *observer // nil for none
 	order     *order    // nil on a real cluster
+	kept      histories // of tables
 
 	stop    context.CancelCauseFunc
 	members []*member
@@ -42,8 +42,8 @@ const startupBound = 10 * time.Minute
 
 // startGroups starts instances processors of each group, and returns when all have partitions and are recovered.
 // The context that it returns ends, with the cause, when one of them does.
-func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool, o *observer, ord *order) (*groups, context.Context, error) {
-	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard(), observer: o, order: ord}
+func startGroups(ctx context.Context, c *cluster, p *plan, instances int, verbose bool, o *observer, ord *order, kept histories) (*groups, context.Context, error) {
+	g := &groups{cluster: c, plan: p, positions: map[*group]positions{}, log: logger.Discard(), observer: o, order: ord, kept: kept}
 	if verbose {
 		g.log = logger.Default()
 	}
@@ -141,7 +141,7 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 	config, group := &own, m.group
 	options := []goka.ProcessorOption{
 		goka.WithClientID(m.clientID()),
-		goka.WithStorageBuilder(storage.MemoryBuilder()),
+		goka.WithStorageBuilder(g.kept.tables(g.plan, g.order)),
 		goka.WithLogger(g.log),
 		goka.WithProducerBuilder(g.producers(m, config)),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(config)),

@@ -23,12 +23,40 @@ type origins struct {
 	of   []origin
 }
 
-// origin is where a record comes from: a record that some group handled, or the input, of which Source.Offset is the number
-// and Source.Topic is empty.
+// origin is where a record comes from.
 type origin struct {
-	source kafka.Source
-	group  uint16
-	known  bool
+	known bool
+	root  int64         // the number of the record of the input that it comes from in the end, nowhere for none
+	hops  int32         // how many groups it went through since; 0 for a record of the input
+	last  hop           // the last of these
+	way   *way          // those before, nil where there is none, and where there are more than maxHops
+	from  *kafka.Source // what it was emitted for, as long as nothing above but last is known
+}
+
+// nowhere is the root of what comes from no record of the input.
+const nowhere = -1
+
+// hop is a group that a record went through, and which of what it emitted then the next one is.
+type hop struct {
+	group uint16
+	n     int32
+}
+
+type way struct {
+	hop
+	before *way
+}
+
+// maxHops is how many groups a record may have gone through to be ordered among all that come from one record of the
+// input; behind that, loops are ordered by their rounds.
+const maxHops = 64
+
+// follow makes at what the record was emitted for, once the origin of that is known.
+func (at *origin) follow(parent origin) {
+	at.from, at.root, at.hops = nil, parent.root, parent.hops+1
+	if parent.hops > 0 && at.hops <= maxHops {
+		at.way = &way{parent.last, parent.way}
+	}
 }
 
 func newOrder(p *plan, partitions int) *order {
@@ -80,36 +108,65 @@ func (o *order) forget(topic string, partition int32, before kafka.Offset) {
 	at.base = max(at.base, before)
 }
 
-// maxHops is how many groups a record may have gone through to be ordered among all that come from one record of the
-// input; behind that, loops are ordered by their rounds.
-const maxHops = 64
+// fed takes down that a record is that of the input with a number.
+func (o *order) fed(topic string, partition int32, offset kafka.Offset, number int64) {
+	o.note(topic, partition, offset, origin{root: number})
+}
+
+// emitted takes down that a group emitted a record for another.
+func (o *order) emitted(topic string, partition int32, offset kafka.Offset, source kafka.Source, group uint16) {
+	at := origin{last: hop{group, source.N}}
+	if parent, ok := o.resolve(source.Topic, source.Partition, source.Offset, false); ok {
+		at.follow(parent)
+	} else { // it went on before it was noted itself
+		at.from = &source
+	}
+	o.note(topic, partition, offset, at)
+}
+
+// number returns which record of the input it is, false for none, and when that was forgotten.
+func (o *order) number(topic string, partition int32, offset kafka.Offset) (int64, bool) {
+	at := o.origin(topic, partition, offset)
+	return at.root, at.known && at.from == nil && at.hops == 0
+}
+
+// resolve returns the origin of a record as far back as the input, and whether it is known. In the end, what is not known yet never will be: then it
+// comes from nowhere.
+func (o *order) resolve(topic string, partition int32, offset kafka.Offset, end bool) (origin, bool) {
+	at := o.origin(topic, partition, offset)
+	switch {
+	case !at.known:
+		return origin{root: nowhere}, end
+	case at.from == nil:
+		return at, true
+	}
+	parent, ok := o.resolve(at.from.Topic, at.from.Partition, at.from.Offset, end)
+	if ok {
+		at.follow(parent)
+		o.note(topic, partition, offset, at)
+	}
+	return at, ok
+}
 
 // key appends what a record is ordered by, among others of its partition, as bytes.
 func (o *order) key(b []byte, topic string, partition int32, offset kafka.Offset) []byte {
-	type hop struct {
-		group uint16
-		n     int32
-	}
-	var way [maxHops]hop
-	hops := 0
-	at := o.origin(topic, partition, offset)
-	for ; at.known && at.source.Topic != ""; hops++ {
-		if hops < maxHops {
-			way[hops] = hop{at.group, at.source.N}
-		}
-		at = o.origin(at.source.Topic, at.source.Partition, at.source.Offset)
-	}
-	root := int64(-1) // of what comes from nowhere, as what is emitted by a timer
-	if at.known {
-		root = int64(at.source.Offset)
-	}
-	b = binary.BigEndian.AppendUint64(b, uint64(root+1))
-	if hops > maxHops {
+	at, _ := o.resolve(topic, partition, offset, true)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.root+1))
+	if at.hops > maxHops {
 		b = binary.BigEndian.AppendUint16(b, 1<<16-1)
-		return binary.BigEndian.AppendUint32(b, uint32(hops))
+		return binary.BigEndian.AppendUint32(b, uint32(at.hops))
 	}
-	for i := range hops {
-		h := way[hops-1-i]
+	var hops [maxHops]hop
+	begin := maxHops
+	if at.hops > 0 {
+		begin--
+		hops[begin] = at.last
+	}
+	for w := at.way; w != nil; w = w.before {
+		begin--
+		hops[begin] = w.hop
+	}
+	for _, h := range hops[begin:] {
 		b = binary.BigEndian.AppendUint16(b, h.group)
 		b = binary.BigEndian.AppendUint32(b, uint32(h.n))
 	}
@@ -155,7 +212,7 @@ func (w watched) Produce(e *goka.Emission) {
 
 func (p *pending) arrived(e *goka.Emission, err error) {
 	if err == nil && e.Offset >= 0 {
-		p.of.order.note(e.Topic, e.Partition, kafka.Offset(e.Offset), origin{source: e.Source, group: p.of.group})
+		p.of.order.emitted(e.Topic, e.Partition, kafka.Offset(e.Offset), e.Source, p.of.group)
 	}
 	then := p.then
 	p.of, p.then = watched{}, nil

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/internal/dump"
+	"github.com/gokasim/gokasim/internal/kafka"
 )
 
 // echoes passes words on, several times and in two steps, so that each partition of its outputs has records from all others.
@@ -74,6 +77,62 @@ func TestOutputsComeInTheOrderOfWhatTheyComeFrom(t *testing.T) {
 		if int(rec.Offset) != i {
 			t.Fatalf("record %d has offset %d", i, rec.Offset)
 		}
+	}
+}
+
+// loops makes the origins of a record of the input, and of rounds that follow from it in a loop: the first few are noted last, as where what they
+// cause overtakes the word that they have arrived.
+func loops(rounds, late int) *order {
+	o := newOrder(&plan{topics: map[string]*topic{"loop": {name: "loop", input: true}}}, 1)
+	o.fed("loop", 0, 0, 7)
+	note := func(round int) {
+		o.emitted("loop", 0, kafka.Offset(round), kafka.Source{Topic: "loop", Offset: kafka.Offset(round - 1), N: int32(round)}, 3)
+	}
+	for round := late + 1; round <= rounds; round++ {
+		note(round)
+	}
+	for round := late; round > 0; round-- {
+		note(round)
+	}
+	return o
+}
+
+func TestARecordIsOrderedByItsWay(t *testing.T) {
+	for _, late := range []int{0, 1, 2, 5, maxHops + 10} {
+		const rounds = maxHops + 20
+		o := loops(rounds, late)
+		want := binary.BigEndian.AppendUint64(nil, 8)
+		for round := range rounds + 1 {
+			if round > 0 {
+				want = binary.BigEndian.AppendUint32(append(want, 0, 3), uint32(round))
+			}
+			if round > maxHops {
+				want = append(want[:8:8], 0xff, 0xff, 0, 0, 0, byte(round))
+			}
+			if got := o.key(nil, "loop", 0, kafka.Offset(round)); !bytes.Equal(got, want) {
+				t.Errorf("with %d noted late: round %d is ordered by %x, want %x", late, round, got, want)
+			}
+		}
+		o.emitted("loop", 0, rounds+1, kafka.Source{Topic: "loop", Offset: 1_000_000, N: 5}, 3)
+		want = append(make([]byte, 8), 0, 3, 0, 0, 0, 5)
+		if got := o.key(nil, "loop", 0, rounds+1); !bytes.Equal(got, want) {
+			t.Errorf("what comes from nowhere is ordered by %x, want %x", got, want)
+		}
+	}
+}
+
+// BenchmarkWayOfALoop orders all rounds of a loop: twice as many take twice as long.
+func BenchmarkWayOfALoop(b *testing.B) {
+	for _, rounds := range []int{10_000, 20_000, 40_000} {
+		b.Run(fmt.Sprint("rounds=", rounds), func(b *testing.B) {
+			var key []byte
+			for b.Loop() {
+				o := loops(rounds, 0)
+				for round := range rounds {
+					key = o.key(key[:0], "loop", 0, kafka.Offset(round))
+				}
+			}
+		})
 	}
 }
 

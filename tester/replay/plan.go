@@ -28,6 +28,7 @@ type group struct {
 	name   string
 	graph  *goka.GroupGraph
 	inputs []*topic // inputs and the loop, sorted by name: what is consumed and committed
+	tables []*topic // joined or looked up
 }
 
 // topic is a topic in all of its roles.
@@ -40,6 +41,7 @@ type topic struct {
 	loop    bool     // some group's loop
 	input   bool     // some group consumes it, as an input or a loop
 	output  bool     // some group's output
+	kept    bool     // a table whose rows are kept as they were, see histories
 }
 
 // newPlan calls the functions of graphs and puts together what they say.
@@ -59,7 +61,23 @@ func newPlan(graphs []Graph) (*plan, error) {
 		p.groups = append(p.groups, p.add(name, gg))
 	}
 	slices.SortFunc(p.groups, func(a, b *group) int { return strings.Compare(a.name, b.name) })
+	p.keep()
 	return p, nil
+}
+
+// keep finds the tables whose rows are kept as they were: those that come from the input alone, and are read by groups that know the place of
+// each message in the input, as nobody but the input writes to theirs.
+func (p *plan) keep() {
+	for _, t := range p.topics {
+		t.kept = t.table && len(t.writers) == 0
+	}
+	for _, g := range p.groups {
+		if slices.ContainsFunc(g.inputs, func(t *topic) bool { return len(t.writers) > 0 }) {
+			for _, t := range g.tables {
+				t.kept = false
+			}
+		}
+	}
 }
 
 // make calls the user's function.
@@ -98,7 +116,9 @@ func (p *plan) add(name string, gg *goka.GroupGraph) *group {
 		g.inputs = append(g.inputs, t)
 	}
 	for _, e := range slices.Concat(gg.JointTables(), gg.LookupTables()) {
-		reads(p.topic(e.Topic())).table = true
+		t := reads(p.topic(e.Topic()))
+		t.table = true
+		g.tables = append(g.tables, t)
 	}
 	for _, e := range gg.OutputStreams() {
 		writes(p.topic(e.Topic())).output = true

@@ -97,17 +97,51 @@ func TestMessagesSeeExactlyTheRowsThatAreOlder(t *testing.T) {
 	for name, faults := range map[string]string{
 		"": "", "late fetches": "on fetch topic=rates: delay-response for=300ms", "failing fetches": "on fetch topic=rates probability=0.3: error NOT_LEADER_OR_FOLLOWER",
 	} {
-		t.Run(name, func(t *testing.T) { seeOlderRows(t, replaywire.Settings{Seed: 1, Faults: faults}) })
+		settings := replaywire.Settings{Seed: 1, Faults: faults}
+		t.Run(name, func(t *testing.T) { seeOlderRows(t, settings, selling("sales")) })
+		t.Run("in a second group, "+name, func(t *testing.T) {
+			seeOlderRows(t, settings, graph("passing", goka.Output("sold", text), goka.Input("sales", text, func(ctx goka.Context, msg any) {
+				ctx.Emit("sold", ctx.Key(), msg)
+			})), selling("sold"))
+		})
 	}
+	t.Run("as a seed decides", func(t *testing.T) {
+		seeOlderRows(t, replaywire.Settings{Seed: 1, Driven: true, Rebalances: 3, Crashes: 2}, selling("sales"))
+	})
 }
 
-func seeOlderRows(t *testing.T, settings replaywire.Settings) {
-	t.Helper()
-	prices := graph("prices",
-		goka.Input("sales", text, func(ctx goka.Context, _ any) {
-			ctx.Emit("receipts", ctx.Key(), fmt.Sprintf("%v %v", ctx.Join("prices"), ctx.Lookup("rates", "EUR")))
+// selling tells what it sees of tables at each sale.
+func selling(input goka.Stream) Graph {
+	return graph("prices",
+		goka.Input(input, text, func(ctx goka.Context, _ any) {
+			price := ctx.Join("prices")
+			it, err := goka.IterateJoin(ctx, "prices")
+			if err != nil {
+				ctx.Fail(err)
+			}
+			defer it.Release()
+			var listed any
+			for it.Next() {
+				if it.Key() == ctx.Key() {
+					if listed, err = it.Value(); err != nil {
+						ctx.Fail(err)
+					}
+				}
+			}
+			if listed != price {
+				ctx.Fail(fmt.Errorf("the price is %v, and the list says %v", price, listed))
+			}
+			rate, err := goka.TryLookup(ctx, "rates", "EUR")
+			if looked := ctx.Lookup("rates", "EUR"); err != nil || looked != rate {
+				ctx.Fail(fmt.Errorf("the rate is %v, and %v: %w", looked, rate, err))
+			}
+			ctx.Emit("receipts", ctx.Key(), fmt.Sprintf("%v %v", price, rate))
 		}),
 		goka.Join("prices", text), goka.Lookup("rates", text), goka.Output("receipts", text))
+}
+
+func seeOlderRows(t *testing.T, settings replaywire.Settings, graphs ...Graph) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	keys := []string{"a", "b", "c", "d", "e"}
 	price, rate := map[string]any{}, any(nil)
@@ -118,25 +152,58 @@ func seeOlderRows(t *testing.T, settings replaywire.Settings) {
 		price[key] = key + "0"
 	}
 	for at := range 600 {
-		switch key := keys[random.IntN(len(keys))]; random.IntN(4) {
+		switch key := keys[random.IntN(len(keys))]; random.IntN(6) {
 		case 0:
 			price[key] = fmt.Sprint(key, at)
 			rows = append(rows, message("prices", key, price[key].(string), at))
 		case 1:
 			rate = fmt.Sprint("r", at)
 			rows = append(rows, message("rates", "EUR", rate.(string), at))
+		case 2:
+			price[key] = nil
+			gone := message("prices", key, "", at)
+			gone.Value = nil
+			rows = append(rows, gone)
 		default:
 			sales = append(sales, message("sales", key, "x", at))
 			want[key] = append(want[key], fmt.Sprintf("%v %v", price[key], rate))
 		}
 	}
-	o := setup{graphs: []Graph{prices}, dumps: []string{dumpOf(sales...), dumpOf(rows...)}, partitions: 3, instances: 2, settings: settings}.run(t)
+	o := setup{graphs: graphs, dumps: []string{dumpOf(sales...), dumpOf(rows...)}, partitions: 3, instances: 2, settings: settings}.run(t)
 	got := map[string][]string{}
 	for _, rec := range o.records(t, "receipts.jsonl") {
 		got[string(rec.Key)] = append(got[string(rec.Key)], string(rec.Value))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("receipts by key (-want +got):\n%s", diff)
+	}
+}
+
+func TestRowsAreKeptForAsLongAsMessagesMaySeeThem(t *testing.T) {
+	h := newHistories(&plan{topics: map[string]*topic{"rates": {name: "rates", table: true, kept: true}}}, 1)
+	for _, partitions := range h {
+		rows := partitions[0]
+		for number := range int64(underWay) {
+			value := []byte(fmt.Sprint(number))
+			if number%3 == 2 {
+				value = nil
+			}
+			rows.put(&record{key: []byte("EUR"), value: value}, number)
+		}
+		for number, want := range map[int64]string{0: "", 1: "0", 2: "1", 3: "", 4: "3", 5000: "4999", 5001: "", underWay: "8191"} {
+			if got := string(rows.get("EUR", number)); got != want {
+				t.Errorf("record %d sees %q, want %q", number, got, want)
+			}
+		}
+		h.settled()
+		if len(rows.older) > 0 {
+			t.Errorf("%d old versions are kept", len(rows.older))
+		}
+		rows.put(&record{key: []byte("EUR")}, underWay)
+		h.settled()
+		if len(rows.rows) > 0 {
+			t.Errorf("%d rows are kept, and all are gone", len(rows.rows))
+		}
 	}
 }
 

@@ -75,7 +75,11 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if r.settings.Faults != "" { // they may strike whoever produces
 		direct = nil
 	}
-	f, err := newFeed(c, direct, noted)
+	var kept histories
+	if direct != nil {
+		kept = newHistories(p, r.settings.Partitions)
+	}
+	f, err := newFeed(c, direct, noted, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +97,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		err = cur.feedTables(ctx, f)
 		cur.timeless = cur.position
 	}
+	kept.settled()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +106,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
-	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose, r.observer, noted)
+	g, ctx, err := startGroups(ctx, c, p, r.settings.Instances, r.settings.Verbose, r.observer, noted, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +248,9 @@ func (cur *cursor) feedTables(ctx context.Context, f *feed) error {
 		if err := f.send(ctx, rec, cur.position); err != nil {
 			return err
 		}
-		cur.pass()
+		if cur.pass(); cur.position%underWay == 0 {
+			f.kept.settled()
+		}
 	}
 }
 
@@ -268,7 +275,8 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 }
 
 // feedInOrder feeds all records to a simulated cluster, so that an input sees exactly the rows of other tables that are
-// older: before rows, the groups finish what they have, and after them the rows arrive before anything else.
+// older: as they were kept, or else, before rows, the groups finish what they have, and after them the rows arrive before
+// anything else.
 func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outputs) error {
 	rows, sinceSettled, sinceGathered, sinceTrimmed := false, 0, 0, 0
 	for {
@@ -282,7 +290,8 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 		if err := cur.observe(f, g); err != nil {
 			return g.cause(ctx, err)
 		}
-		switch turn := rec.topic.table != rows; {
+		row := rec.topic.table && f.kept[rec.topic] == nil
+		switch turn := row != rows; {
 		case turn && rows: // a message after rows
 			if err = f.flush(); err == nil {
 				err = g.rowsArrive(ctx)
@@ -292,6 +301,7 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 				err = g.settle(ctx)
 			}
 			sinceSettled = 0
+			f.kept.settled()
 			if err == nil && sinceGathered >= underWay {
 				sinceGathered = 0
 				err = out.gather()
@@ -313,7 +323,7 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 		if err := f.send(ctx, rec, cur.position); err != nil {
 			return g.cause(ctx, err)
 		}
-		rows = rec.topic.table
+		rows = row
 		sinceSettled++
 		sinceGathered++
 		sinceTrimmed++
