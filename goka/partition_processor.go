@@ -40,6 +40,7 @@ type PartitionProcessor struct {
 	defaultHeaders []sarama.RecordHeader
 	standbyFailed  func(error)
 	heir           func(partition int32) *PartitionProcessor // who has the partition once this one is stopped; may be nil
+	runs           *openRuns                                 // of all partitions
 
 	state  *Signal
 	errors chan error // the last failure that nobody has read
@@ -95,6 +96,8 @@ type shared struct {
 
 	holder        func(partition int32) *PartitionProcessor // who has a partition now; may be nil
 	standbyFailed func(error)                               // called when a table fails whose partition handles no messages; may be nil
+
+	runs openRuns
 }
 
 func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, error) {
@@ -109,6 +112,7 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		producer:       s.producer,
 		standbyFailed:  s.standbyFailed,
 		heir:           s.holder,
+		runs:           &s.runs,
 		defaultHeaders: s.opts.producerDefaultHeaders.ToSarama(),
 		state:          NewSignal(partitionProcessorStates...),
 		errors:         make(chan error, 1),
@@ -227,8 +231,10 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 		r.inbox.push(item{kind: itemLate, late: &row})
 	}
 	pp.lateRows = nil
+	pp.runs.add(r)
 	go func() {
 		defer context.AfterFunc(ctx, r.stop)()
+		defer pp.runs.remove(r)
 		r.loop()
 	}()
 	pp.state.SetState(PPStateRunning)

@@ -46,20 +46,53 @@ func (d *deferredCommits) all() []*deferredCommit {
 	})
 }
 
-// unfinished tells what the partitions wait for, where they wait for the user's code or have failed.
+// openRuns are the runs that have begun and not returned: those of the present generation, and those of earlier ones, or of
+// partitions that have moved away, of which a callback does not return.
+type openRuns struct {
+	mu   sync.Mutex // guards list
+	list []*partitionRun
+}
+
+func (o *openRuns) add(r *partitionRun) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, r)
+}
+
+func (o *openRuns) remove(r *partitionRun) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = slices.DeleteFunc(o.list, func(other *partitionRun) bool { return other == r })
+}
+
+func (o *openRuns) all() []*partitionRun {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.list)
+}
+
+// unfinished tells what the partitions wait for, where they wait for the user's code or have failed. It goes on to do so when
+// a generation has ended.
 func (g *Processor) unfinished() []string {
 	var lines []string
+	var present []*partitionRun
 	for _, pp := range g.partitionProcessors() {
 		if r := pp.current(); r != nil {
-			lines = append(lines, r.unfinished()...)
+			present = append(present, r)
+			lines = append(lines, r.unfinished("")...)
+		}
+	}
+	for _, r := range g.shared.runs.all() {
+		if !slices.Contains(present, r) {
+			lines = append(lines, r.unfinished(", and the generation in which it got the partition has ended")...)
 		}
 	}
 	return lines
 }
 
-func (r *partitionRun) unfinished() []string {
+func (r *partitionRun) unfinished(since string) []string {
 	var lines []string
-	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)+since) }
 	if err := r.err(); err != nil {
 		say("group %s failed on partition %d: %v", r.pp.graph.group, r.pp.partition, err)
 	}

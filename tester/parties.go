@@ -185,8 +185,15 @@ func (tt *Tester) awaitStart() error {
 
 // ConsumerGroupBuilder builds members of groups on the tester's cluster. goka calls it.
 func (tt *Tester) ConsumerGroupBuilder() goka.ConsumerGroupBuilder {
-	return func(_ []string, group, clientID string) (sarama.ConsumerGroup, error) {
-		cg, err := tt.ground.group(group, tt.ground.config(clientID))
+	return tt.watching(func(_ []string, group, clientID string) (sarama.ConsumerGroup, error) {
+		return tt.ground.group(group, tt.ground.config(clientID))
+	})
+}
+
+// watching builds members that the tester watches.
+func (tt *Tester) watching(build goka.ConsumerGroupBuilder) goka.ConsumerGroupBuilder {
+	return func(brokers []string, group, clientID string) (sarama.ConsumerGroup, error) {
+		cg, err := build(brokers, group, clientID)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package tester
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -15,14 +16,14 @@ import (
 type sessions struct {
 	mu   sync.Mutex // guards all below
 	open map[*watchedHandler]sarama.ConsumerGroupSession
-	held bool // HoldCommits
+	asks map[*watchedGroup]func() []string // what tells what a member waits for, also after its sessions
+	held bool                              // HoldCommits
 }
 
 // watchedHandler notes the session that its handler works in.
 type watchedHandler struct {
 	sarama.ConsumerGroupHandler
-	group      *watchedGroup
-	unfinished func() []string // guarded by sessions.mu; nil until the handler has said it
+	group *watchedGroup
 }
 
 func (h *watchedHandler) Setup(session sarama.ConsumerGroupSession) error {
@@ -46,18 +47,16 @@ func (c *curious) Explain(unfinished func() []string) {
 	s := &c.handler.group.tester.sessions
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.handler.unfinished = unfinished
+	if s.asks == nil {
+		s.asks = map[*watchedGroup]func() []string{}
+	}
+	s.asks[c.handler.group] = unfinished
 }
 
 // unfinished tells what members of groups wait for, a line each.
 func (s *sessions) unfinished() []string {
 	s.mu.Lock()
-	var asked []func() []string
-	for h := range s.open {
-		if h.unfinished != nil {
-			asked = append(asked, h.unfinished)
-		}
-	}
+	asked := slices.Collect(maps.Values(s.asks))
 	s.mu.Unlock()
 	var lines []string
 	for _, ask := range asked {

@@ -678,7 +678,7 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 	all := append([]goka.ProcessorOption{
 		goka.WithClientID(clientID),
 		goka.WithStorageBuilder(s.tester.StorageBuilder()),
-		goka.WithConsumerGroupBuilder(goka.ConsumerGroupBuilderWithConfig(c)),
+		goka.WithConsumerGroupBuilder(s.tester.watching(goka.ConsumerGroupBuilderWithConfig(c))),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
 		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(c)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),

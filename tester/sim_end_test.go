@@ -36,6 +36,22 @@ var scripts = map[string]struct {
 		},
 		says: []string{
 			"no progress", "p/group g in/0 was handed offsets up to 1 of 1 and has finished up to 0",
+			`the callback of group g for in/0, offset 0, key "k" has not returned`,
+		},
+	},
+	"a callback that never returns, through a rebalance": {
+		script: func(s *tester.Sim) {
+			never := make(chan struct{})
+			graph := goka.DefineGroup("g", goka.Input("in", new(codec.String), func(goka.Context, interface{}) { <-never }))
+			s.StartProcessor("p", graph, goka.WithLogger(logger.Discard()))
+			s.Tester().Produce("in", tester.Msg("k", "x"))
+			s.Advance(time.Minute)
+			s.Tester().Rebalance("g") // the callback is waited for, and left behind
+			s.Advance(10 * time.Minute)
+			s.Idle()
+		},
+		says: []string{
+			"no progress", `the callback of group g for in/0, offset 0, key "k" has not returned, and the generation in which it got the partition has ended`,
 		},
 	},
 	"a callback that waits for something outside": {

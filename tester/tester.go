@@ -249,10 +249,11 @@ func (tt *Tester) Catchup() {
 
 // settle waits until everything was handled, and says who is stuck if something is.
 func (tt *Tester) settle() error {
-	if err := tt.settled(false); err != nil {
-		return fmt.Errorf("%w%s", err, tt.sessions.explained())
+	err := tt.settled(false)
+	if _, said := tt.ground.(*inSimulation); err == nil || said {
+		return err
 	}
-	return nil
+	return fmt.Errorf("%w%s", err, tt.sessions.explained())
 }
 
 // settled settles until nobody came or went meanwhile: what a processor had begun when it lost its partition is for the

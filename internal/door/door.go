@@ -47,7 +47,8 @@ type Handing interface {
 // wants to know why messages are not finished.
 type Curious interface {
 	// Explain takes a function that returns a line for each thing that a partition waits for: a callback that has not
-	// returned, a deferred commit that is open. It may be called from any goroutine until the session is over.
+	// returned, a deferred commit that is open. It may be called from any goroutine, also when the session is over and what it
+	// began is not.
 	Explain(unfinished func() []string)
 }
 
