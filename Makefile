@@ -10,8 +10,10 @@ BROKERS  ?=
 BENCH    ?= .
 PKG      ?= ./...
 DURATION ?= 30m
+SHAKE    ?= 3
+export SHAKE
 
-.PHONY: check fmt lint vuln test golden fuzz bench parity sim gen redis soak goka-soak
+.PHONY: check fmt lint vuln test shake golden fuzz bench parity sim gen redis soak goka-soak
 
 check: ## everything that CI looks at
 	.ci/run
@@ -28,6 +30,9 @@ vuln: ## known vulnerabilities in what is called; asks the Go vulnerability data
 
 test: ## all tests, with the race detector and in a random order
 	.ci/run race
+
+shake: ## tests on a Go runtime whose goroutines give way at random, SHAKE times each: make shake PKG=./goka SHAKE=10
+	.ci/shake $(PKG)
 
 golden: ## rewrite the transcripts in testdata; read the diff like code
 	go test $$(git grep -l cockroachdb/datadriven -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -rewrite
