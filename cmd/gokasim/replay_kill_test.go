@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,70 +17,144 @@ import (
 	"github.com/gokasim/gokasim/internal/replaywire"
 )
 
+// killed is a replay of the flights that is killed again and again.
+type killed struct {
+	path, out string
+	once      string // what a run that nobody killed gives
+}
+
+func newKilled(t *testing.T, ctx context.Context) killed { //nolint:revive // t comes first in tests
+	t.Helper()
+	dir := t.TempDir()
+	k := killed{path: program(t), out: filepath.Join(dir, "out"), once: filepath.Join(dir, "once")}
+	if text, err := k.command(ctx, "--out", k.once).CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	return k
+}
+
+func (k killed) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, k.path, append([]string{"replay", "../../examples/flights", "--progress", "none"}, args...)...)
+	cmd.Env = append(cmd.Environ(), "GOFLAGS=") // the package is found by the path of its source
+	return cmd
+}
+
+// kill runs the command and kills it so long after it has begun to replay. It returns what it said until then, and whether it had ended.
+func (k killed) kill(t *testing.T, ctx context.Context, after time.Duration, args ...string) (said string, ended bool) { //nolint:revive // t comes first in tests
+	t.Helper()
+	cmd := k.command(ctx, args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stderr)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil || strings.HasPrefix(line, "replaying ") {
+			break
+		}
+	}
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // it may have ended
+	defer timer.Stop()
+	rest, err := io.ReadAll(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(rest), cmd.Wait() == nil
+}
+
+// same checks that the results are those of a run that nobody killed.
+func (k killed) same(t *testing.T) {
+	t.Helper()
+	if code, stdout, stderr := runWith(t, "diff", k.once, k.out); code != 0 {
+		t.Fatalf("it differs:\n%s%s", stdout, stderr)
+	}
+}
+
+// clear removes the results, whose names it returns.
+func (k killed) clear(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(k.out, "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// TestTheResultsOfAReplayThatIsKilledAreWholeOrAbsent kills the command at any moment of its run. What is under final names then is whole, and
+// the next run gives the same results and leaves nothing else behind. GOKASIM_KILLS=50 does it as often.
+func TestTheResultsOfAReplayThatIsKilledAreWholeOrAbsent(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	k := newKilled(t, ctx)
+	rng := rand.New(rand.NewPCG(5, 6))
+	finished, partly := 0, 0
+	for range kills(t) {
+		if _, ended := k.kill(t, ctx, time.Duration(rng.IntN(2000))*time.Millisecond, "--out", k.out); ended {
+			finished++
+		}
+		names, err := filepath.Glob(filepath.Join(k.out, "*.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			got, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile(filepath.Join(k.once, filepath.Base(name)))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s has %d bytes, and is not what a whole run gives: %d bytes (%v)", filepath.Base(name), len(got), len(want), err)
+			}
+		}
+		if n := len(k.clear(t)); n == 1 || n == 2 {
+			partly++
+		}
+	}
+	if text, err := k.command(ctx, "--out", k.out).CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	k.same(t)
+	if n := entries(t, k.out); n != 3 && runtime.GOOS != "windows" {
+		t.Errorf("there are %d entries in the directory of the results, want 3", n)
+	}
+	t.Logf("%d runs were killed, %d of them while they published, %d ended before", kills(t)-finished, partly, finished)
+}
+
 // TestAReplayThatIsKilledGoesOn kills the command at any moment of its run. What is under final names then is whole or absent,
 // and with --resume the results are those of a run that nobody killed. GOKASIM_KILLS=50 does it as often.
 func TestAReplayThatIsKilledGoesOn(t *testing.T) {
-	path, dir := program(t), t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	out, once, kept := filepath.Join(dir, "out"), filepath.Join(dir, "once"), filepath.Join(dir, "kept")
-	command := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, path, append([]string{"replay", "../../examples/flights", "--progress", "none"}, args...)...)
-		cmd.Env = append(cmd.Environ(), "GOFLAGS=") // the package is found by the path of its source
-		return cmd
-	}
-	if text, err := command("--out", once).CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, text)
-	}
-	same := func() {
-		t.Helper()
-		if code, stdout, stderr := runWith(t, "diff", once, out); code != 0 {
-			t.Fatalf("it differs:\n%s%s", stdout, stderr)
-		}
-	}
-	args := []string{"--out", out, "--checkpoint", kept, "--checkpoint-every", "2000", "--resume"}
+	k := newKilled(t, ctx)
+	kept := t.TempDir()
+	args := []string{"--out", k.out, "--checkpoint", kept, "--checkpoint-every", "2000", "--resume"}
 	rng := rand.New(rand.NewPCG(3, 4))
 	resumed, finished := 0, 0
 	for range kills(t) {
-		cmd := command(args...)
-		stderr, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() && !strings.HasPrefix(lines.Text(), "replaying ") {
-			continue
-		}
-		timer := time.AfterFunc(time.Duration(rng.IntN(2000))*time.Millisecond, func() { _ = cmd.Process.Kill() }) // it may have ended
-		rest, err := io.ReadAll(stderr)
-		if err == nil && strings.Contains(string(rest), "going on behind") {
+		said, ended := k.kill(t, ctx, time.Duration(rng.IntN(2000))*time.Millisecond, args...)
+		if strings.Contains(said, "going on behind") {
 			resumed++
 		}
-		timer.Stop()
-		if cmd.Wait() == nil {
+		if ended {
 			finished++
+			k.same(t)
 		}
-		names, err := filepath.Glob(filepath.Join(out, "*.jsonl"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(names) == 3 {
-			same()
-		}
-		for _, name := range names {
-			if err := os.Remove(name); err != nil {
-				t.Fatal(err)
-			}
-		}
+		k.clear(t)
 	}
-	text, err := command(args...).CombinedOutput()
+	text, err := k.command(ctx, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, text)
 	}
-	same()
+	k.same(t)
 	if _, err := os.Stat(filepath.Join(kept, replaywire.CheckpointFile)); err == nil {
 		t.Error("the checkpoint is there after the end of the run")
 	}

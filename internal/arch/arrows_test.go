@@ -89,7 +89,7 @@ var arrows = []row{
 	{name: "cmd/gokasim/internal/record", ours: "cmd/gokasim/internal/connect internal/dump internal/kafka internal/whole", others: "github.com/twmb/franz-go github.com/klauspost/compress", tests: "memkafka"},
 	{name: "cmd/gokasim/internal/progress", ours: "internal/replaywire", others: "github.com/vbauerster/mpb golang.org/x/term"},
 	{name: "cmd/gokasim/internal/report", ours: "internal/replaywire"},
-	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire"},
+	{name: "cmd/gokasim/internal/results", ours: "internal/dump internal/replaywire internal/whole"},
 	{name: "cmd/gokasim/internal/schema", others: "github.com/bufbuild/protocompile github.com/hamba/avro google.golang.org/protobuf"},
 	{name: "cmd/gokasim/internal/simulate"},
 	{name: "cmd/gokasim/internal/target", ours: "internal/replaywire"},

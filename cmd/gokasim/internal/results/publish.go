@@ -7,33 +7,99 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/internal/whole"
 )
 
 // Spool is a directory that a replay writes to. Its files get their final names by Publish, and never before they are
 // whole.
 type Spool struct {
-	Dir string
-	out string // where Publish puts the files; empty when there is nothing to publish
+	Dir  string
+	out  string   // where Publish puts the files; empty when there is nothing to publish
+	lock *os.File // as long as this process has the spool
 }
 
+// Spools are called so, and so before their lock is there.
+const (
+	spools = ".gokasim-"
+	unborn = ".gokasim.new-"
+	lock   = ".lock" // the file in each that its process has locked
+)
+
 // NewSpool makes a spool for results that are going to be published in out, which is made when it is missing; it lies
-// inside out, so that publishing is a mere renaming. With an empty out it lies in the directory for temporary files.
+// inside out, so that publishing is a mere renaming. With an empty out it lies in the directory for temporary files. What processes
+// that were killed left in out is removed.
 func NewSpool(out string) (*Spool, error) {
 	if out != "" {
 		if err := os.MkdirAll(out, 0o777); err != nil {
 			return nil, fmt.Errorf("making the directory of --out: %w; choose another one", err)
 		}
 	}
-	dir, err := os.MkdirTemp(out, ".gokasim-*")
+	s, err := makeSpool(out)
 	if err != nil {
 		return nil, fmt.Errorf("making room for the results: %w; choose another --out directory", err)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("making room for the results: %w", err), os.RemoveAll(dir))
+	if out != "" {
+		sweep(out)
 	}
-	return &Spool{Dir: dir, out: out}, nil
+	return s, nil
+}
+
+func makeSpool(out string) (*Spool, error) {
+	dir, err := os.MkdirTemp(out, unborn+"*")
+	if err != nil {
+		return nil, err
+	}
+	s := &Spool{Dir: dir, out: out}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// open locks the spool and gives it its name.
+func (s *Spool) open() (err error) {
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" { // where no directory can be renamed that has an open file
+		return nil
+	}
+	if s.lock, err = os.Create(filepath.Join(s.Dir, lock)); err != nil {
+		return err
+	}
+	if err := whole.Lock(s.lock); err != nil {
+		return err
+	}
+	parent, name := filepath.Split(s.Dir)
+	named := filepath.Join(parent, spools+strings.TrimPrefix(name, unborn))
+	if err := os.Rename(s.Dir, named); err != nil {
+		return err
+	}
+	s.Dir = named
+	return nil
+}
+
+// sweep removes the spools in out that nobody has any more. That it cannot is worth no error: it is asked again the next time.
+func sweep(out string) {
+	entries, _ := os.ReadDir(out)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), spools) {
+			continue
+		}
+		dir := filepath.Join(out, e.Name())
+		f, err := os.Open(filepath.Join(dir, lock))
+		if err != nil {
+			continue
+		}
+		if whole.Lock(f) == nil {
+			_ = os.RemoveAll(dir) // see above
+		}
+		_ = f.Close() // nothing was written
+	}
 }
 
 // Rename gives the files of result their topics' names inside the spool, so that other results can be compared with them there.
@@ -57,11 +123,17 @@ func (s *Spool) Publish(result *replaywire.Result) error {
 			}
 		}
 	}
+	if err := whole.SyncDir(s.out); err != nil {
+		return fmt.Errorf("publishing the results: %w", err)
+	}
 	return nil
 }
 
 // Close removes what was not published.
 func (s *Spool) Close() error {
+	if s.lock != nil {
+		_ = s.lock.Close() // nothing was written; a second call finds it closed
+	}
 	if err := os.RemoveAll(s.Dir); err != nil {
 		return fmt.Errorf("removing temporary results: %w", err)
 	}

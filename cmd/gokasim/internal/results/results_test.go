@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -42,6 +43,36 @@ func fill(t *testing.T, out string, files map[string]string) *Spool {
 		}
 	}
 	return s
+}
+
+func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("spools are not swept there")
+	}
+	out := t.TempDir()
+	left := filepath.Join(out, spools+"1")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{lock, "a.jsonl"} {
+		if err := os.WriteFile(filepath.Join(left, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign := filepath.Join(out, spools+"x") // without a lock: of somebody else
+	if err := os.Mkdir(foreign, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running := fill(t, out, map[string]string{"a.jsonl": "1"})
+	fill(t, out, nil)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("what a killed run left is there: %v", err)
+	}
+	for _, dir := range []string{foreign, running.Dir} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func topics(names ...string) []replaywire.Topic {
