@@ -34,6 +34,7 @@ type engine struct {
 	dir         string
 	config      config
 	db          *pebble.DB
+	rows        *cachedTable
 	health      *health
 	compactions *compactions
 	unlock      func() error
@@ -84,7 +85,8 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 	if err != nil {
 		return nil, errors.Join(e.explain("open", err), lock.Close())
 	}
-	blocks, files := c.shared.acquire()
+	rows, blocks, files := c.shared.acquire()
+	e.rows = newCachedTable(rows)
 	g := &guard{FS: c.fs, health: e.health, breakDown: e.breakDown}
 	g.quiet.Store(fresh)
 	e.db, err = pebble.Open(dir, e.options(g, blocks, files))
@@ -282,13 +284,13 @@ func (e *engine) flush(ctx context.Context) error {
 	}
 }
 
-// write applies batch, which is empty afterwards.
-func (e *engine) write(batch *pebble.Batch) error {
+// write applies batch, which changes rows, and is empty afterwards.
+func (e *engine) write(batch *pebble.Batch, rows ...storage.Row) error {
 	defer batch.Close()
 	if err := e.admit(batch.Len()); err != nil {
 		return err
 	}
-	if err := e.db.Apply(batch, pebble.NoSync); err != nil {
+	if err := e.apply(batch, rows); err != nil {
 		return e.explain("write", err)
 	}
 	if !e.dirty.Load() && e.dirty.CompareAndSwap(false, true) {
@@ -299,6 +301,14 @@ func (e *engine) write(batch *pebble.Batch) error {
 		}
 	}
 	return nil
+}
+
+func (e *engine) apply(batch *pebble.Batch, rows []storage.Row) (err error) {
+	hidden, written := e.rows.hide(rows), false
+	defer func() { e.rows.show(rows, hidden, written) }() // also when pebble panics
+	err = e.db.Apply(batch, pebble.NoSync)
+	written = err == nil
+	return err
 }
 
 // admit lets a write pass, or says why not.

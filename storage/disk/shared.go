@@ -8,12 +8,15 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Shared is what the storages of a process have in common: a cache of blocks that were read, files that are kept
+// Shared is what the storages of a process have in common: caches of rows and blocks that were read, files that are kept
 // open, and the number of compactions that run at a time. It holds resources only while a storage that uses it is
 // open. The fields must not change once it is used; the zero value has their defaults.
 type Shared struct {
 	// CacheBytes is the size of the block cache: 128 MiB unless positive.
 	CacheBytes int64
+	// RowBytes is how much of the rows that were read last is kept as they are, so that reading one again is as fast as in
+	// memory: 32 MiB unless set, nothing when negative. It is memory of Go's heap.
+	RowBytes int64
 	// OpenFiles is how many table files are kept open at most: 1000 unless positive.
 	OpenFiles int
 	// Compactions is how many compactions run at most at a time: half of GOMAXPROCS, but one at least, unless positive.
@@ -21,6 +24,7 @@ type Shared struct {
 
 	mu      sync.Mutex // guards all below
 	users   int
+	rows    *rowCache // nil when nothing is kept
 	blocks  *pebble.Cache
 	files   *pebble.FileCache
 	slots   int            // compactions that may start
@@ -30,16 +34,21 @@ type Shared struct {
 var defaultShared = new(Shared)
 
 // acquire makes the caches when the first storage opens. Each acquire needs a release.
-func (s *Shared) acquire() (*pebble.Cache, *pebble.FileCache) {
+func (s *Shared) acquire() (*rowCache, *pebble.Cache, *pebble.FileCache) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users == 0 {
+		rows := s.RowBytes
+		if rows == 0 {
+			rows = 32 << 20
+		}
+		s.rows = newRowCache(rows)
 		s.blocks = pebble.NewCache(orDefault(s.CacheBytes, 128<<20))
 		s.files = pebble.NewFileCache(runtime.GOMAXPROCS(0), orDefault(s.OpenFiles, 1000))
 		s.slots = orDefault(s.Compactions, max(1, runtime.GOMAXPROCS(0)/2))
 	}
 	s.users++
-	return s.blocks, s.files
+	return s.rows, s.blocks, s.files
 }
 
 func orDefault[N int | int64](n, def N) N {
@@ -57,7 +66,7 @@ func (s *Shared) release() {
 	}
 	s.files.Unref()
 	s.blocks.Unref()
-	s.files, s.blocks, s.waiting = nil, nil, nil
+	s.rows, s.files, s.blocks, s.waiting = nil, nil, nil, nil
 }
 
 // takeSlot gives c the right to run one compaction, or remembers to poke it when there is a free slot again.

@@ -184,6 +184,9 @@ func (s *store) Has(key string) (bool, error) {
 		return false, err
 	}
 	defer s.release()
+	if value, known := e.rows.get(key); known {
+		return value != nil, nil
+	}
 	_, stored, err := e.read(key)
 	if stored == nil || err != nil {
 		return false, err
@@ -197,12 +200,22 @@ func (s *store) Get(key string) ([]byte, error) {
 		return nil, err
 	}
 	defer s.release()
+	if value, known := e.rows.get(key); known {
+		return value, nil
+	}
+	version := e.rows.version.Load()
 	value, stored, err := e.read(key)
-	if stored == nil || err != nil {
+	if err != nil {
 		return nil, err
 	}
-	value = exact(value)
-	return value, e.explain("read", stored.Close())
+	if stored != nil {
+		value = exact(value)
+		err = e.explain("read", stored.Close())
+	}
+	if err == nil && e.recovered.Load() {
+		e.rows.keep(key, value, version)
+	}
+	return value, err
 }
 
 // read returns the value of key, which is valid until stored is closed, and no stored when there is no row.
@@ -236,7 +249,7 @@ func (s *store) Set(key string, value []byte) error {
 	if err := put(batch, key, value); err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	return e.write(batch)
+	return e.write(batch, storage.Row{Key: key, Value: value})
 }
 
 func (s *store) Delete(key string) error {
@@ -249,7 +262,7 @@ func (s *store) Delete(key string) error {
 	if err := remove(batch, key); err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	return e.write(batch)
+	return e.write(batch, storage.Row{Key: key})
 }
 
 func (s *store) WriteBatch(rows []storage.Row, offset int64) error {
@@ -272,7 +285,7 @@ func (s *store) WriteBatch(rows []storage.Row, offset int64) error {
 	if err := putOffset(batch, offset); err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	return e.write(batch)
+	return e.write(batch, rows...)
 }
 
 func (s *store) SetOffset(offset int64) error {

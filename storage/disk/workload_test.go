@@ -82,7 +82,7 @@ func write(st storage.Storage, from, to int64) error {
 }
 
 // open returns an open storage that is closed with the test.
-func open(t *testing.T, dir string, options ...Option) *store {
+func open(t testing.TB, dir string, options ...Option) *store {
 	t.Helper()
 	st, err := New(dir, options...)
 	if err != nil {
