@@ -26,9 +26,11 @@ type lines struct {
 		Dial(network, addr string) (net.Conn, error)
 	}
 
-	mu    sync.Mutex // guards what follows
-	open  map[*line]struct{}
-	isCut bool
+	end context.Context // over once the lines are cut
+	die context.CancelFunc
+
+	mu   sync.Mutex // guards open
+	open map[*line]struct{}
 }
 
 var errCut = errors.New("the connection was cut, since the program stops")
@@ -36,42 +38,64 @@ var errCut = errors.New("the connection was cut, since the program stops")
 // linesOf makes clients with config connect by lines.
 func linesOf(config *sarama.Config) *lines {
 	l := &lines{open: make(map[*line]struct{})}
+	l.end, l.die = context.WithCancel(context.Background())
 	if config.Net.Proxy.Enable {
 		l.dialer = config.Net.Proxy.Dialer
 	} else {
 		l.dialer = &net.Dialer{Timeout: config.Net.DialTimeout, KeepAlive: config.Net.KeepAlive, LocalAddr: config.Net.LocalAddr}
 	}
 	config.Net.Proxy.Enable, config.Net.Proxy.Dialer = true, l
+	pause := config.Metadata.Retry.BackoffFunc
+	if pause == nil {
+		backoff := config.Metadata.Retry.Backoff
+		pause = func(int, int) time.Duration { return backoff }
+	}
+	config.Metadata.Retry.BackoffFunc = func(retries, maxRetries int) time.Duration {
+		if l.end.Err() != nil {
+			return 0
+		}
+		return pause(retries, maxRetries)
+	}
 	return l
 }
 
-// Dial connects as the configuration says.
+// Dial connects as the configuration says. It ends when the lines are cut, unless the configuration has a proxy that cannot.
 func (l *lines) Dial(network, addr string) (net.Conn, error) {
-	l.mu.Lock()
-	cut := l.isCut
-	l.mu.Unlock()
-	if cut {
+	if l.end.Err() != nil {
 		return nil, errCut
 	}
-	conn, err := l.dialer.Dial(network, addr)
+	conn, err := l.dial(network, addr)
+	if l.end.Err() != nil && err != nil {
+		return nil, errCut
+	}
 	if err != nil {
 		return nil, err
 	}
 	own := &line{Conn: conn, lines: l}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.isCut {
+	if l.end.Err() != nil {
 		return nil, errors.Join(errCut, conn.Close())
 	}
 	l.open[own] = struct{}{}
 	return own, nil
 }
 
+func (l *lines) dial(network, addr string) (net.Conn, error) {
+	if d, ok := l.dialer.(interface {
+		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+	}); ok {
+		return d.DialContext(l.end, network, addr)
+	}
+	return l.dialer.Dial(network, addr)
+}
+
 // cut closes all connections for good.
 func (l *lines) cut() {
 	l.mu.Lock()
+	l.die()
 	open := l.open
-	l.open, l.isCut = nil, true
+	l.open = nil
 	l.mu.Unlock()
 	for line := range open {
 		_ = line.Conn.Close()

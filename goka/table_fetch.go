@@ -36,14 +36,14 @@ const fetchesAtOnce = 4
 func (c *tableConsumer) readRange(ctx context.Context, topic string, partition int32, from, end int64,
 	take func(batch []*sarama.ConsumerMessage, next int64) error,
 ) (int64, error) {
-	client, err := c.own()
+	client, err := c.own(ctx)
 	if err != nil || len(client.Config().Consumer.Interceptors) > 0 {
-		return from, nil //nolint:nilerr // sarama's consumer says what is wrong, and tries again
+		return from, ctx.Err() // of brokers, sarama's consumer says what is wrong, and tries again
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan answer, 1) // the next one comes while one is applied
-	c.fetches.Go(func() {
+	if !c.beside(func() {
 		defer close(answers)
 		for position := from; position < end; {
 			f := c.fetch(ctx, client, topic, partition, position)
@@ -57,7 +57,9 @@ func (c *tableConsumer) readRange(ctx context.Context, topic string, partition i
 			}
 			position = f.next
 		}
-	})
+	}) {
+		return from, nil
+	}
 	for position := from; ; {
 		select {
 		case <-ctx.Done():

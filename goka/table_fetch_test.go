@@ -99,7 +99,7 @@ func TestAnEmptiedBatchDoesNotEndARecovery(t *testing.T) {
 	if err != nil || position >= 12 {
 		t.Errorf("the recovery is over at offset %d, %v; nothing was read", position, err)
 	}
-	client, err := c.own()
+	client, err := c.own(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

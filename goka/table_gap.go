@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,11 +12,11 @@ import (
 
 // Offsets without a record (compacted away, aborted, or a transaction's marker) are passed over by consumers in
 // silence: who waits for the last record below the high watermark may wait for ever. sarama's consumers do not tell
-// their position, so a topic manager that can looks for itself.
+// their position, so goka's own ones look for themselves, and its topic managers for those that cannot.
 type gapFinder interface {
 	// nextRecord returns an offset at or after from, and not after end, below which there are no records from from on:
 	// end when there are none at all, with errNothing when that is not certain.
-	nextRecord(topic string, partition int32, from, end int64) (int64, error)
+	nextRecord(ctx context.Context, topic string, partition int32, from, end int64) (int64, error)
 }
 
 // errBehind reports a leader whose high watermark is below the one that was seen before: one that was elected a moment
@@ -37,7 +38,7 @@ const (
 	behindPatience = 30 * time.Second // with a high watermark that has gone back
 )
 
-func (m *topicManager) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
+func (m *topicManager) nextRecord(_ context.Context, topic string, partition int32, from, end int64) (int64, error) {
 	return nextRecord(m.client, topic, partition, from, end)
 }
 
@@ -105,7 +106,7 @@ func firstVisible(block *sarama.FetchResponseBlock, position int64) (offset int6
 	return offset, false
 }
 
-// tableConsumer is a consumer of goka's own builders. It finds gaps itself, for topic managers that cannot.
+// tableConsumer is a consumer of goka's own builders. It finds gaps itself, without waiting for brokers longer than its callers do.
 type tableConsumer struct {
 	sarama.Consumer
 	connect func() (sarama.Client, error)
@@ -113,41 +114,95 @@ type tableConsumer struct {
 	slots   chan struct{}  // has room for the fetches that may be under way
 	fetches sync.WaitGroup // the goroutines of readRange
 
-	mu     sync.Mutex // guards client
+	mu     sync.Mutex // guards what follows
+	client *ownClient // nil until it is asked for, and once it could not connect
+	closed bool
+}
+
+// ownClient is a client that connects, or has connected.
+type ownClient struct {
+	done   chan struct{} // closed once client or err is set
 	client sarama.Client
+	err    error
 }
 
-// own returns the client for fetches of its own.
-func (c *tableConsumer) own() (sarama.Client, error) {
+// own returns the client for fetches of its own, and has it connect before, which takes long where brokers do not answer: up to
+// there nobody waits for longer than their own context. Those who ask while it connects wait for the same.
+func (c *tableConsumer) own(ctx context.Context) (sarama.Client, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.client == nil {
-		client, err := c.connect()
-		if err != nil {
-			return nil, err
-		}
-		c.client = client
+	if c.closed {
+		c.mu.Unlock()
+		return nil, errCut
 	}
-	return c.client, nil
+	own := c.client
+	if own == nil {
+		own = &ownClient{done: make(chan struct{})}
+		c.client = own
+		c.fetches.Go(func() {
+			defer close(own.done)
+			if own.client, own.err = c.connect(); own.err != nil {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.client = nil
+			}
+		})
+	}
+	c.mu.Unlock()
+	select {
+	case <-own.done:
+		return own.client, own.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
-func (c *tableConsumer) nextRecord(topic string, partition int32, from, end int64) (int64, error) {
-	client, err := c.own()
+func (c *tableConsumer) nextRecord(ctx context.Context, topic string, partition int32, from, end int64) (int64, error) {
+	client, err := c.own(ctx)
 	if err != nil {
 		return from, err
 	}
-	return nextRecord(client, topic, partition, from, end)
+	type found struct {
+		next int64
+		err  error
+	}
+	answer := make(chan found, 1)
+	if !c.beside(func() {
+		next, err := nextRecord(client, topic, partition, from, end)
+		answer <- found{next, err}
+	}) {
+		return from, errCut
+	}
+	select {
+	case f := <-answer:
+		return f.next, f.err
+	case <-ctx.Done():
+		return from, ctx.Err()
+	}
 }
 
-func (c *tableConsumer) Close() error {
-	c.lines.cut() // a client that closes waits for answers
+// beside runs f in a goroutine that Close waits for. It reports false after Close.
+func (c *tableConsumer) beside(f func()) bool {
 	c.mu.Lock()
-	client := c.client
-	c.client = nil
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.fetches.Go(f)
+	}
+	return !c.closed
+}
+
+// Close also ends what waits for brokers.
+func (c *tableConsumer) Close() error {
+	c.lines.cut() // a client that connects or closes waits for answers
+	c.mu.Lock()
+	own := c.client
+	c.client, c.closed = nil, true
 	c.mu.Unlock()
 	err := c.Consumer.Close()
-	if client != nil {
-		_ = client.Close()
+	if own != nil {
+		<-own.done
+		if own.err == nil {
+			_ = own.client.Close()
+		}
 	}
 	c.fetches.Wait()
 	return err
@@ -164,7 +219,7 @@ type silence struct {
 // silencePatience is longer than Net.ReadTimeout usually is (30 s).
 const silencePatience = 45 * time.Second
 
-func (s *silence) nextRecord(_ string, _ int32, from, end int64) (int64, error) {
+func (s *silence) nextRecord(_ context.Context, _ string, _ int32, from, end int64) (int64, error) {
 	if s.pc.HighWaterMarkOffset() < end {
 		s.since = time.Now()
 	}
@@ -186,9 +241,9 @@ type gapWatch struct {
 
 // watchGaps looks for gaps where the consumer does not know its position itself.
 func (p *PartitionTable) watchGaps(pc sarama.PartitionConsumer) *gapWatch {
-	finder, ok := p.topics.(gapFinder)
+	finder, ok := p.consumers.(gapFinder)
 	if !ok {
-		finder, ok = p.consumers.(gapFinder)
+		finder, ok = p.topics.(gapFinder)
 	}
 	if !ok {
 		finder = &silence{pc, time.Now()}
@@ -222,8 +277,8 @@ func (g *gapWatch) saw() {
 
 // passed reports whether there is nothing but a gap from position to end. It fails when the partition has ended before
 // that for a while: what is to be read has to be found out anew then.
-func (g *gapWatch) passed(p *PartitionTable, position, end int64) (bool, error) {
-	next, err := g.finder.nextRecord(p.topic, p.partition, position, end)
+func (g *gapWatch) passed(ctx context.Context, p *PartitionTable, position, end int64) (bool, error) {
+	next, err := g.finder.nextRecord(ctx, p.topic, p.partition, position, end)
 	switch {
 	case err == nil && next >= end:
 		return true, nil

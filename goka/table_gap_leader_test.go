@@ -49,10 +49,10 @@ func TestD9_AGapIsFoundThoughTheLeaderMoved(t *testing.T) {
 		"FetchRequest":    fetched(sarama.ErrNoError, 9),
 	})
 	m := gapManager(t, one)
-	if _, err := m.nextRecord("t", 0, 5, 9); !errors.Is(err, sarama.ErrNotLeaderForPartition) {
+	if _, err := m.nextRecord(t.Context(), "t", 0, 5, 9); !errors.Is(err, sarama.ErrNotLeaderForPartition) {
 		t.Fatalf("from the leader of old: %v", err)
 	}
-	if next, err := m.nextRecord("t", 0, 5, 9); next != 9 || !errors.Is(err, errNothing) {
+	if next, err := m.nextRecord(t.Context(), "t", 0, 5, 9); next != 9 || !errors.Is(err, errNothing) {
 		t.Errorf("from the new leader: %d, %v", next, err)
 	}
 }
@@ -65,7 +65,7 @@ func TestD9_AGapIsFoundThoughTheConnectionBroke(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
-	if _, err := m.nextRecord("t", 0, 5, 9); err == nil {
+	if _, err := m.nextRecord(t.Context(), "t", 0, 5, 9); err == nil {
 		t.Fatal("a broker that is down answered")
 	}
 	b = sarama.NewMockBrokerAddr(t, 1, b.Addr())
@@ -74,7 +74,7 @@ func TestD9_AGapIsFoundThoughTheConnectionBroke(t *testing.T) {
 		"MetadataRequest": led(t, 1, b),
 		"FetchRequest":    fetched(sarama.ErrNoError, 9),
 	})
-	if next, err := m.nextRecord("t", 0, 5, 9); next != 9 || !errors.Is(err, errNothing) {
+	if next, err := m.nextRecord(t.Context(), "t", 0, 5, 9); next != 9 || !errors.Is(err, errNothing) {
 		t.Errorf("from the broker that is back: %d, %v", next, err)
 	}
 }
@@ -86,7 +86,7 @@ func TestD9_ALeaderThatKnowsOfLessProvesNoGap(t *testing.T) {
 		"MetadataRequest": led(t, 1, b),
 		"FetchRequest":    fetched(sarama.ErrNoError, 7),
 	})
-	if next, err := gapManager(t, b).nextRecord("t", 0, 5, 9); next >= 9 || err == nil {
+	if next, err := gapManager(t, b).nextRecord(t.Context(), "t", 0, 5, 9); next >= 9 || err == nil {
 		t.Errorf("records from 7 on may be anywhere, and the table was taken as complete: %d, %v", next, err)
 	}
 }

@@ -241,7 +241,7 @@ func (p *PartitionTable) read(ctx context.Context, pc sarama.PartitionConsumer, 
 			gaps.saw()
 			progress.at(r.position)
 		case <-gaps.c():
-			passed, err := gaps.passed(p, r.position, plan.End)
+			passed, err := gaps.passed(ctx, p, r.position, plan.End)
 			if passed || err != nil {
 				return err
 			}
