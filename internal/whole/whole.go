@@ -2,28 +2,32 @@
 package whole
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync/atomic"
 )
 
-// temporary ends the names of files that are not complete yet: NAME.PID-N.tmp.
-const temporary = ".tmp"
+// Files that are not complete yet are called NAME.X.tmp, where X are so many hexadecimal digits that nobody can guess. Whoever writes one has
+// it locked.
+const (
+	temporary = ".tmp"
+	digits    = 16
+)
 
-// written counts files, so that two goroutines that write one name do not share what is not complete.
-var written atomic.Int64
+// ErrLocked reports a file that another process has locked.
+var ErrLocked = errors.New("another process has it")
 
 // Write makes the file that write writes, with the permissions perm, or those of the file that it replaces. Until all of it is on the disk it has
 // another name in the same directory; what had the name before stays until then, and for good when Write fails. A symbolic link
 // stays one: what it leads to is replaced. Devices and pipes, which have nothing to replace, are written as they are.
 //
-// What a process that was killed left of the same name is removed.
+// What a process that was killed left of the same name is removed, where the system has locks to tell by.
 func Write(name string, perm fs.FileMode, write func(io.Writer) error) (err error) {
 	info, err := os.Stat(name)
 	switch {
@@ -39,7 +43,7 @@ func Write(name string, perm fs.FileMode, write func(io.Writer) error) (err erro
 		return err
 	}
 	sweep(target)
-	f, err := os.OpenFile(fmt.Sprintf("%s.%d-%d%s", target, os.Getpid(), written.Add(1), temporary), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, perm)
+	f, err := begin(target, perm)
 	if err != nil {
 		return err
 	}
@@ -50,13 +54,54 @@ func Write(name string, perm fs.FileMode, write func(io.Writer) error) (err erro
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err == nil && !CanSweep {
+		err = f.Close()
+	}
+	if err == nil {
 		err = Rename(f.Name(), target)
 	}
 	if err != nil {
+		_ = f.Close() // it goes
 		return errors.Join(err, os.Remove(f.Name()))
 	}
+	if CanSweep { // locked until it has its name
+		return f.Close()
+	}
 	return nil
+}
+
+// begin makes the file that is going to be name, and locks it.
+func begin(name string, perm fs.FileMode) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(incomplete(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if locked := Lock(f); !errors.Is(locked, ErrLocked) && there(f) { // a file system without locks has none to sweep by either
+			return f, nil
+		}
+		_ = f.Close() // somebody swept before it was locked
+		_ = os.Remove(f.Name())
+	}
+}
+
+func incomplete(name string) string {
+	var b [digits / 2]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return fmt.Sprintf("%s.%x%s", name, b, temporary)
+}
+
+// there reports whether an open file has its name still.
+func there(f *os.File) bool {
+	is, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(is, named)
 }
 
 // through writes to what is no file.
@@ -99,20 +144,27 @@ func Target(name string) (string, error) {
 
 // sweep removes what processes that are gone left of a file. That it cannot is worth no error: it is asked again the next time.
 func sweep(name string) {
+	if !CanSweep {
+		return
+	}
 	entries, err := os.ReadDir(filepath.Dir(name))
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), filepath.Base(name)+".")
-		if !ok {
+		rest, also := strings.CutSuffix(rest, temporary)
+		if _, err := hex.DecodeString(rest); !ok || !also || err != nil || len(rest) != digits || !e.Type().IsRegular() {
 			continue
 		}
-		rest, ok = strings.CutSuffix(rest, temporary)
-		process, _, numbered := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(process)
-		if ok && numbered && err == nil && !alive(pid) {
-			_ = os.Remove(filepath.Join(filepath.Dir(name), e.Name())) // see above
+		left := filepath.Join(filepath.Dir(name), e.Name())
+		f, err := os.OpenFile(left, os.O_WRONLY, 0)
+		if err != nil {
+			continue
 		}
+		if Lock(f) == nil {
+			_ = os.Remove(left) // see above
+		}
+		_ = f.Close() // nothing was written
 	}
 }

@@ -1,27 +1,14 @@
-//go:build !unix || aix || solaris
+//go:build !windows && (!unix || aix || solaris)
 
 package whole
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
-// ErrLocked reports a file that another process has locked.
-var ErrLocked = errors.New("another process has it")
+// CanSweep tells that what a process that was killed left cannot be told from what is being written: there are no locks here.
+const CanSweep = false
 
 // Lock does nothing here: two processes that write one file are the user's to avoid.
 func Lock(*os.File) error { return nil }
 
 // SyncDir does nothing here: directories cannot be opened for it.
 func SyncDir(string) error { return nil }
-
-// alive reports whether there is a process of this number.
-func alive(pid int) bool {
-	p, err := os.FindProcess(pid) // which fails here when there is none
-	if err != nil {
-		return false
-	}
-	_ = p.Release() // it was not used
-	return true
-}

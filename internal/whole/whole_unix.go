@@ -8,11 +8,13 @@ import (
 	"syscall"
 )
 
-// ErrLocked reports a file that another process has locked.
-var ErrLocked = errors.New("another process has it")
+// CanSweep tells that what a process that was killed left can be told from what is being written: by a lock that stays while a file, or a
+// directory around it, gets another name.
+const CanSweep = true
 
 // Lock takes an open file for this process until that closes it or ends, however it ends. It does not wait: it returns ErrLocked
-// when another process, or another opening of the file in this one, has the file. On systems without such locks it does nothing.
+// when another process, or another opening of the file in this one, has the file. On systems without such locks it returns
+// nil and does nothing (AIX, Solaris, Plan 9).
 func Lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -28,9 +30,4 @@ func SyncDir(name string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// alive reports whether there is a process of this number.
-func alive(pid int) bool {
-	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
@@ -65,7 +64,7 @@ func (s *Spool) open() (err error) {
 	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
 		return err
 	}
-	if runtime.GOOS == "windows" { // where no directory can be renamed that has an open file
+	if !whole.CanSweep {
 		return nil
 	}
 	if s.lock, err = os.Create(filepath.Join(s.Dir, lock)); err != nil {

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
+	"github.com/gokasim/gokasim/internal/whole"
 )
 
 // write puts files into a new directory.
@@ -46,8 +46,8 @@ func fill(t *testing.T, out string, files map[string]string) *Spool {
 }
 
 func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("spools are not swept there")
+	if !whole.CanSweep {
+		t.Skip("spools are not swept here")
 	}
 	out := t.TempDir()
 	left := filepath.Join(out, spools+"1")
