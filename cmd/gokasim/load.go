@@ -43,7 +43,8 @@ that is missing is created with as many partitions as the dump has of it, and re
 once. A topic that is there keeps its own retention.
 
 Files are read once before anything is sent: a malformed line, or a topic with too few partitions, is told while nothing has
-happened. --dry-run ends there.
+happened. --dry-run ends there. A pipe is read once: a topic that is made from it gets partitions as records of higher ones come, so
+consumers may find some later; give --partitions to make it as wide at once.
 
 Offsets are the cluster's to give: they are those of the dump when a topic was empty and the dump has no holes.`,
 		Example: `  gokasim load orders.jsonl.gz --brokers localhost:9092

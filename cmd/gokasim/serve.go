@@ -245,7 +245,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 	defer func() { err = errors.Join(err, closing()) }()
 	cluster.LogTo(log)
 	if o.tls.made() {
-		ca, discard, err := o.tls.certify(secure, certified(o.listen, o.advertise), o.data)
+		hosts, err := certified(o.listen, o.advertise)
+		if err != nil {
+			return err
+		}
+		ca, discard, err := o.tls.certify(secure, hosts, o.data)
 		if err != nil {
 			return err
 		}

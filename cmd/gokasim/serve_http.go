@@ -18,6 +18,7 @@ import (
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/clusterpage"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/schema"
+	"github.com/gokasim/gokasim/internal/page"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -111,13 +112,7 @@ func serveProfiles(ctx context.Context, addr string, log *slog.Logger) (stop fun
 	if err != nil {
 		return nil, err
 	}
-	profiles := http.NewServeMux()
-	profiles.HandleFunc("/debug/pprof/", pprof.Index)
-	profiles.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	profiles.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: profiles, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	server := &http.Server{Handler: page.Private(profiles()), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -129,6 +124,19 @@ func serveProfiles(ctx context.Context, addr string, log *slog.Logger) (stop fun
 		_ = server.Close() // requests under way are of no use any more
 		wg.Wait()
 	}, nil
+}
+
+// profiles are those of package net/http/pprof but the command line, which may have passwords.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the command line is not shown, as it may have passwords", http.StatusNotFound)
+	})
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // readSchemas reads what --schema gives, all of it before it complains.

@@ -4,10 +4,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gokasim/gokasim/internal/page"
 )
 
 // freePort is a port that nobody listens at.
@@ -80,6 +83,44 @@ func TestThePageUsedWrongly(t *testing.T) {
 		code, _, stderr := runWith(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, strings.Fields(args)...)...)
 		if code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: status %d, standard error:\n%s\nwant %q", args, code, stderr, want)
+		}
+	}
+}
+
+func TestProfilesAreForThisMachine(t *testing.T) {
+	server := httptest.NewServer(page.Private(profiles()))
+	defer server.Close()
+	for _, tc := range []struct {
+		path, host, site string
+		want             int
+		says             string
+	}{
+		{"/debug/pprof/", "localhost:6060", "", http.StatusOK, "goroutine"},
+		{"/debug/pprof/goroutine?debug=1", "127.0.0.1:6060", "same-origin", http.StatusOK, "goroutine profile"},
+		{"/debug/pprof/", "rebound.example", "", http.StatusForbidden, `asked for as "rebound.example"`},
+		{"/debug/pprof/profile?seconds=60", "localhost", "cross-site", http.StatusForbidden, "another site's page"},
+		{"/debug/pprof/cmdline", "localhost", "", http.StatusNotFound, "passwords"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = tc.host
+		if tc.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tc.site)
+			r.Header.Set("Sec-Fetch-Mode", "no-cors")
+		}
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close() // it was read
+		if answer.StatusCode != tc.want || !strings.Contains(string(body), tc.says) {
+			t.Errorf("%s of %s: %d %.200s, want %d and %q", tc.path, tc.host, answer.StatusCode, body, tc.want, tc.says)
 		}
 	}
 }

@@ -17,9 +17,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/net/idna"
 
 	"github.com/gokasim/gokasim/internal/whole"
 )
@@ -80,8 +82,8 @@ func (o *tlsOptions) config() (*tls.Config, error) {
 	return config, nil
 }
 
-// certify puts a certificate into config and returns the file that clients trust it by. The certificate in data, the directory of the
-// cluster, stays the same for as long as it is valid for all hosts, so that clients do not have to be told anew.
+// certify puts a certificate into config and returns the file that clients trust it by: that of an authority, which stays the same in data, the
+// directory of the cluster, while each run has it sign another certificate for the names that the brokers have then.
 func (o *tlsOptions) certify(config *tls.Config, hosts []string, data string) (ca string, discard func(), err error) {
 	discard = func() {}
 	ca = o.ca
@@ -104,16 +106,20 @@ func (o *tlsOptions) certify(config *tls.Config, hosts []string, data string) (c
 		discard()
 		return "", nil, err
 	}
-	certificate, err := keptCertificate(kept, hosts)
-	if err == nil && certificate == nil {
+	authority, err := keptAuthority(kept)
+	if err == nil && authority == nil {
 		var text []byte
-		certificate, text, err = newCertificate(hosts)
+		authority, text, err = newAuthority()
 		if err == nil && kept != "" {
 			err = whole.Write(kept, 0o600, writes(text))
 		}
 	}
+	var certificate *tls.Certificate
 	if err == nil {
-		public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+		certificate, err = issue(authority, hosts)
+	}
+	if err == nil {
+		public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate[0]})
 		err = whole.Write(ca, 0o644, writes(public))
 	}
 	if err != nil {
@@ -141,8 +147,8 @@ func mayReplace(ca string) error {
 	return fmt.Errorf("--tls-ca %s: there is another file of that name, and the certificate that clients are to trust is written to it; name one that may be replaced", ca)
 }
 
-// keptCertificate is the one of an earlier run, nil when there is none or it does not serve any more.
-func keptCertificate(name string, hosts []string) (*tls.Certificate, error) {
+// keptAuthority is that of an earlier run, nil when there is none or it does not serve any more.
+func keptAuthority(name string) (*tls.Certificate, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -157,35 +163,23 @@ func keptCertificate(name string, hosts []string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; remove it, and another one is made", name, err)
 	}
-	if time.Until(c.Leaf.NotAfter) < 24*time.Hour || slices.ContainsFunc(hosts, func(h string) bool { return c.Leaf.VerifyHostname(h) != nil }) {
+	if !c.Leaf.IsCA || time.Until(c.Leaf.NotAfter) < 24*time.Hour {
 		return nil, nil
 	}
 	return &c, nil
 }
 
-// newCertificate makes a certificate that signs itself, for a year, and returns it with its key in PEM too.
-func newCertificate(hosts []string) (*tls.Certificate, []byte, error) {
+// newAuthority makes a certificate that signs itself and others, for ten years, and returns it with its key in PEM too.
+func newAuthority() (*tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	t, err := certificate("gokasim serve", 10)
 	if err != nil {
 		return nil, nil, err
 	}
-	t := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "gokasim serve", Organization: []string{organization}},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), // an hour back, for clocks that differ
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true, IsCA: true,
-	}
-	for _, h := range hosts {
-		if ip := net.ParseIP(h); ip != nil {
-			t.IPAddresses = append(t.IPAddresses, ip)
-		} else {
-			t.DNSNames = append(t.DNSNames, h)
-		}
-	}
+	t.KeyUsage, t.IsCA, t.MaxPathLenZero = x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign, true, true
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
 	if err != nil {
 		return nil, nil, err
@@ -204,25 +198,76 @@ func newCertificate(hosts []string) (*tls.Certificate, []byte, error) {
 	return &c, text.Bytes(), err
 }
 
+// issue makes a certificate for hosts that an authority signs, for a year.
+func issue(authority *tls.Certificate, hosts []string) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	t, err := certificate("gokasim serve: broker", 1)
+	if err != nil {
+		return nil, err
+	}
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	if t.NotAfter.After(authority.Leaf.NotAfter) {
+		t.NotAfter = authority.Leaf.NotAfter
+	}
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			t.IPAddresses = append(t.IPAddresses, ip)
+		} else {
+			t.DNSNames = append(t.DNSNames, h)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, authority.Leaf, key.Public(), authority.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der, authority.Certificate[0]}, PrivateKey: key}, nil
+}
+
+// certificate is what all certificates here have in common.
+func certificate(name string, years int) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	return &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{organization}},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(years, 0, 0), // an hour back, for clocks that differ
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}, nil
+}
+
 // certified are the names that clients may know the brokers by: those of this machine, when they listen to everybody.
-func certified(listen, advertise string) []string {
+func certified(listen, advertise string) ([]string, error) {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	add := func(h string) {
 		if h != "" && !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
 		}
 	}
-	add(advertise)
+	if advertise != "" {
+		name, err := hostName(advertise)
+		if err != nil {
+			return nil, fmt.Errorf("--tls: no certificate can be made for --advertise %s: %w; give --tls-cert, or another name", advertise, err)
+		}
+		add(name)
+	}
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return hosts // listening will say what is wrong
+		return hosts, nil //nolint:nilerr // listening will say what is wrong
 	}
 	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
-		add(host)
-		return hosts
+		if name, err := hostName(host); err == nil { // else listening will say what is wrong
+			add(name)
+		}
+		return hosts, nil
 	}
-	if name, err := os.Hostname(); err == nil {
-		add(name)
+	if machine, err := os.Hostname(); err == nil {
+		if name, err := hostName(machine); err == nil { // else nobody can look it up
+			add(name)
+		}
 	}
 	if addresses, err := net.InterfaceAddrs(); err == nil {
 		for _, a := range addresses {
@@ -231,5 +276,20 @@ func certified(listen, advertise string) []string {
 			}
 		}
 	}
-	return hosts
+	return hosts, nil
 }
+
+// hostName is a host as certificates have it: an address, or a name in ASCII (RFC 5280, 7.2).
+func hostName(host string) (string, error) {
+	if net.ParseIP(host) != nil {
+		return host, nil
+	}
+	name, err := names.ToASCII(strings.TrimSuffix(host, "."))
+	if err == nil && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		err = fmt.Errorf("%q is no name of a host", host)
+	}
+	return name, err
+}
+
+// names takes names as they are looked up, and underscores, which are common.
+var names = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.VerifyDNSLength(true))

@@ -80,7 +80,7 @@ var arrows = []row{
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
 
-	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/picture internal/replaywire internal/whole memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag", tests: "github.com/IBM/sarama github.com/twmb/franz-go"},
+	{name: "cmd/gokasim", ours: "cmd/gokasim/internal/... internal/dump internal/page internal/picture internal/replaywire internal/whole memkafka memkafka/logfile", others: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/net", tests: "github.com/IBM/sarama github.com/twmb/franz-go"},
 	{name: "cmd/gokasim/internal/clusterpage", ours: "cmd/gokasim/internal/filter cmd/gokasim/internal/schema internal/dump internal/kafka internal/page memkafka", others: "github.com/prometheus/client_golang", tests: "memkafka/saramaclient github.com/IBM/sarama github.com/prometheus/common"},
 	{name: "cmd/gokasim/internal/connect", others: "github.com/twmb/franz-go github.com/spf13/cobra github.com/spf13/pflag"},
 	{name: "cmd/gokasim/internal/filter", ours: "internal/kafka", others: "github.com/expr-lang/expr"},

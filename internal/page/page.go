@@ -4,6 +4,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -162,9 +163,11 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", policy(""))
-		if s.local && !isLocal(r) {
-			s.Fail(w, r, http.StatusForbidden, fmt.Errorf("this page is for this machine only, and was asked for as %q; open it as 127.0.0.1 or localhost", r.Host))
-			return
+		if s.local {
+			if err := checkLocal(r); err != nil {
+				s.Fail(w, r, http.StatusForbidden, err)
+				return
+			}
 		}
 		if s.user != "" {
 			user, password, _ := r.BasicAuth()
@@ -177,8 +180,8 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		}
 		switch r.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
-			if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-				s.Fail(w, r, http.StatusForbidden, errors.New("another site's page asks for this one in the background; open it in a tab of its own"))
+			if err := checkFetch(r); err != nil {
+				s.Fail(w, r, http.StatusForbidden, err)
 				return
 			}
 		default:
@@ -190,6 +193,34 @@ func (s *Site) Guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Private lets requests through to what is no page, as profiles are: those that name this machine, when they come over a loopback address, and
+// that no page of another site makes in the background.
+func Private(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := cmp.Or(checkLocal(r), checkFetch(r)); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkLocal looks whether a request may come in where pages are for this machine.
+func checkLocal(r *http.Request) error {
+	if isLocal(r) {
+		return nil
+	}
+	return fmt.Errorf("this page is for this machine only, and was asked for as %q; open it as 127.0.0.1 or localhost", r.Host)
+}
+
+// checkFetch looks whether it is a page of another site that asks.
+func checkFetch(r *http.Request) error {
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		return errors.New("another site's page asks for this one in the background; open it in a tab of its own")
+	}
+	return nil
 }
 
 // checkPost looks whether a request that changes something comes from a form of this site.
