@@ -3,6 +3,7 @@ package goka_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,39 @@ func TestC5_ValuesThatCannotBeDecoded(t *testing.T) {
 			w.refused(w.once(cb, goka.Join("joined", new(codec.Int64)), goka.Lookup("looked-up", new(codec.Int64))), what)
 		})
 	}
+}
+
+func TestBytesAreTheCallbacksOwn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		w.topic("out", 1)
+		w.table("g-table", 1)
+		w.table("joined", 1)
+		w.send("joined", "k", "joined")
+		bytes := new(codec.Bytes)
+		var got []string
+		err := w.once(func(ctx goka.Context, _ interface{}) {
+			buffer := []byte("row")
+			ctx.SetValue(buffer)
+			ctx.Emit("out", "k", buffer)
+			copy(buffer, "XXX") // while both are on their way
+			for range 2 {
+				for _, b := range [][]byte{ctx.Value().([]byte), ctx.Join("joined").([]byte)} {
+					got = append(got, string(b))
+					copy(b, "YYYYYY")
+				}
+			}
+		}, goka.Persist(bytes), goka.Join("joined", bytes), goka.Output("out", bytes))
+		w.check(err)
+		if want := []string{"row", "joined", "row", "joined"}; !slices.Equal(got, want) {
+			t.Errorf("the callback got %q, want %q", got, want)
+		}
+		for _, topic := range []string{"g-table", "out"} {
+			if r := w.records(topic); len(r) != 1 || string(r[0].Value) != "row" {
+				t.Errorf("%s has %v", topic, r)
+			}
+		}
+	})
 }
 
 func TestC9_WhatAContextTells(t *testing.T) {

@@ -8,24 +8,26 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 )
 
-// Bytes passes []byte through. Neither direction copies.
+// Bytes copies []byte in both directions: a callback may change what it got, and what it gave, while tables and messages on
+// their way stay as they are.
 type Bytes struct{}
 
-// Encode returns value, which has to be a []byte.
+// Encode returns a copy of value, which has to be a []byte; nil stays nil.
 func (*Bytes) Encode(value interface{}) ([]byte, error) {
 	b, ok := value.([]byte)
 	if !ok {
 		return nil, fmt.Errorf("DefaultCodec: value to encode is not of type []byte but %T", value)
 	}
-	return b, nil
+	return bytes.Clone(b), nil
 }
 
-// Decode returns data, nil too.
-func (*Bytes) Decode(data []byte) (interface{}, error) { return data, nil }
+// Decode returns a copy of data, nil too.
+func (*Bytes) Decode(data []byte) (interface{}, error) { return bytes.Clone(data), nil }
 
 // String codes strings as their bytes.
 type String struct{}
