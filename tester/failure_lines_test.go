@@ -12,6 +12,7 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/tester"
 )
 
@@ -85,6 +86,9 @@ var failingTests = map[string]func(t *testing.T, tt *tester.Tester){
 		s.Tester().StartProcessor(counter("count", "in"), goka.WithLogger(logger.Discard()))
 		s.Tester().ExpectTable("count-table", map[string]any{"a": 1})
 	}),
+	"no cluster": func(t *testing.T, _ *tester.Tester) {
+		tester.Simulate(t, func(*tester.Sim) {}, tester.WithCluster(memkafka.WithBrokers(-1)))
+	},
 	"simulated faults":    simulates(func(s *tester.Sim) { s.Faults("nonsense") }),
 	"simulated processor": simulates(func(s *tester.Sim) { s.StartProcessor("p", goka.DefineGroup("none")) }),
 	"simulated view":      simulates(func(s *tester.Sim) { s.StartView("v", "table", nil) }),

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,7 @@ type Sim struct {
 	cluster  *memkafka.Cluster
 	driver   *memkafka.Driver
 	broker   string
-	text     bytes.Buffer
+	text     *bytes.Buffer
 	began    time.Time
 	tester   *Tester
 
@@ -141,6 +142,7 @@ func simulate(t *testing.T, f func(s *Sim), o *settings) {
 func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 	t.Helper()
 	first := simRun{}
+	defer func() { first.forget() }()
 	for run := range o.runs {
 		r, failed := simulateWith(t, sc, f, o, run)
 		if failed {
@@ -156,9 +158,10 @@ func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 		if r.digest != first.digest {
 			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d: something draws chance "+
 				"or time from elsewhere, ranges over a map, or starts goroutines of its own\n%s\nrun it again: %s",
-				sc.seed, run+1, o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text, r.text),
+				sc.seed, run+1, o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text.Bytes(), r.text.Bytes()),
 				repeatLine(t, fmt.Sprintf("-gokasim.seed=%d -gokasim.check-determinism", sc.seed)))
 		}
+		r.forget()
 	}
 }
 
@@ -190,9 +193,9 @@ func keepFailure(t *testing.T, sc *script, r simRun, o *settings) {
 		return
 	}
 	trace := "not kept"
-	if err := os.MkdirAll(keptDir(t), 0o755); err == nil {
+	if err := os.MkdirAll(keptDir(t), 0o755); err == nil && r.text != nil {
 		path := filepath.Join(keptDir(t), fmt.Sprintf("seed-%d.trace", sc.seed))
-		if err := os.WriteFile(path, r.text, 0o644); err == nil {
+		if err := os.WriteFile(path, r.text.Bytes(), 0o644); err == nil {
 			trace = path
 		}
 	}
@@ -230,9 +233,25 @@ func keepFailure(t *testing.T, sc *script, r simRun, o *settings) {
 
 type simRun struct {
 	digest string
-	text   []byte
+	text   *bytes.Buffer
 	steps  uint64
 	shape  shape
+}
+
+// texts are what traces were written to: many seeds write as much each, and none is read where nothing fails.
+var texts = sync.Pool{New: func() any {
+	b := new(bytes.Buffer)
+	b.Grow(1 << 16) // a thousand events
+	return b
+}}
+
+// forget gives the room of a trace to the next run.
+func (r *simRun) forget() {
+	if r.text != nil {
+		r.text.Reset()
+		texts.Put(r.text)
+		r.text = nil
+	}
 }
 
 var simNumber atomic.Uint64 // makes names of clusters unique; it reaches no trace
@@ -253,7 +272,7 @@ func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings) (r simR
 		f(s)
 	})
 	if s != nil {
-		r = simRun{s.driver.Trace().Digest(), s.text.Bytes(), s.driver.Steps(), s.shape}
+		r = simRun{s.driver.Trace().Digest(), s.text, s.driver.Steps(), s.shape}
 	}
 	if stuck != nil {
 		err = errors.Join(err, fmt.Errorf("seed %d: %v; is something not closed, or does the script wait for what cannot come?%s",
@@ -279,8 +298,8 @@ func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) (*Si
 	s.tester = newTester(t, o)
 	s.tester.cluster = cluster
 	s.tester.ground = &inSimulation{byHand: byHand{cluster: cluster}, sim: s}
-	s.text.Grow(1 << 16) // a thousand events
-	driver.Trace().Text = &s.text
+	s.text = texts.Get().(*bytes.Buffer)
+	driver.Trace().Text = s.text
 	driver.Check = s.check
 	driver.NoLapses = sc.noLapses
 	driver.Detect = o.detect

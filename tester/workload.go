@@ -22,7 +22,7 @@ func (w *Workload) Records() []Record { return w.kept }
 func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 	s.t.Helper()
 	s.must(s.tester.ensureTopic(topic))
-	w := &Workload{}
+	w := &Workload{kept: make([]Record, 0, len(records))}
 	for i, r := range records {
 		if s.script.keepsInput(name, i) {
 			w.kept = append(w.kept, r)
