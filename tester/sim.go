@@ -69,7 +69,8 @@ type Sim struct {
 type simRequest struct {
 	what  string
 	cond  func() bool
-	limit time.Time // time moves no further than here at once; zero for no limit
+	limit time.Time // cond holds then, and time moves no further at once; zero for no limit
+	since time.Time // when the driver has got it
 	looks bool      // cond changes nothing: nobody can go on because it was asked
 	reply chan error
 	last  bool // the driver shall end
@@ -332,6 +333,7 @@ func (s *Sim) drive() {
 				if len(waiting) == 0 {
 					idleSince = time.Now()
 				}
+				r.since = time.Now()
 				waiting = append(waiting, r)
 			default:
 				more = false
@@ -360,8 +362,10 @@ func (s *Sim) drive() {
 		if happened || len(waiting) == 0 || len(s.planned) > 0 {
 			idleSince = time.Now()
 		}
-		if err == nil && time.Since(idleSince) > s.patience() {
-			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, waiting[0].what, s.patience(), s.state())
+		first := 0
+		if stuck := s.stuck(waiting, idleSince); err == nil && stuck >= 0 {
+			first = stuck
+			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, waiting[first].what, s.patience(), s.state())
 		}
 		if len(waiting) == 0 && time.Since(awaySince) > simAway {
 			s.abandon()
@@ -370,13 +374,22 @@ func (s *Sim) drive() {
 		switch {
 		case err == nil:
 		case len(waiting) > 0:
-			waiting[0].reply <- err
-			waiting = waiting[1:]
+			waiting[first].reply <- err
+			waiting = slices.Delete(waiting, first, first+1)
 			awaySince, idleSince = time.Now(), time.Now()
 		default:
 			s.failed = errors.Join(s.failed, err)
 		}
 	}
+}
+
+// stuck returns the first request that has waited too long while nothing happened, -1 when there is none. Those that wait for
+// time to pass get what they wait for.
+func (s *Sim) stuck(waiting []*simRequest, idleSince time.Time) int {
+	patience := s.patience()
+	return slices.IndexFunc(waiting, func(r *simRequest) bool {
+		return r.limit.IsZero() && time.Since(idleSince) > patience && time.Since(r.since) > patience
+	})
 }
 
 // patience is how much virtual time may pass in which nothing happens while somebody waits.

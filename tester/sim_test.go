@@ -1,8 +1,10 @@
 package tester_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
@@ -112,6 +114,28 @@ func TestWorkloadOfATopicThatIsThere(t *testing.T) {
 			if n := s.Tester().TableValue("count-table", fmt.Sprint("k", i)); n != int64(4) {
 				t.Errorf("k%d was counted %v times", i, n)
 			}
+		}
+	})
+}
+
+// TestTimePassesWithoutEvents: nothing needs to happen at the cluster for time to pass.
+func TestTimePassesWithoutEvents(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		rounds := 0
+		s.Start("clock", func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Minute):
+					rounds++
+				}
+			}
+			return nil
+		})
+		s.At(50*time.Minute, s.Idle)
+		s.Advance(time.Hour + time.Second)
+		if rounds != 60 || s.Elapsed() < time.Hour {
+			t.Errorf("%d minutes passed, and %v in all", rounds, s.Elapsed())
 		}
 	})
 }
