@@ -162,7 +162,7 @@ func (tt *Tester) Cluster() *memkafka.Cluster {
 // skip ends a test that cannot go on with a real cluster.
 func (tt *Tester) skip(why string) {
 	tt.mark.Helper()
-	why += ", and runs on a real one; unset GOKASIM_BROKERS"
+	why += ", and this one is real; unset GOKASIM_BROKERS"
 	if s, ok := tt.t.(interface{ Skip(args ...any) }); ok && !tt.ground.busy() { // else it may be another goroutine than the test's
 		s.Skip("tester: " + why)
 	}

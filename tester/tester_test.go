@@ -17,7 +17,9 @@ import (
 	"github.com/gokasim/gokasim/tester"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // of sarama's clients, with GOKASIM_BROKERS
+}
 
 // run runs a processor until the test ends, when it must end without an error.
 func run(t *testing.T, tt *tester.Tester, gg *goka.GroupGraph, options ...goka.ProcessorOption) *goka.Processor {
