@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}
 	}
+	key = bytes.Clone(key) // the caller's own may change while the message is on its way
 	headers := e.defaultHeaders.Merged(o.headers)
 	acknowledged := func(error) {}
 	if e.observer != nil {

@@ -265,6 +265,27 @@ func TestReplaceGlobalConfigRefusesNil(t *testing.T) {
 	goka.ReplaceGlobalConfig(nil)
 }
 
+func TestWhatIsEmittedIsTheCallersOwn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("out", 1)
+		p := &producer{hold: func(*goka.Emission) bool { return true }}
+		e, err := goka.NewEmitter(w.brokers, "out", new(codec.Bytes), goka.WithEmitterLogger(w.log), goka.WithEmitterProducerBuilder(p.builder))
+		w.check(err)
+		key, value, header := []byte("key"), []byte("value"), []byte("header")
+		_, err = e.EmitKey(key, value, goka.WithEmitHeaders(goka.Headers{"h": header}))
+		w.check(err)
+		for _, b := range [][]byte{key, value, header} {
+			copy(b, "XXXXXX") // while the record is on its way
+		}
+		p.release()
+		w.check(e.Finish())
+		r := w.records("out")[0]
+		if got := fmt.Sprintf("%s=%s h:%s", r.Key, r.Value, r.Headers[0].Value); got != "key=value h:header" {
+			t.Errorf("the record is %s", got)
+		}
+	})
+}
+
 func TestEmissionsGoWhereTheyAreTold(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("out", 5)

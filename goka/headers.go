@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -39,14 +40,14 @@ func (h Headers) Merged(headersList ...Headers) Headers {
 	return merged
 }
 
-// ToSarama converts h to what sarama's producers take, sorted by name; nil stays nil.
+// ToSarama converts h to what sarama's producers take, sorted by name, with copies of the values; nil stays nil.
 func (h Headers) ToSarama() []sarama.RecordHeader {
 	if h == nil {
 		return nil
 	}
 	records := make([]sarama.RecordHeader, 0, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		records = append(records, sarama.RecordHeader{Key: []byte(name), Value: h[name]})
+		records = append(records, sarama.RecordHeader{Key: []byte(name), Value: bytes.Clone(h[name])})
 	}
 	return records
 }
