@@ -97,7 +97,8 @@ func contextHeaders(options []ContextOption) Headers {
 	return o.headers
 }
 
-// ContextWrapper returns what callbacks get in place of ctx: usually a type that embeds it. A panic in it fails the message.
+// ContextWrapper returns what callbacks get in place of ctx: usually a type that embeds it, by an alias, since Context is one of its
+// methods, too. A panic in it fails the message.
 type ContextWrapper func(ctx Context) Context
 
 // cbContext is the Context of a run. There is one, since callbacks of a partition never overlap.

@@ -2,6 +2,7 @@ package memkafka_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log"
 	"testing"
@@ -188,4 +189,36 @@ func ExampleSetNamed() {
 	// Output:
 	// true
 	// mem://shop is taken by another cluster of this process; use another name, or release that one
+}
+
+// sarama's own client comes in by the wire door, here without a socket. Listen opens TCP ports for other processes.
+func ExampleCluster_Dial() {
+	cluster := memkafka.New()
+	defer cluster.Close()
+	if err := cluster.CreateTopic("orders", 3); err != nil {
+		log.Fatal(err)
+	}
+	config := sarama.NewConfig()
+	config.Net.Proxy.Enable = true
+	config.Net.Proxy.Dialer = cluster
+	client, err := sarama.NewClient(cluster.Addrs(), config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	partitions, err := client.Partitions("orders")
+	fmt.Println(partitions, err)
+	// Output: [0 1 2] <nil>
+}
+
+// Errors of a cluster are Kafka's.
+func ExampleErrorCode() {
+	cluster := memkafka.New()
+	defer cluster.Close()
+	_, err := cluster.Produce("nowhere", 0, memkafka.Record{Value: []byte("v")})
+	var code memkafka.ErrorCode
+	if errors.As(err, &code) {
+		fmt.Println(int16(code), code.Name())
+	}
+	// Output: 3 UNKNOWN_TOPIC_OR_PARTITION
 }

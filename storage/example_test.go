@@ -53,3 +53,29 @@ func Example() {
 	// user-2=1
 	// 1041 <nil> <nil>
 }
+
+// The partitions of a table as one, in the order of keys.
+func ExampleNewMultiIterator() {
+	var partitions []storage.Iterator
+	for _, keys := range [][]string{{"ann", "dora"}, {"bob", "carl"}} {
+		table := storage.NewMemory()
+		for _, key := range keys {
+			if err := table.Set(key, []byte("1")); err != nil {
+				fmt.Println(err)
+			}
+		}
+		it, err := table.Iterator()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		partitions = append(partitions, it)
+	}
+	rows := storage.NewMultiIterator(partitions)
+	defer rows.Release()
+	for rows.Next() {
+		fmt.Printf("%s ", rows.Key())
+	}
+	fmt.Println(rows.Err())
+	// Output: ann bob carl dora <nil>
+}

@@ -2,6 +2,9 @@ package codec_test
 
 import (
 	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/gokasim/gokasim/goka/codec"
 )
@@ -30,4 +33,41 @@ func ExampleInt64() {
 	data, err := new(codec.Int64).Encode(int64(-12))
 	fmt.Printf("%s %v\n", data, err)
 	// Output: -12 <nil>
+}
+
+// csv is a codec of one's own: any type with these two methods.
+type csv struct{}
+
+func (csv) Encode(value any) ([]byte, error) {
+	fields, ok := value.([]string)
+	if !ok {
+		return nil, fmt.Errorf("csv: %T is not []string", value)
+	}
+	return []byte(strings.Join(fields, ",")), nil
+}
+
+func (csv) Decode(data []byte) (any, error) { return strings.Split(string(data), ","), nil }
+
+func Example() {
+	data, err := csv{}.Encode([]string{"tea", "300"})
+	fmt.Println(string(data), err)
+	fields, err := csv{}.Decode(data)
+	fmt.Println(len(fields.([]string)), err)
+	_, err = csv{}.Encode("tea")
+	fmt.Println(err)
+	// Output:
+	// tea,300 <nil>
+	// 2 <nil>
+	// csv: string is not []string
+}
+
+func ExampleProto() {
+	c := new(codec.Proto[*wrapperspb.StringValue])
+	data, err := c.Encode(wrapperspb.String("tea"))
+	fmt.Println(len(data), err)
+	value, err := c.Decode(data)
+	fmt.Println(value.(*wrapperspb.StringValue).GetValue(), err)
+	// Output:
+	// 5 <nil>
+	// tea <nil>
 }

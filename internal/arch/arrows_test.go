@@ -63,10 +63,10 @@ var arrows = []row{
 
 	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec", others: "google.golang.org/protobuf/proto", tests: "google.golang.org/protobuf/types/known/structpb google.golang.org/protobuf/types/known/wrapperspb"},
-	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang github.com/rcrowley/go-metrics", tests: "goka/codec goka/logger memkafka memkafka/saramaclient"},
-	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec goka/logger memkafka memkafka/saramaclient"},
+	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang github.com/rcrowley/go-metrics", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
+	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
 	{name: "goka/typed", ours: "goka", tests: "goka/codec goka/logger tester"},
-	{name: "goka/web/...", ours: "goka internal/page internal/picture", tests: "goka/codec goka/logger goka/web/... memkafka memkafka/saramaclient github.com/gorilla/mux"},
+	{name: "goka/web/...", ours: "goka internal/page internal/picture", tests: "goka/codec goka/logger goka/web/... memkafka memkafka/saramaclient tester github.com/gorilla/mux"},
 	{name: "goka/internal/ack"},
 	{name: "goka/internal/beginning"},
 	{name: "goka/internal/copartition"},
