@@ -49,6 +49,7 @@ type partitionRun struct {
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
+	visited  []visited // finished since the last settle; told of when rows are stored
 	cb       cbContext
 	inflight []*inflight // to be used again
 	outgoing []*outgoing // to be used again
@@ -205,14 +206,17 @@ func (r *partitionRun) loop() {
 			r.fail(fmt.Errorf("error processing message (partition=%d): the callback ended its goroutine; "+
 				"was runtime.Goexit called, or FailNow of a test?", r.pp.partition))
 		}
+		r.tellVisits()
 		r.dropVisits()
 	}()
 	for !r.abandoned && (!r.stopping || r.outstanding > 0) {
 		<-r.inbox.wake
 		r.sort()
 		r.settle()
+		r.tellVisits()
 		r.work()
 		r.settle()
+		r.tellVisits()
 	}
 	ended = true
 }
@@ -274,9 +278,12 @@ func (r *partitionRun) release(m *inflight) {
 	if m.pending > 0 {
 		return
 	}
-	if m.visit != nil {
+	switch {
+	case m.visit != nil && r.overlay.Len() > 0:
+		r.visited = append(r.visited, visited{m.visit, m.failed})
+	case m.visit != nil:
 		m.visit.finished(m.failed)
-	} else if !m.failed {
+	case !m.failed:
 		m.lane.window.Finish(m.ticket)
 		m.lane.dirty = true
 	}

@@ -49,6 +49,21 @@ func (v *visit) done() {
 	}
 }
 
+// visited is a visit of one row that finished.
+type visited struct {
+	visit  *visit
+	failed bool
+}
+
+// tellVisits counts the visits that finished, after the rows that they wrote were stored: who waits for them reads these rows.
+func (r *partitionRun) tellVisits() {
+	for _, v := range r.visited {
+		v.visit.finished(v.failed)
+	}
+	clear(r.visited)
+	r.visited = r.visited[:0]
+}
+
 // visit has a row visited.
 func (r *partitionRun) visit(v *visit, key string) {
 	m := r.newInflight()
@@ -58,7 +73,7 @@ func (r *partitionRun) visit(v *visit, key string) {
 }
 
 // VisitValues calls the visitor name, with meta as its message, for each row that the partition's table has now,
-// between messages. It returns when all visits, with their emits, are finished; visited counts these as they finish.
+// between messages. It returns when all visits, with their emits, are finished and their rows are stored; visited counts these as they finish.
 // When the generation ends before, it returns ErrVisitAborted, and the error of ctx when that ends.
 func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta interface{}, visited *int64) error {
 	cb := pp.graph.visitor(name)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/storage"
 )
 
 // visited is a group that counts, and calls visit for its rows.
@@ -66,6 +67,20 @@ func TestPP9_VisitAllVisitsEachRowOnce(t *testing.T) {
 			if v != "new" || seen[k] != "mold" {
 				t.Errorf("row %s is %s, seen %s", k, v, seen[k])
 			}
+		}
+	})
+}
+
+func TestPP9_RowsAreStoredWhenTheVisitReturns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		tardy := func(string, int32) (storage.Storage, error) { return &tardyStorage{Storage: storage.NewMemory()}, nil }
+		p := w.run(visited(func(ctx goka.Context, _ interface{}) { ctx.SetValue("new") }), goka.WithStorageBuilder(tardy)).ready()
+		w.send("in", "k", "old")
+		w.until("the row is there", func() bool { v, err := p.Get("k"); w.check(err); return v == "old" })
+		w.check(p.VisitAll(context.Background(), "visit", nil))
+		if v, err := p.Get("k"); v != "new" || err != nil {
+			t.Errorf("VisitAll returned, and the row is %v, %v", v, err)
 		}
 	})
 }
