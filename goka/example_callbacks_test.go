@@ -50,7 +50,7 @@ func ExampleDefineGroup() {
 
 	tt := tester.New(noTest{})
 	defer tt.Close()
-	tt.StartProcessor(graph)
+	tt.StartProcessor(graph, goka.WithLogger(nil))
 	tt.SetTableValue("prices", "tea", int64(300))
 	tt.SetTableValue("currencies", "ann", "EUR")
 	for _, item := range []string{"tea", "tea", "moon"} {
@@ -89,7 +89,7 @@ func ExampleInputErr() {
 				return errors.New("too much")
 			}
 			return nil
-		})))
+		})), goka.WithLogger(nil))
 	tt.Consume("amounts", "ann", int64(7))
 	tt.Consume("amounts", "bob", int64(1000))
 	var failed *goka.MessageError
@@ -119,7 +119,7 @@ func ExampleWithContextWrapper() {
 	tt.StartProcessor(goka.DefineGroup("copies",
 		goka.Input("words", new(codec.String), func(ctx goka.Context, word any) { ctx.Emit("copied", ctx.Key(), word) }),
 		goka.Output("copied", new(codec.String)),
-	), goka.WithContextWrapper(func(ctx goka.Context) goka.Context { return traced{ctx} }))
+	), goka.WithContextWrapper(func(ctx goka.Context) goka.Context { return traced{ctx} }), goka.WithLogger(nil))
 	tt.Consume("words", "k", "hello")
 	for _, r := range tt.Records("copied") {
 		fmt.Printf("%s by %s\n", r.Value, r.Headers["by"])
@@ -139,7 +139,7 @@ func ExampleContext_DeferCommit() {
 				fmt.Println("mail to", address)
 				done(nil)
 			}
-		})))
+		})), goka.WithLogger(nil))
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
