@@ -56,8 +56,15 @@ func (p *Package) Build(ctx context.Context, graphs []Graph, dir string) (string
 	if !strings.Contains(os.Getenv("GOFLAGS"), "-ldflags") {
 		args = append(args, "-ldflags=-w") // a third less time to link; stacks name files and lines all the same
 	}
-	_, err = goTool(ctx, p.Dir, env, append(args, ".")...)
+	args = append(args, ".")
+	_, err = goTool(ctx, p.Dir, env, args...)
 	var failed *ToolError
+	if errors.As(err, &failed) && strings.Contains(failed.Output, "updates to go.mod needed") {
+		// The module is tidy for what its own packages import, and the engine imports more.
+		if env, err = p.withWorkspace(ctx, dir); err == nil {
+			_, err = goTool(ctx, p.Dir, env, args...)
+		}
+	}
 	if errors.As(err, &failed) {
 		if strings.Contains(failed.Output, "beneath GOMODCACHE must not be replaced") {
 			return "", fmt.Errorf("package %s lies in the module cache; clone its repository and name the directory", p.ImportPath)
@@ -123,23 +130,29 @@ func (p *Package) source(graphs []Graph) []byte {
 // environment returns what go needs to find the engine from the package: nothing when the package's module can import
 // it, and else a workspace of both modules whose file lies in dir.
 func (p *Package) environment(ctx context.Context, dir string) ([]string, error) {
-	readonly := "GOFLAGS=" + withoutMod(os.Getenv("GOFLAGS"))
 	if p.module.Path == Module {
-		return []string{readonly}, nil
+		return []string{readonly()}, nil
 	}
 	packages, err := list(ctx, p.Dir, "-e", "-deps", "-json=ImportPath,Error", enginePath)
 	if err != nil {
 		return nil, fmt.Errorf("looking for %s in module %s: %w", enginePath, p.module.Path, err)
 	}
 	if !slices.ContainsFunc(packages, func(l listed) bool { return l.Error != nil }) {
-		return []string{readonly}, nil
+		return []string{readonly()}, nil
 	}
+	return p.withWorkspace(ctx, dir)
+}
+
+func (p *Package) withWorkspace(ctx context.Context, dir string) ([]string, error) {
 	work, err := p.workspace(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	return []string{readonly, "GOWORK=" + work}, nil
+	return []string{readonly(), "GOWORK=" + work}, nil
 }
+
+// readonly has go write nothing into the user's module.
+func readonly() string { return "GOFLAGS=" + withoutMod(os.Getenv("GOFLAGS")) }
 
 // withoutMod takes -mod out of flags: -mod=mod would let go write to the user's go.mod, and a workspace knows neither
 // it nor a module's vendor folder.
