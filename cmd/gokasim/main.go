@@ -42,6 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	nameShells(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	var wrong *usageError
 	switch {
@@ -62,6 +63,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	tell(stderr, "%v", err)
 	return 1
+}
+
+// nameShells has the command completion, which cobra makes for the output that root has, refuse shells that it does not know.
+func nameShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, _ := root.Find([]string{"completion"}) // it is there now
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return usagef("there is no completion for %q; there is for bash, zsh, fish and powershell", args[0])
+	}
+	cmd.Args = cobra.ArbitraryArgs
 }
 
 // tell writes a message to standard error, which is where a failure to write could be told.

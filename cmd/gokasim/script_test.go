@@ -57,6 +57,7 @@ func TestWrongUsage(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct{ name, args, want string }{
 		{"unknown command", "play", `gokasim: there is no command "play"`},
+		{"unknown shell", "completion tcsh", `gokasim: there is no completion for "tcsh"; there is for bash, zsh, fish and powershell`},
 		{"unknown flag", "replay --sped 2 .", "gokasim: unknown flag: --sped"},
 		{"no pace", "replay --speed 2 .", `gokasim: --speed: "2" is no pace; it is max, or a number over 0 and x`},
 		{"no position", "replay --from noon .", `gokasim: --from: "noon" is neither a time`},
