@@ -18,12 +18,16 @@ func init() { globalConfig.Store(DefaultConfig()) }
 //     CopartitioningStrategy. Inputs begin at the newest offset (Consumer.Offsets.Initial), tables always at the
 //     oldest. A member that is told while it joins that somebody else comes or goes tries again after 100 ms
 //     (Consumer.Group.Rebalance.Retry.Backoff), not after 2 s, and as much more often (Retry.Max is 80).
+//   - Net: a connection that does not come about is given up after 10 s, as Kafka's own clients do
+//     (socket.connection.setup.timeout.ms), not after 30 s.
 //   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
 //     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
 //     batch holds what came while the one before it was under way.
 func DefaultConfig() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.V2_8_0_0
+
+	config.Net.DialTimeout = 10 * time.Second
 
 	config.Consumer.Return.Errors = true
 	config.Consumer.MaxProcessingTime = time.Second

@@ -10,10 +10,15 @@ func (cb ErrCallback) callback() ProcessCallback {
 	}
 	return func(ctx Context, msg interface{}) {
 		if err := cb(ctx, msg); err != nil {
-			ctx.Fail(err)
+			ctx.Fail(returned{err})
 		}
 	}
 }
+
+// returned is an error that a callback has returned: nothing has panicked.
+type returned struct{ error }
+
+func (r returned) Unwrap() error { return r.error }
 
 // InputErr is Input with a callback that returns its error.
 func InputErr(topic Stream, c Codec, cb ErrCallback) Edge { return Input(topic, c, cb.callback()) }

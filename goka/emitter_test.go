@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -242,7 +243,7 @@ func TestD5_TheDefaultProducerIsIdempotent(t *testing.T) {
 	if !config.Producer.Idempotent || config.Producer.RequiredAcks != sarama.WaitForAll || config.Net.MaxOpenRequests != 1 {
 		t.Error("a retried batch can land behind a newer one")
 	}
-	if !config.Consumer.Return.Errors || config.Consumer.MaxProcessingTime != time.Second || config.Consumer.Offsets.Initial != sarama.OffsetNewest ||
+	if config.Net.DialTimeout != 10*time.Second || !config.Consumer.Return.Errors || config.Consumer.MaxProcessingTime != time.Second || config.Consumer.Offsets.Initial != sarama.OffsetNewest ||
 		config.Consumer.Group.Rebalance.GroupStrategies[0] != goka.CopartitioningStrategy ||
 		!config.Producer.Return.Successes || !config.Producer.Return.Errors || config.Producer.Retry.Max != 10 || config.Producer.Compression != sarama.CompressionSnappy {
 		t.Errorf("the defaults are %+v", config)
@@ -312,8 +313,10 @@ func TestEmissionsGoWhereTheyAreTold(t *testing.T) {
 		if got != w.partition("out", "k") || err != nil {
 			t.Errorf("by hash: got %d, %v", got, err)
 		}
-		if _, _, err := emit(5, []byte("k")); !errors.Is(err, sarama.ErrInvalidPartition) {
-			t.Errorf("a partition that does not exist: %v", err)
+		for _, partition := range []int32{5, -2, -7} {
+			if _, _, err := emit(partition, []byte("k")); !errors.Is(err, sarama.ErrInvalidPartition) || !strings.Contains(err.Error(), `"out", which has 5 partitions`) {
+				t.Errorf("partition %d, which does not exist: %v", partition, err)
+			}
 		}
 		seen := map[int32]bool{}
 		for range 5 {

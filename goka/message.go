@@ -76,6 +76,12 @@ func (r *partitionRun) guarded(cb ProcessCallback, value interface{}) (err error
 	defer func() {
 		switch x := recover().(type) {
 		case nil:
+		case *failure:
+			if r, ok := x.err.(returned); ok { //nolint:errorlint // what wraps it has something to add
+				err = r.error
+				return
+			}
+			err = fmt.Errorf("panic in callback: %w\n%s", x, userStack())
 		case error:
 			err = fmt.Errorf("panic in callback: %w\n%s", x, userStack())
 		default:

@@ -44,10 +44,10 @@ func honourPartitions(inner sarama.PartitionerConstructor) sarama.PartitionerCon
 
 func (p explicitPartitioner) Partition(message *sarama.ProducerMessage, numPartitions int32) (int32, error) {
 	e, ok := message.Metadata.(*Emission)
-	if !ok || e.Partition < 0 {
+	if !ok || e.Partition == AnyPartition {
 		return p.Partitioner.Partition(message, numPartitions)
 	}
-	if e.Partition >= numPartitions {
+	if e.Partition < 0 || e.Partition >= numPartitions {
 		return -1, fmt.Errorf("%w: a record is to go to partition %d of %q, which has %d partitions",
 			sarama.ErrInvalidPartition, e.Partition, message.Topic, numPartitions)
 	}
@@ -55,7 +55,7 @@ func (p explicitPartitioner) Partition(message *sarama.ProducerMessage, numParti
 }
 
 func (p explicitPartitioner) MessageRequiresConsistency(message *sarama.ProducerMessage) bool {
-	if e, ok := message.Metadata.(*Emission); ok && e.Partition >= 0 {
+	if e, ok := message.Metadata.(*Emission); ok && e.Partition != AnyPartition {
 		return true
 	}
 	if dynamic, ok := p.Partitioner.(sarama.DynamicConsistencyPartitioner); ok {

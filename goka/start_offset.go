@@ -29,8 +29,11 @@ func (o *poptions) checkTableStarts(gg *GroupGraph) error {
 	}
 	for _, topic := range slices.Sorted(maps.Keys(o.tableStarts)) {
 		switch offset := o.tableStarts[topic]; {
+		case topic == gg.tableTopic:
+			return fmt.Errorf("start offset of table %s: it is the group's own, which is read from its beginning, since it is what the group has written; "+
+				"leave the option out", topic)
 		case !known[topic]:
-			return fmt.Errorf("start offset of table %s: %w; give goka.Join or goka.Lookup", topic, ErrNotSubscribed)
+			return fmt.Errorf("start offset of table %s: %w", topic, ErrNotSubscribed)
 		case offset < sarama.OffsetOldest:
 			return fmt.Errorf("start offset %d of table %s is neither an offset nor sarama.OffsetOldest or OffsetNewest", offset, topic)
 		}

@@ -38,8 +38,8 @@ func TestWhereJoinsAndLookupsBegin(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 1)
 		for want, option := range map[string]goka.ProcessorOption{
-			"start offset of table g-table":       goka.WithTableStartOffset("g-table", 3),
-			"start offset -7 of table joined is ": goka.WithTableStartOffset("joined", -7),
+			"start offset of table g-table: it is the group's own": goka.WithTableStartOffset("g-table", 3),
+			"start offset -7 of table joined is ":                  goka.WithTableStartOffset("joined", -7),
 		} {
 			_, err := goka.NewProcessor(w.brokers, goka.DefineGroup("g", goka.Input("in", new(codec.String), ignore),
 				goka.Join("joined", new(codec.String)), goka.Persist(new(codec.String))), option)

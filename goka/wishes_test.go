@@ -3,6 +3,7 @@ package goka_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -140,9 +141,11 @@ func TestCallbacksThatReturnErrors(t *testing.T) {
 		w.send("a", "k", "good")
 		w.until("the good one is committed", func() bool { return w.committed("g", "a", 0) == 1 })
 		w.send("b", "k", "bad")
-		if err := p.wait(); !errors.Is(err, errInjected) {
+		err := p.wait()
+		if !errors.Is(err, errInjected) || strings.Contains(err.Error(), "panic") {
 			t.Errorf("Run returned %v", err)
 		}
+		w.refused(err, `error processing message (partition=0): injected (topic b, offset 0, key "k")`)
 		if a, b := w.committed("g", "a", 0), w.committed("g", "b", 0); a != 1 || b != 0 {
 			t.Errorf("committed %d and %d", a, b)
 		}

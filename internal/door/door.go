@@ -112,30 +112,3 @@ func Network(d Door) bool {
 	_, ok := d.(saramaDoor)
 	return ok
 }
-
-// saramaDoor opens sarama's own clients.
-type saramaDoor struct{}
-
-func (saramaDoor) NewClient(addrs []string, config *sarama.Config) (sarama.Client, error) {
-	return sarama.NewClient(addrs, config)
-}
-
-func (saramaDoor) NewClusterAdmin(addrs []string, config *sarama.Config) (sarama.ClusterAdmin, error) {
-	return sarama.NewClusterAdmin(addrs, config)
-}
-
-func (saramaDoor) NewConsumer(addrs []string, config *sarama.Config) (sarama.Consumer, error) {
-	return sarama.NewConsumer(addrs, config)
-}
-
-func (saramaDoor) NewConsumerGroup(addrs []string, group string, config *sarama.Config) (sarama.ConsumerGroup, error) {
-	return sarama.NewConsumerGroup(addrs, group, config)
-}
-
-func (saramaDoor) NewSyncProducer(addrs []string, config *sarama.Config) (sarama.SyncProducer, error) {
-	return sarama.NewSyncProducer(addrs, config)
-}
-
-func (saramaDoor) NewAsyncProducer(addrs []string, config *sarama.Config) (sarama.AsyncProducer, error) {
-	return sarama.NewAsyncProducer(addrs, config)
-}

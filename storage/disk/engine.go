@@ -70,7 +70,7 @@ func openEngine(dir string, c config) (_ *engine, err error) {
 		closed:      make(chan struct{}),
 	}
 	if err := makeDir(c.fs, dir); err != nil {
-		return nil, e.explain("open", err)
+		return nil, e.explain("make", err)
 	}
 	if legacy(c.fs, dir) {
 		return nil, fmt.Errorf("storage/disk: open %s: the folder holds the table of another engine, such as goleveldb; "+

@@ -26,6 +26,8 @@ func (e *engine) explain(doing string, err error) error {
 		return fmt.Errorf("%s: %w (%w); make room there or choose another path", at, storage.ErrFull, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: %w; let the user of this process write there or choose another path", at, err)
+	case doing == "make":
+		return fmt.Errorf("%s: %w; choose a path where a folder can be made", at, err)
 	case pebble.IsCorruptionError(err),
 		// What pebble says at its start is about the files' content, unless the system said it.
 		doing == "open" && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &system) && !errors.As(err, &path)):

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/gokasim/gokasim/storage"
 )
 
 func TestNoPermission(t *testing.T) {
@@ -74,5 +78,25 @@ func runAsNobody(t *testing.T) {
 	again.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := again.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+}
+
+// What the system says of a folder that cannot be made says nothing about a table.
+func TestAFolderThatCannotBeMade(t *testing.T) {
+	for _, cause := range []syscall.Errno{syscall.ENOENT, syscall.ENOTDIR, syscall.EROFS} {
+		fs := failingFS(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpMkdirAll {
+				return &os.PathError{Op: "mkdir", Path: op.Path, Err: cause}
+			}
+			return nil
+		})
+		st, err := Builder("/proc/tables", withFS(fs))("clicks", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = st.Open()
+		if !errors.Is(err, cause) || errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), "choose a path") || !strings.Contains(err.Error(), "clicks.1") {
+			t.Errorf("%v: %v", cause, err)
+		}
 	}
 }
