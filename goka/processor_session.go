@@ -127,18 +127,18 @@ func (g *Processor) gone(ctx context.Context, partition int32) error {
 	return ctx.Err() // also where both are over
 }
 
-// inParallel calls f for all partitions at the same time. The function that it returns waits for them, and returns
-// their errors in the order of the partitions.
-func inParallel(pps []*PartitionProcessor, f func(*PartitionProcessor) error) (wait func() error) {
+// inParallel calls f for all partitions at the same time, and returns their errors in the order of the partitions.
+func inParallel(pps []*PartitionProcessor, f func(*PartitionProcessor) error) error {
+	if len(pps) == 1 {
+		return errors.Join(f(pps[0]))
+	}
 	var wg sync.WaitGroup
 	errs := make([]error, len(pps))
 	for i, pp := range pps {
 		wg.Go(func() { errs[i] = f(pp) })
 	}
-	return func() error {
-		wg.Wait()
-		return errors.Join(errs...)
-	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // startPartitions starts what is assigned, and what is to stand by.
@@ -282,7 +282,7 @@ func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 			return errors.Join(err, pp.Stop())
 		}
 		return err
-	})()
+	})
 	if claims, err := assignedPartitions(session.Claims(), g.graph.consumed()); err == nil {
 		failed = errors.Join(failed, guarded("revoke callback", func() error { g.opts.revokeCallback(assignmentOf(claims)); return nil }))
 	}
@@ -313,7 +313,7 @@ func (g *Processor) releasePartitions() error {
 	g.mu.Lock()
 	clear(g.held)
 	g.mu.Unlock()
-	err := inParallel(pps, (*PartitionProcessor).Stop)()
+	err := inParallel(pps, (*PartitionProcessor).Stop)
 	g.background.Wait()
 	return err
 }
