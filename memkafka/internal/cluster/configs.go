@@ -143,6 +143,9 @@ func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 		if !set {
 			value = c.settings.topicDefault(t)
 		}
+		if value == t.value {
+			continue // it is what config began with
+		}
 		if err := t.apply(&config, value); err != nil {
 			return config, errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
 		}
