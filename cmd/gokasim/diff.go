@@ -44,7 +44,7 @@ key. The exit status is 0 when nothing differs, and 1 when something does.`,
 				}
 			}
 			if len(different) > 0 {
-				tell(cmd.ErrOrStderr(), "%s of %s differ: %s", counted(int64(len(different)), "topic"), counted(int64(topics), "topic"), joined(different))
+				tell(cmd.ErrOrStderr(), "%d of %s differ: %s", len(different), counted(int64(topics), "topic"), joined(different))
 				return errSaid
 			}
 			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "no difference in %s\n", counted(int64(topics), "topic"))

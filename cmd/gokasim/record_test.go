@@ -231,7 +231,7 @@ func TestWrongRecordingsAndLoadsAreToldBeforeAnythingHappens(t *testing.T) {
 		{"load GOOD -b B", 1, "topic narrow has 1 partitions, and the dump has records of partition 2; --hash spreads them by key"},
 		{"load GOOD -b B --topic other --no-create", 1, "topic other does not exist; create it, or leave --no-create out"},
 		{"load GOOD -b B --topic other --partitions 2", 1, "--partitions 2: the dump has records of partition 2"},
-		{"load BAD -b B", 1, "1 lines are no records, see above; nothing was loaded"},
+		{"load BAD -b B", 1, "1 line is no record, see above; nothing was loaded"},
 		{"load BARE -b B", 1, "bare:1: the record names no topic; --topic NAME gives one"},
 		{"load " + dir + "/none -b B", 1, "reading the dump: open"},
 	} {

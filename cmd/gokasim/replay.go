@@ -218,6 +218,9 @@ func (r *replay) parsePositions() (err error) {
 	if r.end, err = parsePosition(r.to); err != nil {
 		return usagef("--to: %w", err)
 	}
+	if a, b := r.start, r.end; a != nil && b != nil && (a.Time >= 0) == (b.Time >= 0) && max(a.Time, a.Offset) >= max(b.Time, b.Offset) {
+		return usagef("--from %s, --to %s: nothing lies between; give a --to that is behind --from", r.from, r.to)
+	}
 	if r.pace, err = load.ParseSpeed(r.speed); err != nil {
 		return usagef("--speed: %w", err)
 	}

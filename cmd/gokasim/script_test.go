@@ -60,6 +60,8 @@ func TestWrongUsage(t *testing.T) {
 		{"unknown shell", "completion tcsh", `gokasim: there is no completion for "tcsh"; there is for bash, zsh, fish and powershell`},
 		{"unknown flag", "replay --sped 2 .", "gokasim: unknown flag: --sped"},
 		{"no pace", "replay --speed 2 .", `gokasim: --speed: "2" is no pace; it is max, or a number over 0 and x`},
+		{"nothing between times", "replay --from 2026-01-02 --to 2026-01-02 .", "gokasim: --from 2026-01-02, --to 2026-01-02: nothing lies between; give a --to that is behind --from"},
+		{"nothing between offsets", "replay --from 7 --to 3 .", "gokasim: --from 7, --to 3: nothing lies between"},
 		{"no position", "replay --from noon .", `gokasim: --from: "noon" is neither a time`},
 		{"encoding unheard of", "replay --value-format hex .", `encoding "hex" is none of text, json, base64`},
 		{"crash of a real cluster", "replay --brokers a:1 --crash 1 .", "gokasim: --rebalance, --crash and --faults act on a simulated cluster; leave --brokers out"},

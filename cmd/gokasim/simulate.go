@@ -230,6 +230,10 @@ func (f simulateFlags) tell(cmd *cobra.Command, again func(*simulate.Found) stri
 	for _, failure := range found.Failures {
 		seeds = append(seeds, fmt.Sprint(failure.Seed))
 	}
-	tell(stderr, "failed with %s", strings.Join(seeds, ", "))
+	noun := "seed"
+	if len(seeds) > 1 {
+		noun = "seeds"
+	}
+	tell(stderr, "failed with %s %s", noun, strings.Join(seeds, ", "))
 	return errSaid
 }

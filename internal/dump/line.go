@@ -259,7 +259,7 @@ func (l *line) bytes(name string) ([]byte, error) {
 		return nil, l.failf(l.pos, "the line ends where %s should be", name)
 	}
 	return nil, l.failf(l.pos, "%s is %s, not a string or null; a recording made with kcat -s or edited by hand "+
-		"has lost the bytes: record the topic again without -s, or quote the value", name, l.what())
+		"has lost the bytes: record the topic again without -s, or quote the value; the format json takes it as it stands", name, l.what())
 }
 
 // string reads a JSON string of any bytes. It unescapes in place and returns a part of the line that nobody else has.

@@ -127,7 +127,7 @@ func (l *line) console() (content []byte, ok bool, err error) {
 	return compact.Bytes(), true, nil
 }
 
-// headerPair reads {"key":…,"value":…}, as rpk, kaf and Redpanda Console write a header.
+// headerPair reads {"key":…,"value":…}, as rpk, kaf -o json-each-row and Redpanda Console write a header; and {"Key":…,"Value":…} in base64, as kaf -o json does.
 func (l *line) headerPair() (h kafka.Header, err error) {
 	named := false
 	l.pos++
@@ -158,6 +158,16 @@ func (l *line) headerPair() (h kafka.Header, err error) {
 				return h, err
 			}
 			h.Key, named = l.names.of(name), true
+		case "Key":
+			name, err := l.content("the name of a header", Base64)
+			if err != nil {
+				return h, err
+			}
+			h.Key, named = l.names.of(name), true
+		case "Value":
+			if h.Value, err = l.content("the value of a header", Base64); err != nil {
+				return h, err
+			}
 		case "value":
 			if h.Value, err = l.content("the value of a header", Text); err != nil {
 				return h, err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -81,6 +82,10 @@ func newDrain(c *cluster, simulated *memkafka.Cluster, o *order, topics []*topic
 		for p := range int32(c.partitions) {
 			file, err := os.CreateTemp(dir, t.name+".*.part")
 			if err != nil {
+				if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+					err = fmt.Errorf("%w: output %s has %d partitions, with a file for each; give fewer --partitions, or let the process open more files (ulimit -n)",
+						err, t.name, c.partitions)
+				}
 				return nil, errors.Join(err, d.close())
 			}
 			d.parts[t] = append(d.parts[t], &drained{file: file, out: dump.NewWriter(file), broker: leaders[p]})

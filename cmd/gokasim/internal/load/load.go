@@ -69,7 +69,7 @@ func Run(ctx context.Context, config *connect.Config, o Options) (*Loaded, error
 		return nil, err
 	}
 	if scanned != nil && scanned.BadLines > 0 {
-		return scanned, fmt.Errorf("%d lines are no records, see above; nothing was loaded", scanned.BadLines)
+		return scanned, fmt.Errorf("%s, see above; nothing was loaded", bad(scanned.BadLines))
 	}
 	partitioner := kgo.ManualPartitioner()
 	if o.Hash {
@@ -339,7 +339,7 @@ func (l *loader) load(ctx context.Context) (*Loaded, error) {
 		sums.Topics[i].Created = l.topics[sums.Topics[i].Topic].created
 	}
 	if sums.BadLines > 0 {
-		return sums, fmt.Errorf("%d lines are no records, see above; all others were loaded", sums.BadLines)
+		return sums, fmt.Errorf("%s, see above; all others were loaded", bad(sums.BadLines))
 	}
 	return sums, nil
 }
@@ -423,6 +423,13 @@ func (l *loader) send(ctx context.Context, rec *dump.Record) error {
 		}
 	})
 	return nil
+}
+
+func bad(lines int64) string {
+	if lines == 1 {
+		return "1 line is no record"
+	}
+	return fmt.Sprintf("%d lines are no records", lines)
 }
 
 // grow adds partitions to a topic that was created here, when a dump that is read only once has records of higher ones than were seen so far. It returns
