@@ -423,13 +423,13 @@ func (r *replay) findInputs(pkg *target.Package) error {
 
 // compile builds the package's test binary in a temporary directory, which cleanUp removes.
 func (r *replay) compile(ctx context.Context, pkg *target.Package, graphs []target.Graph) (binary string, cleanUp func() error, err error) {
-	dir, err := os.MkdirTemp("", "gokasim-*")
+	room, err := results.NewTemporary()
 	if err != nil {
 		return "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
 	}
-	cleanUp = func() error { return os.RemoveAll(dir) }
+	cleanUp = room.Close
 	long := time.AfterFunc(time.Second, func() { r.say("compiling %s", pkg.ImportPath) })
-	binary, err = pkg.Build(ctx, graphs, dir)
+	binary, err = pkg.Build(ctx, graphs, room.Dir)
 	long.Stop()
 	var broken *target.CompileError
 	if errors.As(err, &broken) {

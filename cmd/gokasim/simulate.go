@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
+	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/simulate"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/target"
 	"github.com/gokasim/gokasim/internal/replaywire"
@@ -107,12 +107,12 @@ func simulations(ctx context.Context, cmd *cobra.Command, name string, pkg *targ
 	case len(named) == 0:
 		tests = all
 	}
-	dir, err := os.MkdirTemp("", "gokasim-*")
+	room, err := results.NewTemporary()
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
 	}
-	cleanUp = func() error { return os.RemoveAll(dir) }
-	if binary, err = pkg.BuildTests(ctx, dir, race); err != nil {
+	cleanUp = room.Close
+	if binary, err = pkg.BuildTests(ctx, room.Dir, race); err != nil {
 		return nil, "", nil, errors.Join(toldCompile(cmd, err), cleanUp())
 	}
 	return tests, binary, cleanUp, nil

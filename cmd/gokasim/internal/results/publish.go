@@ -47,6 +47,17 @@ func NewSpool(out string) (*Spool, error) {
 	return s, nil
 }
 
+// NewTemporary makes a spool for what is of no use after this process, as programs that are compiled, in the directory for temporary files.
+// What processes that were killed left there is removed.
+func NewTemporary() (*Spool, error) {
+	s, err := makeSpool("")
+	if err != nil {
+		return nil, fmt.Errorf("making room for temporary files: %w", err)
+	}
+	sweep(os.TempDir())
+	return s, nil
+}
+
 func makeSpool(out string) (*Spool, error) {
 	dir, err := os.MkdirTemp(out, unborn+"*")
 	if err != nil {

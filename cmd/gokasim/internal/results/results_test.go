@@ -68,6 +68,23 @@ func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("what a killed run left is there: %v", err)
 	}
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(left, lock), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", out)
+	room, err := NewTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("what a killed run left among temporary files is there: %v", err)
+	}
+	if err := room.Close(); err != nil {
+		t.Error(err)
+	}
 	for _, dir := range []string{foreign, running.Dir} {
 		if _, err := os.Stat(dir); err != nil {
 			t.Error(err)
