@@ -243,7 +243,7 @@ func TestD5_TheDefaultProducerIsIdempotent(t *testing.T) {
 	if !config.Producer.Idempotent || config.Producer.RequiredAcks != sarama.WaitForAll || config.Net.MaxOpenRequests != 1 {
 		t.Error("a retried batch can land behind a newer one")
 	}
-	if config.Net.DialTimeout != 10*time.Second || !config.Consumer.Return.Errors || config.Consumer.MaxProcessingTime != time.Second || config.Consumer.Offsets.Initial != sarama.OffsetNewest ||
+	if config.Net.DialTimeout != 10*time.Second || config.Metadata.Timeout != 30*time.Second || !config.Consumer.Return.Errors || config.Consumer.MaxProcessingTime != time.Second || config.Consumer.Offsets.Initial != sarama.OffsetNewest ||
 		config.Consumer.Group.Rebalance.GroupStrategies[0] != goka.CopartitioningStrategy ||
 		!config.Producer.Return.Successes || !config.Producer.Return.Errors || config.Producer.Retry.Max != 10 || config.Producer.Compression != sarama.CompressionSnappy {
 		t.Errorf("the defaults are %+v", config)
