@@ -45,6 +45,9 @@ func connect(brokers []string, partitions int, idle func(), interrupted func() b
 	c.config.ClientID = "gokasim"
 	c.config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides
+	if c.simulated() {
+		c.config.Consumer.Group.Rebalance.Timeout = simulatedPatience // see groups.options
+	}
 	var err error
 	if c.door, err = door.For(brokers); err != nil {
 		return nil, err
@@ -107,6 +110,9 @@ func (c *cluster) createTopics(p *plan) error {
 	return nil
 }
 
+// never is the longest time of a topic's configuration, in milliseconds.
+const never = "9223372036854775807"
+
 // settings returns the configuration of a new topic.
 func (c *cluster) settings(t *topic) map[string]string {
 	s := map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"}
@@ -116,9 +122,11 @@ func (c *cluster) settings(t *topic) map[string]string {
 	if !c.simulated() {
 		return s
 	}
-	const never = "9223372036854775807"
 	if !t.table {
 		s["retention.ms"] = never // with -1 a cluster would not look for segments that trim has emptied
+	}
+	if t.keepsAll() {
+		s["min.compaction.lag.ms"] = never
 	}
 	s["message.timestamp.after.max.ms"] = never // a bubble's clock is behind every recording
 	s["segment.bytes"] = "1048576"              // whole segments are forgotten, so they are small

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/storage"
 )
 
 // groups are the processors of a run.
@@ -72,6 +73,7 @@ type member struct {
 	instance   int
 	generation int // how often it was replaced
 	processor  *goka.Processor
+	tables     *tables // what it has open of those that it joins or looks up
 	leave      context.CancelFunc
 	ended      chan struct{} // closed when its processor has ended
 	left       *atomic.Bool  // it was told to leave
@@ -104,6 +106,7 @@ func (g *groups) makeMembers(instances int) error {
 }
 
 func (g *groups) makeProcessor(m *member) error {
+	m.tables = &tables{all: map[*table]bool{}}
 	p, err := goka.NewProcessor(g.cluster.brokers, m.group.graph, g.options(m)...)
 	if err != nil {
 		return fmt.Errorf("making a processor of group %s: %w", m.group.name, err)
@@ -141,7 +144,7 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 	config, group := &own, m.group
 	options := []goka.ProcessorOption{
 		goka.WithClientID(m.clientID()),
-		goka.WithStorageBuilder(g.kept.tables(g.plan, g.order)),
+		goka.WithStorageBuilder(g.storages(m)),
 		goka.WithLogger(g.log),
 		goka.WithProducerBuilder(g.producers(m, config)),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(config)),
@@ -154,10 +157,30 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 			return &watchedMember{ConsumerGroup: member, positions: g.positions[group]}, nil
 		}),
 	}
+	if g.cluster.simulated() { // a callback that takes long ends before its partition goes to another instance, which would call it again
+		options = append(options, goka.WithShutdownTimeout(simulatedPatience/2))
+	}
 	if g.observer != nil {
 		options = append(options, goka.WithObserver(g.observer))
 	}
 	return options
+}
+
+// storages builds the storages of an instance, in memory.
+func (g *groups) storages(m *member) storage.Builder {
+	return func(name string, partition int32) (storage.Storage, error) {
+		rows := storage.NewMemory()
+		t := g.plan.topics[name]
+		if !slices.Contains(m.group.tables, t) {
+			return rows, nil
+		}
+		read := &table{Storage: rows, topic: name, partition: partition, order: g.order, of: m.tables}
+		if of := g.kept[t]; int(partition) < len(of) {
+			read.history = of[partition]
+		}
+		m.tables.add(read)
+		return read, nil
+	}
 }
 
 // producers builds the producers of an instance, whose emissions are noted on a simulated cluster.

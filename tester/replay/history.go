@@ -1,8 +1,10 @@
 package replay
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -107,22 +109,47 @@ func (h *history) settled() {
 	h.gone = h.gone[:0]
 }
 
-// table is what a processor has of a partition of such a table. Callbacks read the history in its place.
-type table struct {
-	storage.Storage
-	history *history
-	order   *order
+// tables are those that an instance has open.
+type tables struct {
+	mu  sync.Mutex // guards all
+	all map[*table]bool
 }
 
-// tables builds the tables of processors.
-func (h histories) tables(p *plan, o *order) storage.Builder {
-	return func(topic string, partition int32) (storage.Storage, error) {
-		rows := storage.NewMemory()
-		if of := h[p.topics[topic]]; int(partition) < len(of) {
-			return &table{rows, of[partition], o}, nil
-		}
-		return rows, nil
-	}
+func (of *tables) add(t *table) {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	of.all[t] = true
+}
+
+func (of *tables) remove(t *table) {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	delete(of.all, t)
+}
+
+// open returns them in a fixed order.
+func (of *tables) open() []*table {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(of.all), func(a, b *table) int {
+		return cmp.Or(strings.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	})
+}
+
+// table is what a processor has of a partition of a table that it joins or looks up. Where there is a history, callbacks read that in its place.
+type table struct {
+	storage.Storage
+	topic     string
+	partition int32
+	history   *history // nil for none
+	order     *order
+	of        *tables
+}
+
+// Close closes it. Nobody waits for its rows any more.
+func (t *table) Close() error {
+	t.of.remove(t)
+	return t.Storage.Close()
 }
 
 // WriteBatch writes rows and their offset at once.
@@ -132,14 +159,19 @@ func (t *table) WriteBatch(rows []storage.Row, offset int64) error {
 
 // GetAsOf returns the row that a message sees. One whose place in the input is not known, as it was done with before, sees what is there now.
 func (t *table) GetAsOf(topic string, partition int32, offset int64, key string) ([]byte, error) {
-	if number, ok := t.order.number(topic, partition, kafka.Offset(offset)); ok {
-		return t.history.get(key, number), nil
+	if t.history != nil {
+		if number, ok := t.order.number(topic, partition, kafka.Offset(offset)); ok {
+			return t.history.get(key, number), nil
+		}
 	}
 	return t.Get(key)
 }
 
 // IteratorAsOf iterates over the rows that a message sees.
 func (t *table) IteratorAsOf(topic string, partition int32, offset int64) (storage.Iterator, error) {
+	if t.history == nil {
+		return t.Iterator()
+	}
 	number, ok := t.order.number(topic, partition, kafka.Offset(offset))
 	if !ok {
 		return t.Iterator()

@@ -235,7 +235,8 @@ func (r *run) watch(ctx context.Context, pipe *reporter) {
 			return
 		case now := <-ticker.C:
 			at := r.progress()
-			if at != before || r.settings.Speed > 0 && at.Processed >= at.Records { // at a pace, nothing may come for long
+			cur := r.feeding.Load()
+			if at != before || cur != nil && cur.waiting.Load() { // at a pace, or through a pipe, nothing may come for long
 				before, moved, warned = at, now, false
 			}
 			pipe.tell(replaywire.Event{Progress: &at})

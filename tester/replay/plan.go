@@ -44,6 +44,9 @@ type topic struct {
 	kept    bool     // a table whose rows are kept as they were, see histories
 }
 
+// keepsAll reports whether records of a table are read as messages, too, so that those that newer ones replace go only when all have them.
+func (t *topic) keepsAll() bool { return t.table && (t.input || t.output) }
+
 // newPlan calls the functions of graphs and puts together what they say.
 func newPlan(graphs []Graph) (*plan, error) {
 	p := &plan{topics: map[string]*topic{}}

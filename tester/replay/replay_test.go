@@ -96,6 +96,7 @@ func TestTablesDoNotDependOnPartitionsAndInstances(t *testing.T) {
 func TestMessagesSeeExactlyTheRowsThatAreOlder(t *testing.T) {
 	for name, faults := range map[string]string{
 		"": "", "late fetches": "on fetch topic=rates: delay-response for=300ms", "failing fetches": "on fetch topic=rates probability=0.3: error NOT_LEADER_OR_FOLLOWER",
+		"connections that break": "on fetch topic=rates probability=0.2: disconnect", "fetches that end the reading": "on fetch topic=prices probability=0.3: error CORRUPT_MESSAGE",
 	} {
 		settings := replaywire.Settings{Seed: 1, Faults: faults}
 		t.Run(name, func(t *testing.T) { seeOlderRows(t, settings, selling("sales")) })
@@ -306,6 +307,59 @@ func TestHandledInputIsForgotten(t *testing.T) {
 	}
 }
 
+// TestEnoughMessagesAreWaitedForBehindRows has as many rows before the messages as may be under way, and a loop, so that rows are waited for.
+func TestEnoughMessagesAreWaitedForBehindRows(t *testing.T) {
+	records := []dump.Record{word("k", 0)}
+	for i := range underWay {
+		records = append(records, message("initials", fmt.Sprint(i), "x", 1))
+	}
+	words := 1
+	for ; words <= trimEvery+underWay; words++ {
+		records = append(records, word("k", 2))
+	}
+	var start kafka.Offset
+	last := graph("last", goka.Lookup("initials", text), goka.Loop(text, func(goka.Context, any) {}), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		if int(ctx.Offset()) == words-1 {
+			start, _, _ = memkafka.Named(simulatedName).Offsets("words", 0)
+		}
+	}))
+	o := setup{graphs: []Graph{last}, dumps: []string{dumpOf(records...)}}.run(t)
+	if o.failure != "" || start < trimEvery/2 {
+		t.Errorf("the log starts at offset %d, want %d or more; %s", start, trimEvery/2, o.failure)
+	}
+}
+
+// TestTablesThatAreReadAsMessagesLoseNone has a topic that is looked up, so that it is compacted, and is an output and an input, too. Callbacks
+// take their time, in which brokers would compact it.
+func TestTablesThatAreReadAsMessagesLoseNone(t *testing.T) {
+	const messages = 3000
+	sometimes := func(ctx goka.Context) {
+		if ctx.Offset()%1000 == 999 {
+			<-time.After(10 * time.Minute)
+		}
+	}
+	first := graph("first", goka.Output("rates", text), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		ctx.Emit("rates", ctx.Key(), strings.Repeat("x", 2000))
+		sometimes(ctx)
+	}))
+	second := graph("second", goka.Persist(new(codec.Int64)), goka.Lookup("rates", text), goka.Input("rates", text, func(ctx goka.Context, _ any) {
+		sometimes(ctx)
+		n, _ := ctx.Value().(int64)
+		ctx.SetValue(n + 1)
+	}))
+	var records []dump.Record
+	for at := range messages {
+		records = append(records, word("k", at))
+	}
+	o := setup{graphs: []Graph{first, second}, dumps: []string{dumpOf(records...)}}.run(t)
+	if got := len(o.records(t, "rates.jsonl")); got != messages {
+		t.Errorf("there are %d records of output, want %d", got, messages)
+	}
+	if got, want := o.file(t, "second-table.jsonl"), fmt.Sprintf("{\"key\":\"k\",\"payload\":\"%d\"}\n", messages); got != want {
+		t.Errorf("the table is %s, want %s", got, want)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	tombstone := message("prices", "a", "", 1)
 	tombstone.Key = nil
@@ -414,6 +468,34 @@ func TestCallbacksMaySleep(t *testing.T) {
 	}
 }
 
+// TestCallbacksThatTakeLongAreCalledOnce has instances leave, come back and die while callbacks take longer than members of a group may by default.
+func TestCallbacksThatTakeLongAreCalledOnce(t *testing.T) {
+	slow := graph("slow", goka.Persist(new(codec.Int64)), goka.Input("words", text, func(ctx goka.Context, _ any) {
+		if ctx.Offset()%20 == 19 {
+			<-time.After(5 * time.Minute)
+		}
+		n, _ := ctx.Value().(int64)
+		ctx.SetValue(n + 1)
+	}))
+	var records []dump.Record
+	var want strings.Builder
+	for at := range 900 {
+		records = append(records, word(fmt.Sprint("k", at%9), at))
+	}
+	for i := range 9 {
+		fmt.Fprintf(&want, "{\"key\":\"k%d\",\"payload\":\"100\"}\n", i)
+	}
+	for seed := range uint64(3) {
+		o := setup{
+			graphs: []Graph{slow}, dumps: []string{dumpOf(records...)}, partitions: 3, instances: 2,
+			settings: replaywire.Settings{Seed: seed, Rebalances: 5, Crashes: 2},
+		}.run(t)
+		if diff := cmp.Diff(want.String(), o.file(t, "slow-table.jsonl")); diff != "" {
+			t.Errorf("with seed %d (-want +got):\n%s", seed, diff)
+		}
+	}
+}
+
 func TestAnInterruptedRunHasNoResult(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stops := graph("stops", goka.Input("words", text, func(goka.Context, any) { cancel() }))
@@ -424,6 +506,23 @@ func TestAnInterruptedRunHasNoResult(t *testing.T) {
 	o := setup{graphs: []Graph{stops}, dumps: []string{dumpOf(records...)}, ctx: ctx}.run(t)
 	if o.failure != "interrupted" || o.Result != nil {
 		t.Errorf("failure %q, result %v", o.failure, o.Result)
+	}
+}
+
+// TestAtAPaceMessagesAreHandledWhenTheyCome has a message an hour behind the other.
+func TestAtAPaceMessagesAreHandledWhenTheyCome(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	handled := false
+	slow := graph("slow", goka.Input("words", text, func(goka.Context, any) {
+		<-time.After(10 * time.Minute)
+		handled = true
+		cancel()
+	}))
+	s := setup{graphs: []Graph{slow}, dumps: []string{dumpOf(word("a", 0), word("b", int(time.Hour/time.Millisecond)))}, ctx: ctx}
+	s.settings.Speed = 1
+	if o := s.run(t); o.failure != "interrupted" || !handled {
+		t.Errorf("failure %q, handled: %v", o.failure, handled)
 	}
 }
 

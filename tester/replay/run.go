@@ -30,6 +30,7 @@ type run struct {
 
 	fed     atomic.Pointer[feed] // for those who watch
 	running atomic.Pointer[groups]
+	feeding atomic.Pointer[cursor]
 }
 
 // How many records of the input are under way at most on a simulated cluster, and after how many it forgets those that
@@ -91,6 +92,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	r.plans <- p
 
 	cur := &cursor{in: r.in, tell: r.tell, timed: map[*topic]bool{}, chaos: disorder, checkpoints: r.checkpoints, simulated: r.simulated, observer: r.observer}
+	r.feeding.Store(cur)
 	if r.resumed != nil {
 		err = cur.resume(ctx, f, r.resumed, p.sorted(func(*topic) bool { return true }))
 	} else {
@@ -202,6 +204,9 @@ type cursor struct {
 	checkpoints *checkpoints
 	simulated   *memkafka.Cluster // nil on a real cluster
 	observer    *observer         // nil unless there is to be a report
+
+	idle    func(context.Context) error // called before the input is waited for at its pace; may be nil
+	waiting atomic.Bool                 // for the input
 }
 
 // pass passes the record that peek returned.
@@ -216,20 +221,36 @@ func (cur *cursor) peek(ctx context.Context) (*record, error) {
 		if cur.batch.err != nil {
 			return nil, cur.batch.err
 		}
-		select {
-		case b, ok := <-cur.in.batches:
-			if !ok {
-				return nil, errInterrupted
-			}
-			cur.batch, cur.at = b, 0
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := cur.next(ctx); err != nil {
+			return nil, err
 		}
 		for _, text := range cur.batch.badLines {
 			cur.tell(replaywire.Event{BadLine: text})
 		}
 	}
 	return &cur.batch.records[cur.at], nil
+}
+
+// next waits for the next batch. At a pace, all that was fed is done before, so that time, which stands still meanwhile, need not pass for it: but
+// not where a seed decides what happens, in which the input's pace has no part.
+func (cur *cursor) next(ctx context.Context) error {
+	if settings := &cur.in.settings; cur.idle != nil && settings.Speed > 0 && !settings.Driven && len(cur.in.batches) == 0 {
+		if err := cur.idle(ctx); err != nil {
+			return err
+		}
+	}
+	cur.waiting.Store(true)
+	defer cur.waiting.Store(false)
+	select {
+	case b, ok := <-cur.in.batches:
+		if !ok {
+			return errInterrupted
+		}
+		cur.batch, cur.at = b, 0
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // errInterrupted reports a run that was told to end.
@@ -279,6 +300,12 @@ func (cur *cursor) feedFreely(ctx context.Context, f *feed, g *groups) error {
 // anything else.
 func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outputs) error {
 	rows, sinceSettled, sinceGathered, sinceTrimmed := false, 0, 0, 0
+	cur.idle = func(ctx context.Context) error {
+		if err := f.flush(); err != nil {
+			return err
+		}
+		return g.settle(ctx)
+	}
 	for {
 		rec, err := cur.peek(ctx)
 		switch {
@@ -296,7 +323,7 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 			if err = f.flush(); err == nil {
 				err = g.rowsArrive(ctx)
 			}
-		case turn, sinceSettled == underWay: // a row after messages, or enough messages
+		case turn, sinceSettled >= underWay: // a row after messages, or enough messages
 			if err = errors.Join(cur.peak(f, g), f.flush()); err == nil {
 				err = g.settle(ctx)
 			}
@@ -309,7 +336,9 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 		}
 		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
 			sinceTrimmed = 0
-			err = g.trim(ctx, out.kept)
+			if err = out.gather(); err == nil {
+				err = g.trim(ctx, out.kept)
+			}
 		}
 		if err == nil {
 			err = cur.keep(ctx, f, g, out)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -100,29 +101,51 @@ func (g *groups) settle(ctx context.Context) error {
 	}
 }
 
-// rowsArrive waits until whoever reads tables of a simulated cluster has read all that is there, also where faults put fetches off.
+// rowsArrive waits until whoever has a table of a simulated cluster has all rows that are there, also where faults put fetches off or break
+// connections off. Who gets one later reads as much before it is used.
 func (g *groups) rowsArrive(ctx context.Context) error {
 	stillSince, before := time.Now(), int64(-1)
 	for {
 		g.cluster.idle()
-		var unread int64
-		var behind string
-		for _, s := range g.cluster.core.Subscriptions() {
-			if n := int64(s.End - s.Position); n > 0 && !s.Claim {
-				unread += n
-				behind = fmt.Sprintf("%s has read %d of %d records of %s", s.ClientID, s.Position, s.End, s.TP)
-			}
+		missing, behind, err := g.missingRows()
+		if err != nil || missing == 0 {
+			return err
 		}
-		if unread == 0 {
-			return nil
+		if missing != before {
+			before, stillSince = missing, time.Now()
 		}
-		if unread != before {
-			before, stillSince = unread, time.Now()
-		}
-		if err := g.cluster.pause(ctx, stillSince, func() string { return behind }); err != nil {
-			return g.cause(ctx, err)
+		if err := g.cluster.pause(ctx, stillSince, behind.String); err != nil {
+			return err
 		}
 	}
+}
+
+// missingRows counts the records of tables that their readers do not have yet, and names a partition of which some are.
+func (g *groups) missingRows() (missing int64, behind lag, _ error) {
+	for _, m := range g.members {
+		for _, r := range m.tables.open() {
+			_, end, err := g.cluster.core.Offsets(r.topic, r.partition)
+			if err != nil {
+				return 0, lag{}, err
+			}
+			last, err := r.GetOffset(-1)
+			if err != nil {
+				return 0, lag{}, err
+			}
+			if int64(end) <= last+1 {
+				continue
+			}
+			next, err := g.cluster.core.Fetch(r.topic, r.partition, kafka.Offset(last+1), 1)
+			if err != nil {
+				return 0, lag{}, err
+			}
+			if len(next) > 0 { // else nothing is left there: a deletion goes, too, when it is old
+				missing += int64(end) - (last + 1)
+				behind = lag{m.group.name, r.topic, r.partition, last + 1, int64(end)}
+			}
+		}
+	}
+	return missing, behind, nil
 }
 
 // pause lets one tick pass, unless the run stands still for too long.
@@ -211,6 +234,9 @@ func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) in
 		return g.cause(ctx, nil)
 	}
 	g.cluster.idle()
+	if err := g.compact(); err != nil {
+		return fmt.Errorf("trimming: %w", err)
+	}
 	for _, t := range g.plan.sorted(func(t *topic) bool { return !t.table }) {
 		for p := range g.cluster.partitions {
 			until := kept(t, p)
@@ -230,6 +256,21 @@ func (g *groups) trim(ctx context.Context, kept func(t *topic, partition int) in
 			if err != nil {
 				return fmt.Errorf("trimming: %w", err)
 			}
+		}
+	}
+	return nil
+}
+
+// compact compacts those tables that wait for it, see cluster.settings.
+func (g *groups) compact() error {
+	const lag = "min.compaction.lag.ms"
+	for _, t := range g.plan.sorted((*topic).keepsAll) {
+		err := g.cluster.core.SetTopicConfig(t.name, lag, "0")
+		if err == nil {
+			err = g.cluster.core.Compact(t.name)
+		}
+		if err = errors.Join(err, g.cluster.core.SetTopicConfig(t.name, lag, never)); err != nil {
+			return err
 		}
 	}
 	return nil
