@@ -27,7 +27,13 @@ func bubble(t *testing.T, f func(t *testing.T)) (failed bool, stuck any) {
 }
 
 // watchLimit is how long, in real time, a bubble may show no progress before it is given up.
-var watchLimit = 30 * time.Second
+const watchLimit = 30 * time.Second
+
+// watchTicks are when watch looks.
+var watchTicks = func() (ticks <-chan time.Time, stop func()) {
+	t := time.NewTicker(watchLimit)
+	return t.C, t.Stop
+}
 
 // watch sees from outside that a bubble goes on: a goroutine that waits for a mutex, a socket or a
 // channel from outside stops virtual time, which nobody inside can notice. It then shows all goroutines.
@@ -35,14 +41,14 @@ func watch(progress *atomic.Uint64) (stop func()) {
 	done := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		ticker := time.NewTicker(watchLimit)
-		defer ticker.Stop()
+		ticks, stop := watchTicks()
+		defer stop()
 		last := progress.Load()
 		for {
 			select {
 			case <-done:
 				return
-			case <-ticker.C:
+			case <-ticks:
 			}
 			now := progress.Load()
 			if now == last {

@@ -79,10 +79,13 @@ func TestReplay(t *testing.T) {
 				goka.Input("orders", new(codec.Int64), func(goka.Context, any) { <-make(chan struct{}) }),
 				goka.Join("prices", new(codec.Int64)), goka.Persist(new(codec.Int64))))
 		case "outside":
-			tester.SetWatchLimit(time.Second)
-			never := make(chan struct{})
+			never, blocked := make(chan struct{}), make(chan struct{})
+			tester.WatchOnceBlocked(blocked)
 			tester.Replay(t, "orders.jsonl.gz", goka.DefineGroup("bill",
-				goka.Input("orders", new(codec.Int64), func(goka.Context, any) { <-never }),
+				goka.Input("orders", new(codec.Int64), func(goka.Context, any) {
+					close(blocked)
+					<-never
+				}),
 				goka.Join("prices", new(codec.Int64)), goka.Persist(new(codec.Int64))))
 		case "failing":
 			tester.Replay(t, "orders.jsonl.gz", tester.WithoutGolden(), goka.DefineGroup("strict",
@@ -121,6 +124,6 @@ func TestReplay(t *testing.T) {
 	again("other code", false, "the first record whose effects differ", "line 3: orders/0 offset 0 key \"ann\"", "107", "114")
 	again("wrong", false, "orders.jsonl.gz:1", `no group reads topic "bill-table"`, "count-table")
 	again("blocked", false, "replay_test.go", "orders.jsonl.gz:3: record orders/0 offset 0", "the callback of group bill for orders/0, offset 0, key \"ann\" has not returned")
-	again("outside", false, "virtual time has stood still for 1s", "[chan receive, synctest bubble", "TestReplay.func")
+	again("outside", false, "virtual time has stood still for 30s", "TestReplay.func")
 	again("failing", false, "orders.jsonl.gz:5: record orders/0 offset 2", "3 is too much")
 }

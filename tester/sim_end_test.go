@@ -19,12 +19,13 @@ import (
 	"github.com/gokasim/gokasim/tester"
 )
 
-var outside = make(chan struct{}) // no bubble's own
+// No bubble's own.
+var outside, blocked = make(chan struct{}), make(chan struct{})
 
 // scripts are simulations that have to fail, by name, with what their failure has to say.
 var scripts = map[string]struct {
 	script func(s *tester.Sim)
-	watch  time.Duration // 0 for the usual one
+	blocks bool // and nobody waits half a minute for it
 	says   []string
 }{
 	"a callback that never returns": { // while heartbeats go on
@@ -57,11 +58,14 @@ var scripts = map[string]struct {
 	"a callback that waits for something outside": {
 		script: func(s *tester.Sim) {
 			s.StartProcessor("p", goka.DefineGroup("g",
-				goka.Input("in", new(codec.String), func(goka.Context, any) { <-outside })), goka.WithLogger(logger.Discard()))
+				goka.Input("in", new(codec.String), func(goka.Context, any) {
+					close(blocked)
+					<-outside
+				})), goka.WithLogger(logger.Discard()))
 			s.Tester().Consume("in", "k", "x")
 		},
-		watch: time.Second,
-		says:  []string{"virtual time has stood still for 1s", "[chan receive, synctest bubble", "sim_end_test.go"},
+		blocks: true,
+		says:   []string{"virtual time has stood still for 30s", "sim_end_test.go"},
 	},
 	"waits": {
 		script: func(s *tester.Sim) {
@@ -198,7 +202,7 @@ func TestOneTestsFailuresShareTheTime(t *testing.T) {
 // rerun runs the present test once more, in a process of its own, and returns what it said and whether it passed.
 func rerun(t *testing.T) (string, bool) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=10m")
 	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
 }
@@ -207,15 +211,15 @@ func rerun(t *testing.T) (string, bool) {
 func TestSimulationsThatFail(t *testing.T) {
 	if name := os.Getenv("GOKASIM_TEST_SCRIPT"); name != "" {
 		t.Chdir(t.TempDir()) // for traces
-		if limit := scripts[name].watch; limit > 0 {
-			tester.SetWatchLimit(limit)
+		if scripts[name].blocks {
+			tester.WatchOnceBlocked(blocked)
 		}
 		tester.Simulate(t, scripts[name].script)
 		return
 	}
 	for name, s := range scripts {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestSimulationsThatFail$", "-test.timeout=60s")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestSimulationsThatFail$", "-test.timeout=10m")
 			cmd.Env = append(os.Environ(), "GOKASIM_TEST_SCRIPT="+name, "GOKASIM_SEED=", "GOKASIM_SEEDS=")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
