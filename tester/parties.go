@@ -79,6 +79,13 @@ func (ps *parties) opened(id string) (closed func()) {
 	})
 }
 
+// hasEnded reports whether the party with an id has closed all its clients.
+func (ps *parties) hasEnded(id string) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return slices.ContainsFunc(ps.list, func(p *party) bool { return p.id == id && p.ended })
+}
+
 // missing says what registered parties have not begun to read, "" when nothing is missing.
 func (ps *parties) missing(subs []memkafka.Subscription, partitionsOf func(topic string) int) string {
 	ps.mu.Lock()

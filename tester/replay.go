@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gokasim/gokasim/goka"
@@ -321,7 +322,7 @@ func (r *replay) feed(rec *dump.Record) error {
 	}
 	_, _, err := r.tt.appendKeyed(rec.Topic, string(rec.Key), r.settings.hasher, m)
 	if err == nil && len(r.tt.instances) > 0 {
-		err = r.tt.settle()
+		err = r.quiet()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
@@ -342,6 +343,25 @@ func (r *replay) feed(rec *dump.Record) error {
 		fmt.Fprintf(&r.golden, "%% line %d: %s/%d offset %d key %q\n%s", rec.Line, rec.Topic, rec.Partition, rec.Offset, rec.Key, effects)
 	}
 	return nil
+}
+
+// quiet waits until what a record caused has happened, the end of a processor that failed at it included.
+func (r *replay) quiet() error {
+	for {
+		if err := r.tt.settle(); err != nil {
+			return err
+		}
+		synctest.Wait() // who has failed may not have let go of its partitions yet
+		if !r.tt.started() {
+			continue
+		}
+		for _, i := range r.tt.instances {
+			if r.tt.parties.hasEnded(i.name) {
+				return i.host.until("the "+i.what+" to end", i.done)
+			}
+		}
+		return nil
+	}
 }
 
 // news is what came to the topics that groups write since it was last asked for.
