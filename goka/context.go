@@ -275,7 +275,11 @@ func (c *cbContext) Loopback(key string, value interface{}, options ...ContextOp
 func (c *cbContext) send(out *output, key string, data []byte, options []ContextOption) {
 	o := c.outgoing(out, data)
 	o.Partition = AnyPartition
-	o.Key = []byte(key)
+	if key == c.m.key {
+		o.Key = c.ownKey()
+	} else {
+		o.Key = []byte(key)
+	}
 	if headers := contextHeaders(options); headers == nil {
 		o.Headers = c.run.pp.defaultHeaders
 	} else {
