@@ -106,7 +106,10 @@ func sweep(out string) {
 			continue
 		}
 		if whole.Lock(f) == nil {
-			_ = os.RemoveAll(dir) // see above
+			away := dir + "-" // where the program that the killed one had started, and that is about to end, does not find it
+			if os.Rename(dir, away) == nil {
+				_ = os.RemoveAll(away) // see above
+			}
 		}
 		_ = f.Close() // nothing was written
 	}
