@@ -28,8 +28,8 @@ func DefaultBackoffBuilder() (Backoff, error) {
 	return NewSimpleBackoff(defaultBackoffStep, defaultBackoffMax), nil
 }
 
-// NewSimpleBackoff returns a backoff that waits not at all, then step, then two steps, three, and so on, and never longer than max.
-// With a step of 0 it never waits. It may be called from any goroutine.
+// NewSimpleBackoff returns a backoff that waits not at all, then step, then two steps, three, and so on, as many as max has room for.
+// With a step of 0, and with one longer than max, it never waits. It may be called from any goroutine.
 func NewSimpleBackoff(step time.Duration, max time.Duration) Backoff {
 	return &simpleBackoff{step: step, max: max}
 }

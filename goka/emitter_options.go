@@ -54,9 +54,10 @@ func WithEmitterHasher(hasher func() hash.Hash32) EmitterOption {
 	return func(o *eoptions, _ Stream, _ Codec) { o.hasher = hasher }
 }
 
-// WithEmitterDefaultHeaders sets headers that every message gets. Those of a single emit go over them.
+// WithEmitterDefaultHeaders sets headers that every message gets, as they are when NewEmitter is called. Those of a single emit go
+// over them.
 func WithEmitterDefaultHeaders(headers Headers) EmitterOption {
-	return func(o *eoptions, _ Stream, _ Codec) { o.defaultHeaders = headers }
+	return func(o *eoptions, _ Stream, _ Codec) { o.defaultHeaders = headers.copied() }
 }
 
 // WithEmitterProducerBuilder sets what makes the producer, DefaultProducerBuilder by default.

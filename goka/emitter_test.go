@@ -374,3 +374,57 @@ func TestH1_KeysGoWhereSaramaSendsThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAPartitionThatNoTopicHas(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("out", 2)
+		e := w.emitter("out")
+		for _, partition := range []int32{-2, 2} {
+			p, err := e.EmitKey([]byte("k"), "v", goka.WithEmitPartition(partition))
+			w.check(err)
+			result := make(chan error, 1)
+			p.Then(func(err error) { result <- err })
+			if err := <-result; !errors.Is(err, sarama.ErrInvalidPartition) {
+				t.Errorf("partition %d: %v", partition, err)
+			}
+		}
+		w.check(e.Finish())
+		if n := len(w.records("out")); n != 0 {
+			t.Errorf("%d records went elsewhere", n)
+		}
+	})
+}
+
+func TestDefaultHeadersAreThoseOfTheBeginning(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		w.topic("out", 1)
+		h := goka.Headers{"h": []byte("old")}
+		e := w.emitter("in", goka.WithEmitterDefaultHeaders(h))
+		p := w.make(goka.DefineGroup("g",
+			goka.Input("in", new(codec.String), func(ctx goka.Context, msg interface{}) {
+				ctx.Emit("out", ctx.Key(), msg, goka.WithCtxEmitHeaders(goka.Headers{"a": nil}))
+				ctx.Emit("out", ctx.Key(), msg)
+			}),
+			goka.Output("out", new(codec.String))), goka.WithProducerDefaultHeaders(h))
+		copy(h["h"], "new")
+		h["more"] = nil
+		w.start(p).ready()
+		w.check(e.EmitSync("k", "v"))
+		w.check(e.Finish())
+		w.until("it is handled", func() bool { return len(w.records("out")) == 2 })
+		for _, r := range append(w.records("in"), w.records("out")...) {
+			last := r.Headers[len(r.Headers)-1]
+			if last.Key != "h" || string(last.Value) != "old" {
+				t.Errorf("a record has the headers %v", r.Headers)
+			}
+		}
+	})
+}
+
+func TestPartitionForKeyRefusesWhatCannotBe(t *testing.T) {
+	_, err := goka.PartitionForKey(nil, []byte("k"), 1)
+	refused(t, err, "Hasher not set")
+	_, err = goka.PartitionForKey(goka.DefaultHasher(), []byte("k"), 0)
+	refused(t, err, "there are 0 partitions")
+}

@@ -22,7 +22,7 @@ var (
 	// ErrNotRunning reports a read of a table that is not ready to be read: not started, recovering or stopped.
 	ErrNotRunning = errors.New("it is not safe to read values")
 
-	// ErrNotAssigned reports a read of a partition that another instance of the group has.
+	// ErrNotAssigned reports a read of a partition that this instance of the group does not have.
 	ErrNotAssigned = errors.New("partition is not assigned")
 
 	// ErrInvalidGraph reports a group graph that contradicts itself.

@@ -145,6 +145,7 @@ type GroupGraph struct {
 	tables   []*groupTable
 	visitors []*visitor
 	namings  []*naming
+	foreign  []Edge // of no kind that is known here
 
 	loopTopic, tableTopic string // whether or not the group has them
 }
@@ -183,6 +184,9 @@ func DefineGroup(group Group, edges ...Edge) *GroupGraph {
 			gg.tables = append(gg.tables, &groupTable{topicDef{gg.tableTopic, e.codec}})
 		case *visitor:
 			gg.visitors = append(gg.visitors, e)
+		case nil, *naming:
+		default:
+			gg.foreign = append(gg.foreign, e)
 		}
 	}
 	return gg
@@ -265,7 +269,8 @@ func (gg *GroupGraph) visitor(name string) ProcessCallback {
 	return nil
 }
 
-// Validate returns an error that names everything that is wrong with the graph, an ErrInvalidGraph; nil when nothing is.
+// Validate returns an error that names everything that is wrong with the graph, an ErrInvalidGraph; nil when nothing is. A group without
+// a name is a matter of NewProcessor, which returns the same error for it.
 func (gg *GroupGraph) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...interface{}) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -275,6 +280,12 @@ func (gg *GroupGraph) Validate() error {
 	}
 	if len(gg.tables) > 1 {
 		wrong("more than one group table in group graph; give goka.Persist once")
+	}
+	for _, e := range gg.foreign {
+		wrong("%T is no edge of package goka; give what its functions return", e)
+	}
+	if len(gg.loops) > 0 && len(gg.tables) > 0 && gg.loopTopic == gg.tableTopic {
+		wrong("loop and table are one topic, %q; give goka.TableSuffix and goka.LoopSuffix that differ", gg.loopTopic)
 	}
 	if len(gg.inputs) == 0 {
 		wrong("no input stream in group graph; give a goka.Input at least")

@@ -15,6 +15,8 @@ import (
 	"github.com/gokasim/gokasim/goka/logger"
 )
 
+type foreignEdge struct{ goka.Edge }
+
 func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
 	var (
 		c  = new(codec.String)
@@ -44,6 +46,13 @@ func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
 		{"own loop as lookup", []goka.Edge{in, goka.Lookup("g-loop", c)}, []string{"should not directly use loop stream"}},
 		{"own table as output", []goka.Edge{in, goka.Output("g-table", c)}, []string{"should not directly use group table"}},
 		{"own table as lookup", []goka.Edge{in, goka.Lookup("g-table", c)}, []string{`lookup "g-table": should not directly use group table`}},
+		{
+			"loop and table in one topic",
+			[]goka.Edge{in, goka.Loop(c, ignore), goka.Persist(c), goka.TableSuffix("-x"), goka.LoopSuffix("-x")},
+			[]string{`loop and table are one topic, "g-x"`},
+		},
+		{"one suffix, and a table only", []goka.Edge{in, goka.Persist(c), goka.TableSuffix("-x"), goka.LoopSuffix("-x")}, nil},
+		{"an edge of another kind", []goka.Edge{in, foreignEdge{in}}, []string{"goka_test.foreignEdge is no edge of package goka"}},
 		{"a visitor without a table", []goka.Edge{in, goka.Visitor("v", ignore)}, []string{"visitors cannot be used in a stateless processor"}},
 		{"D53: two visitors of one name", []goka.Edge{in, goka.Persist(c), goka.Visitor("v", ignore), goka.Visitor("v", ignore)}, []string{`visitor "v" is defined twice`}},
 		{"D53: an input without a name", []goka.Edge{goka.Input("", c, ignore)}, []string{"Input topic cannot be empty. This will not work."}},

@@ -40,6 +40,15 @@ func (h Headers) Merged(headersList ...Headers) Headers {
 	return merged
 }
 
+// copied returns a copy, of the values too; nil stays nil.
+func (h Headers) copied() Headers {
+	c := maps.Clone(h)
+	for name, value := range c {
+		c[name] = bytes.Clone(value)
+	}
+	return c
+}
+
 // ToSarama converts h to what sarama's producers take, sorted by name, with copies of the values; nil stays nil.
 func (h Headers) ToSarama() []sarama.RecordHeader {
 	if h == nil {

@@ -92,6 +92,11 @@ func TestD18_StopBeforeRun(t *testing.T) {
 		p.Stop()
 		w.check(p.Run(context.Background()))
 		w.check(p.Error())
+
+		p = w.make(holder("g"), goka.WithProducerBuilder(new(producer).failing)) // so that Kafka is not asked
+		p.Stop()
+		w.check(p.Run(context.Background()))
+		<-p.Done()
 	})
 }
 

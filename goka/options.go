@@ -218,9 +218,9 @@ func WithContextWrapper(wrapper ContextWrapper) ProcessorOption {
 }
 
 // WithProducerDefaultHeaders sets headers that everything gets that callbacks emit, to outputs and to the loop, but not rows of the
-// table. Those of a single emit go over them.
+// table, as they are when NewProcessor is called. Those of a single emit go over them.
 func WithProducerDefaultHeaders(hdr Headers) ProcessorOption {
-	return func(o *poptions, _ *GroupGraph) { o.producerDefaultHeaders = hdr }
+	return func(o *poptions, _ *GroupGraph) { o.producerDefaultHeaders = hdr.copied() }
 }
 
 // WithGroupGraphHook calls hook, which must not be nil, with the group graph while NewProcessor runs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -101,5 +102,16 @@ func TestAStopDoesNotWaitForBrokersThatDoNotAnswer(t *testing.T) {
 				t.Errorf("a closed consumer reads: %d, %v", next, err)
 			}
 		})
+	}
+}
+
+// Who gives partitions no time to finish still leaves the group, so that the others need not miss it for a session timeout.
+func TestEveryMemberHasTimeToLeave(t *testing.T) {
+	for shutdown, want := range map[time.Duration]time.Duration{
+		-1: time.Second, 0: time.Second, 3 * time.Second: 3 * time.Second, time.Minute: leavePatience,
+	} {
+		if got := leaveWithin(shutdown); got != want {
+			t.Errorf("with %s for the partitions it has %s, want %s", shutdown, got, want)
+		}
 	}
 }

@@ -11,5 +11,8 @@ func PartitionForKey(hasher func() hash.Hash32, key []byte, partitions int32) (i
 	if partitions < 1 {
 		return -1, fmt.Errorf("partition of key %q: there are %d partitions; a topic has 1 or more", key, partitions)
 	}
+	if err := checkHasher(hasher); err != nil {
+		return -1, fmt.Errorf("partition of key %q: %w", key, err)
+	}
 	return hashPartition(hasher(), key, partitions), nil
 }

@@ -461,13 +461,22 @@ func (p *PartitionTable) readable() (storage.Storage, error) {
 	return st, nil
 }
 
+// readError is the error of a storage that was read: one that was closed after it was looked for is not running either.
+func (p *PartitionTable) readError(err error) error {
+	if err == nil || !errors.Is(err, storage.ErrClosed) {
+		return err
+	}
+	return fmt.Errorf("%w: partition %s/%d was closed meanwhile: %w", ErrNotRunning, p.topic, p.partition, err)
+}
+
 // Get returns the value of key, nil when there is none.
 func (p *PartitionTable) Get(key string) ([]byte, error) {
 	st, err := p.readable()
 	if err != nil {
 		return nil, err
 	}
-	return st.Get(key)
+	value, err := st.Get(key)
+	return value, p.readError(err)
 }
 
 // asOf is implemented by storages of joined and looked-up tables that know which rows a message is to see, as those of a
@@ -488,7 +497,8 @@ func (p *PartitionTable) getFor(c *cbContext, key string) ([]byte, error) {
 	if s, ok := st.(asOf); ok && c != nil && c.msg != nil {
 		return s.GetAsOf(c.topic, c.run.pp.partition, c.msg.Offset, key)
 	}
-	return st.Get(key)
+	value, err := st.Get(key)
+	return value, p.readError(err)
 }
 
 // iteratorFor is Iterator for a callback.
@@ -500,7 +510,8 @@ func (p *PartitionTable) iteratorFor(c *cbContext) (storage.Iterator, error) {
 	if s, ok := st.(asOf); ok && c.msg != nil {
 		return s.IteratorAsOf(c.topic, c.run.pp.partition, c.msg.Offset)
 	}
-	return st.Iterator()
+	it, err := st.Iterator()
+	return it, p.readError(err)
 }
 
 // Has reports whether there is a row for key.
@@ -509,7 +520,8 @@ func (p *PartitionTable) Has(key string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return st.Has(key)
+	has, err := st.Has(key)
+	return has, p.readError(err)
 }
 
 // Iterator iterates over a snapshot of all rows, in the byte order of their keys.
@@ -518,7 +530,8 @@ func (p *PartitionTable) Iterator() (storage.Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.Iterator()
+	it, err := st.Iterator()
+	return it, p.readError(err)
 }
 
 // IteratorWithRange iterates over a snapshot of the rows from start to before limit; nil is no limit.
@@ -527,7 +540,8 @@ func (p *PartitionTable) IteratorWithRange(start []byte, limit []byte) (storage.
 	if err != nil {
 		return nil, err
 	}
-	return st.IteratorWithRange(start, limit)
+	it, err := st.IteratorWithRange(start, limit)
+	return it, p.readError(err)
 }
 
 // Set writes a row to the storage only.
@@ -536,7 +550,7 @@ func (p *PartitionTable) Set(key string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return st.Set(key, value)
+	return p.readError(st.Set(key, value))
 }
 
 // Delete deletes a row from the storage only.
@@ -545,7 +559,7 @@ func (p *PartitionTable) Delete(key string) error {
 	if err != nil {
 		return err
 	}
-	return st.Delete(key)
+	return p.readError(st.Delete(key))
 }
 
 // GetOffset returns the offset of the last record that the storage has, or defValue when it never had one.

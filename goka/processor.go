@@ -168,7 +168,8 @@ var (
 )
 
 // Run handles messages until ctx ends, Stop is called, or something fails. It returns what failed, and nil otherwise.
-// When it returns, everything it has started has ended. It can be called once; a second call is an error. What failed because of a
+// When it returns, everything it has started has ended, but callbacks and storages that have not returned in their time, see
+// WithShutdownTimeout. It can be called once; a second call is an error. What failed because of a
 // message is a MessageError.
 func (g *Processor) Run(ctx context.Context) (rerr error) {
 	ctx, cancel, err := g.claimRun(ctx)
@@ -177,6 +178,9 @@ func (g *Processor) Run(ctx context.Context) (rerr error) {
 	}
 	defer cancel()
 	defer func() { g.end(rerr) }()
+	if ctx.Err() != nil {
+		return nil // stopped before: Kafka is not asked
+	}
 	noticeMemory(g.log, g.opts.defaultStorage && !g.graph.isStateless())
 
 	s := &shared{graph: g.graph, opts: g.opts, log: g.log, lookups: g.lookups, holder: g.holder, standbyFailed: g.standbyFailed}
@@ -459,7 +463,8 @@ func (g *Processor) WaitForReadyContext(ctx context.Context) error {
 }
 
 // Get returns the value of key in the group's table, nil without an error when there is none. It fails with
-// ErrNotAssigned for keys of partitions that another instance has, and with ErrNotRunning while the partition recovers.
+// ErrNotAssigned for keys of partitions that this instance does not have, as before and after Run, and with ErrNotRunning while the
+// partition recovers. Partitions on standby (WithHotStandby) are read like any others, and may be a little behind.
 // Values appear here once Kafka has them. Each call decodes the row anew: the value is the caller's own. A group without a table
 // is an error. Keys are looked for by WithHasher: a row that was written for a message on another partition is not found.
 func (g *Processor) Get(key string) (interface{}, error) {

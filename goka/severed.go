@@ -118,6 +118,12 @@ func (l *line) Close() error {
 // Who leaves without a word is missed by the others only after Consumer.Group.Session.Timeout.
 const leavePatience = 5 * time.Second
 
+// leaveWithin is how long a member may take whose partitions have shutdownTimeout to finish: not much longer than these, and
+// long enough for the request.
+func leaveWithin(shutdownTimeout time.Duration) time.Duration {
+	return min(leavePatience, max(time.Second, shutdownTimeout))
+}
+
 // leaving watches a group member from the end of ctx on, and cuts it off when it does not come to an end.
 type leaving struct {
 	group *joinedGroup
@@ -140,7 +146,7 @@ func (g *Processor) watchLeaving(ctx context.Context, group sarama.ConsumerGroup
 		case <-l.gone:
 			return
 		}
-		patience := min(leavePatience, g.opts.shutdownTimeout)
+		patience := leaveWithin(g.opts.shutdownTimeout)
 		for !waitFor(l.gone, patience) {
 			if g.inSession.Load() {
 				continue // its partitions have a bound of their own

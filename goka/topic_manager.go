@@ -142,7 +142,7 @@ func (m *topicManager) EnsureStreamExists(topic string, npar int) error {
 }
 
 func (m *topicManager) EnsureTopicExists(topic string, npar, rfactor int, config map[string]string) error {
-	return m.ensure(topic, npar, rfactor, config, m.report)
+	return m.ensure(topic, npar, replication{rfactor, rfactor}, config, m.report)
 }
 
 // ownTopics is what a topic manager offers for a group's table and loop: with a wrong number of partitions they hold
@@ -160,15 +160,18 @@ func (m *topicManager) ensureOwnLoop(topic string, npar int) error {
 	return m.ensure(topic, npar, m.replication(m.config.Stream.Replication), m.config.streamSettings(), m.reportOwn)
 }
 
+// replication is how many replicas a topic is to have, and how many will do where there are fewer brokers.
+type replication struct{ wanted, least int }
+
 // replication lowers the default number of replicas to the number of brokers.
-func (m *topicManager) replication(configured int) int {
+func (m *topicManager) replication(configured int) replication {
 	if configured != defaultReplication {
-		return configured
+		return replication{configured, configured}
 	}
 	if brokers := len(m.client.Brokers()); brokers > 0 {
-		return min(configured, brokers)
+		return replication{min(configured, brokers), 1}
 	}
-	return configured
+	return replication{configured, 1}
 }
 
 // mismatch is one way in which a topic is not as asked for.
@@ -178,7 +181,7 @@ type mismatch struct {
 	err        error
 }
 
-func (m *topicManager) ensure(topic string, npar, replicas int, settings map[string]string, report func(mismatch) error) error {
+func (m *topicManager) ensure(topic string, npar int, replicas replication, settings map[string]string, report func(mismatch) error) error {
 	meta, err := m.describe(topic)
 	if errors.Is(err, ErrTopicNotFound) {
 		if m.config.NoCreate {
@@ -196,27 +199,27 @@ func (m *topicManager) ensure(topic string, npar, replicas int, settings map[str
 	} else if err != nil {
 		return err
 	}
-	return m.check(meta, npar, replicas, settings, report)
+	return m.check(meta, npar, replicas.wanted, settings, report)
 }
 
 // create creates a topic and waits until it can be seen. It reports false when somebody else has created it.
-func (m *topicManager) create(topic string, npar, replicas int, settings map[string]string) (bool, error) {
+func (m *topicManager) create(topic string, npar int, replicas replication, settings map[string]string) (bool, error) {
 	detail := &sarama.TopicDetail{
 		NumPartitions:     int32(npar),
-		ReplicationFactor: int16(replicas),
+		ReplicationFactor: int16(replicas.wanted),
 		ConfigEntries:     make(map[string]*string, len(settings)),
 	}
 	for name, value := range settings {
 		detail.ConfigEntries[name] = &value
 	}
 	err := m.admin.CreateTopic(topic, detail, false)
-	for replicas == defaultReplication && errors.Is(err, sarama.ErrInvalidReplicationFactor) && detail.ReplicationFactor > 1 {
+	for errors.Is(err, sarama.ErrInvalidReplicationFactor) && int(detail.ReplicationFactor) > replicas.least {
 		detail.ReplicationFactor-- // there are fewer brokers
 		err = m.admin.CreateTopic(topic, detail, false)
 	}
 	created := !errors.Is(err, sarama.ErrTopicAlreadyExists)
 	if err != nil && created {
-		return false, fmt.Errorf("error creating topic %s with %d partitions and %d replicas: %w", topic, npar, replicas, err)
+		return false, fmt.Errorf("error creating topic %s with %d partitions and %d replicas: %w", topic, npar, replicas.wanted, err)
 	}
 	return created, m.waitFor(topic)
 }

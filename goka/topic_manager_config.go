@@ -40,7 +40,7 @@ type TopicManagerConfig struct {
 	Stream struct {
 		// Replication is the number of replicas (replication factor), 2 by default.
 		Replication int
-		// Retention is retention.ms, 1 hour by default.
+		// Retention is retention.ms, 1 hour by default; negative keeps messages for ever.
 		Retention time.Duration
 		// CleanupPolicy is cleanup.policy, "delete" when empty.
 		CleanupPolicy string
@@ -80,8 +80,12 @@ func (c *TopicManagerConfig) streamSettings() map[string]string {
 	if policy == "" {
 		policy = "delete"
 	}
+	retention := c.Stream.Retention.Milliseconds()
+	if c.Stream.Retention < 0 {
+		retention = -1
+	}
 	return map[string]string{
 		"cleanup.policy": policy,
-		"retention.ms":   strconv.FormatInt(c.Stream.Retention.Milliseconds(), 10),
+		"retention.ms":   strconv.FormatInt(retention, 10),
 	}
 }

@@ -181,3 +181,28 @@ func TestD30_TwoInstancesCreateTheSameTopics(t *testing.T) {
 		}
 	})
 }
+
+func TestATopicHasTheReplicasThatWereAskedFor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		m := w.topicManager(nil) // of one broker
+		for replicas := 2; replicas <= 3; replicas++ {
+			if err := m.EnsureTopicExists("t", 1, replicas, nil); !errors.Is(err, sarama.ErrInvalidReplicationFactor) {
+				t.Errorf("%d replicas on one broker: %v", replicas, err)
+			}
+		}
+		if w.cluster.Partitions("t") != 0 {
+			t.Error("it was created with fewer")
+		}
+		w.check(m.EnsureStreamExists("by-default", 1))
+	})
+}
+
+func TestARetentionWithoutAnEnd(t *testing.T) {
+	inWorld(t, func(w *world) {
+		m := w.topicManager(func(c *goka.TopicManagerConfig) { c.Stream.Retention = -1 })
+		w.check(m.EnsureStreamExists("s", 1))
+		if got := w.settings("s", "retention.ms")["retention.ms"]; got != "-1" {
+			t.Errorf("retention.ms is %s", got)
+		}
+	})
+}

@@ -48,7 +48,8 @@ func ResetSuffixes() {
 	suffixes.table, suffixes.loop = defaultTableSuffix, defaultLoopSuffix
 }
 
-// GroupTable returns the name of group's table.
+// GroupTable returns the name of group's table, unless the group has a suffix of its own (TableSuffix): then its graph tells,
+// see GroupGraph.GroupTable.
 func GroupTable(group Group) Table {
 	suffixes.RLock()
 	defer suffixes.RUnlock()

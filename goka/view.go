@@ -46,7 +46,7 @@ type View struct {
 }
 
 // NewView makes a view of topic. The topic has to exist (ErrTopicNotFound); with WithViewAutoReconnect it is enough if it exists
-// later. Nothing is read before Run, and nothing is left open where Run is never called.
+// later. How many partitions it has is asked once. Nothing is read before Run, and nothing is left open where Run is never called.
 func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) (*View, error) {
 	opts, err := newViewOptions(topic, codec, options)
 	if err != nil {

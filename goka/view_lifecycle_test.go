@@ -205,3 +205,73 @@ func TestD37_AnEmptyRangeIsEverything(t *testing.T) {
 		}
 	})
 }
+
+// closedStorage is one that was closed after somebody had looked for it.
+type closedStorage struct {
+	storage.Storage
+	rows int // that an iterator shows before it notices
+}
+
+func (closedStorage) Get(string) ([]byte, error) { return nil, storage.ErrClosed }
+
+func (closedStorage) Has(string) (bool, error) { return false, storage.ErrClosed }
+
+func (closedStorage) Delete(string) error { return storage.ErrClosed }
+
+func (s closedStorage) IteratorWithRange(_, _ []byte) (storage.Iterator, error) { return s.Iterator() }
+
+func (s closedStorage) Iterator() (storage.Iterator, error) {
+	if s.rows == 0 {
+		return nil, storage.ErrClosed
+	}
+	return &closedIterator{left: s.rows}, nil
+}
+
+type closedIterator struct {
+	storage.NullIter
+	left int
+}
+
+func (i *closedIterator) Next() bool  { i.left--; return i.left >= 0 }
+func (i *closedIterator) Key() []byte { return []byte("k") }
+func (i *closedIterator) Err() error  { return storage.ErrClosed }
+
+func shut(rows int) storage.Builder {
+	return func(string, int32) (storage.Storage, error) { return closedStorage{storage.NewMemory(), rows}, nil }
+}
+
+func TestReadingBesideTheEndIsNotRunning(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		w.table("t", 1)
+		v := w.view("t", new(codec.String), goka.WithViewStorageBuilder(shut(0)))
+		<-v.WaitRunning()
+		p := w.run(visited(ignore), goka.WithStorageBuilder(shut(0))).ready()
+		for what, err := range map[string]error{
+			"View.Get":                    second(v.Get("k")),
+			"View.Has":                    second(v.Has("k")),
+			"View.Evict":                  v.Evict("k"),
+			"View.Iterator":               second(v.Iterator()),
+			"View.IteratorWithRange":      second(v.IteratorWithRange("a", "b")),
+			"Processor.Get":               second(p.Get("k")),
+			"Processor.IteratorWithRange": second(p.IteratorWithRange("a", "b")),
+		} {
+			if !errors.Is(err, goka.ErrNotRunning) || !errors.Is(err, storage.ErrClosed) {
+				t.Errorf("%s returned %v", what, err)
+			}
+		}
+	})
+}
+
+func TestAVisitBesideTheEndIsAborted(t *testing.T) {
+	for _, rows := range []int{0, 3} {
+		inWorld(t, func(w *world) {
+			w.topic("in", 1)
+			w.topic("out", 1)
+			p := w.run(visited(ignore), goka.WithStorageBuilder(shut(rows))).ready()
+			if err := p.VisitAll(context.Background(), "visit", nil); !errors.Is(err, goka.ErrVisitAborted) {
+				t.Errorf("after %d rows: %v", rows, err)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package goka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -85,7 +86,10 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 		return ErrVisitAborted
 	}
 	it, err := r.store.Iterator()
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrClosed): // the generation has ended since
+		return ErrVisitAborted
+	case err != nil:
 		return fmt.Errorf("error iterating over table %s/%d: %w", pp.table.topic, pp.partition, err)
 	}
 	v := newVisit(name, cb, meta, visited)
@@ -127,7 +131,10 @@ func (r *partitionRun) queueVisits(ctx context.Context, it storage.Iterator, v *
 		v.left.Add(1)
 		r.inbox.push(item{kind: itemVisit, visit: v, key: key})
 	}
-	if err := it.Err(); err != nil {
+	switch err := it.Err(); {
+	case errors.Is(err, storage.ErrClosed):
+		return ErrVisitAborted
+	case err != nil:
 		return fmt.Errorf("error iterating over table %s/%d: %w", r.pp.table.topic, r.pp.partition, err)
 	}
 	return nil

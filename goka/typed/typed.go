@@ -49,7 +49,7 @@ type Table[V any] struct {
 // NewTable describes a table. The codec has to encode and decode values of type V.
 func NewTable[V any](name goka.Table, codec goka.Codec) Table[V] { return Table[V]{name, codec} }
 
-// TableOf describes the table of a group.
+// TableOf describes the table of a group, by the name that goka.GroupTable returns. A group with a goka.TableSuffix needs NewTable.
 func TableOf[V any](group goka.Group, codec goka.Codec) Table[V] {
 	return NewTable[V](goka.GroupTable(group), codec)
 }
