@@ -104,3 +104,26 @@ func TestWhatIsLeftToPeople(t *testing.T) {
 		})
 	}
 }
+
+// TestACallbackOfAnotherFile has an update callback that is declared elsewhere in its package.
+func TestACallbackOfAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "go.mod", "module app\n\ngo 1.22\n\nrequire github.com/lovoo/goka v1.1.14\n")
+	write(t, dir, "app.go", "package app\n\nimport \"github.com/lovoo/goka\"\n\nvar _ = goka.WithViewCallback(keep)\n")
+	write(t, dir, "keep.go", "// Package app has a comment, so that nothing is where it is in the other file.\npackage app\n\n"+
+		"import \"github.com/lovoo/goka\"\n\nfunc keep(ctx goka.UpdateContext, s, key, value any) error { return nil }\n")
+	plan, err := Make(dir, []string{"./..."}, "v1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Write(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "app.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(got), "goka.WithViewContextCallback(keep)") {
+		t.Errorf("app.go:\n%s", got)
+	}
+}

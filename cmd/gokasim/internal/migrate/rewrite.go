@@ -128,7 +128,14 @@ func (w *work) takesContext(f *file, callback ast.Expr) bool {
 	if t == nil || len(t.Params.List) == 0 {
 		return w.mod.contextual
 	}
-	return strings.HasSuffix(f.text(t.Params.List[0].Type), "UpdateContext")
+	name := "" // by the syntax, and not by f's text: the function may be in another file
+	switch p := t.Params.List[0].Type.(type) {
+	case *ast.Ident:
+		name = p.Name
+	case *ast.SelectorExpr:
+		name = p.Sel.Name
+	}
+	return strings.HasSuffix(name, "UpdateContext")
 }
 
 // redis tells whether the package of a file hands redis clients to goka.
