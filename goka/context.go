@@ -14,7 +14,8 @@ import (
 )
 
 // Context tells a callback about the message it handles, and does what the callback asks for. It is valid during the
-// callback, in its goroutine; only the functions that DeferCommit returns may go elsewhere.
+// callback, in its goroutine; the functions that DeferCommit returns may go elsewhere, and until they are called so may the methods
+// that tell about the message: Topic, Key, Partition, Offset, Group, Headers, Timestamp and Context.
 //
 // What fails never returns: it calls Fail, which leaves the callback by a panic and stops the processor, so that the
 // message is delivered again. Do not recover from that panic. What fails later, as a message that Kafka does not
@@ -101,26 +102,40 @@ func contextHeaders(options []ContextOption) Headers {
 // methods, too. A panic in it fails the message.
 type ContextWrapper func(ctx Context) Context
 
-// cbContext is the Context of a run. There is one, since callbacks of a partition never overlap.
+// cbContext is the Context of a run. There is one at a time, since callbacks of a partition never overlap; it is used for one
+// message after the other, but for messages whose commit is deferred: they keep theirs.
 type cbContext struct {
 	run     *partitionRun
 	m       *inflight // nil outside of callbacks
+	key     string
 	topic   string
 	msg     *sarama.ConsumerMessage // nil for a visit
 	headers Headers
 	emits   int32           // calls at the seam so far, see kafka.Source
 	failed  error           // what Fail was called with
 	inside  context.Context // what an observer made of the run's; nil without one
+
+	deferred bool // DeferCommit was called
 }
 
 func (c *cbContext) begin(m *inflight, topic string, msg *sarama.ConsumerMessage) {
-	c.m, c.topic, c.msg, c.headers, c.emits, c.failed, c.inside = m, topic, msg, nil, 0, nil, nil
+	c.m, c.key, c.topic, c.msg, c.headers, c.emits, c.failed, c.inside = m, m.key, topic, msg, nil, 0, nil, nil
 }
 
-func (c *cbContext) end() { c.m, c.msg, c.headers, c.inside = nil, nil, nil, nil }
+// endCallback makes the context of no more use for what only callbacks may do. Where the commit is deferred somebody may go on to
+// ask whose message it is: then the next callback gets another one.
+func (r *partitionRun) endCallback() {
+	c := r.cb
+	c.m = nil
+	if c.deferred {
+		r.cb = &cbContext{run: r}
+		return
+	}
+	c.key, c.msg, c.headers, c.inside = "", nil, nil, nil
+}
 
 func (c *cbContext) Topic() Stream    { return Stream(c.topic) }
-func (c *cbContext) Key() string      { return c.m.key }
+func (c *cbContext) Key() string      { return c.key }
 func (c *cbContext) Partition() int32 { return c.run.pp.partition }
 func (c *cbContext) Group() Group     { return c.run.pp.graph.group }
 
@@ -166,12 +181,17 @@ func (c *cbContext) Fail(err error) {
 	panic(&failure{err})
 }
 
+var errOutside = errors.New("the context was used outside of its callback")
+
 const errStateless = "Cannot access state in stateless processor"
 
 func (c *cbContext) Value() interface{} {
 	table := c.run.pp.tableEdge
 	if table == nil {
 		c.Fail(errors.New(errStateless))
+	}
+	if c.m == nil {
+		c.Fail(errOutside)
 	}
 	data, written := c.run.overlay.Get(c.m.key)
 	if !written {
@@ -291,7 +311,7 @@ func (c *cbContext) send(out *output, key string, data []byte, options []Context
 // outgoing prepares an emit that the message waits for.
 func (c *cbContext) outgoing(out *output, data []byte) *outgoing {
 	if c.m == nil {
-		c.Fail(errors.New("the context was used outside of its callback"))
+		c.Fail(errOutside)
 	}
 	if c.run.isGone.Load() {
 		c.Fail(errors.New("the generation of the group ended while the callback was under way, and the time to finish is over: " +
@@ -339,6 +359,9 @@ func (c *cbContext) Join(topic Table) interface{} {
 }
 
 func (c *cbContext) join(topic Table) (interface{}, error) {
+	if c.m == nil {
+		return nil, errOutside
+	}
 	join, ok := c.run.pp.joinByTopic[string(topic)]
 	if !ok {
 		return nil, fmt.Errorf("table %s not subscribed: %w", topic, ErrNotSubscribed)
@@ -380,8 +403,9 @@ func (c *cbContext) lookup(topic Table, key string) (interface{}, error) {
 func (c *cbContext) DeferCommit() func(error) {
 	r, m := c.run, c.m
 	if m == nil {
-		c.Fail(errors.New("the context was used outside of its callback"))
+		c.Fail(errOutside)
 	}
+	c.deferred = true
 	m.pending++
 	r.outstanding++
 	deferred := r.deferred.add(c.topic, c.Offset(), m.key)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -281,6 +282,35 @@ func TestPP5_MessagesWithoutAValue(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestC10_ADeferredMessageIsStillToldAbout(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		told, later := make(chan string, 10), make(chan struct{})
+		w.run(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(ctx goka.Context, _ interface{}) {
+			if ctx.Key() == "between" {
+				return
+			}
+			commit := ctx.DeferCommit()
+			go func() {
+				<-later
+				told <- fmt.Sprint(ctx.Key(), " at ", ctx.Offset(), " of ", ctx.Topic(), " ", len(ctx.Headers()), " ", ctx.Context().Err())
+				commit(nil)
+			}()
+		}))).ready()
+		for _, key := range []string{"a", "between", "b"} {
+			w.send("in", key, "x")
+		}
+		synctest.Wait()
+		close(later)
+		got := []string{<-told, <-told}
+		slices.Sort(got)
+		if want := []string{"a at 0 of in 0 <nil>", "b at 2 of in 0 <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		w.until("all is committed", func() bool { return w.committed("g", "in", 0) == 3 })
+	})
 }
 
 func TestC10_DeferredCommitsFromOtherGoroutines(t *testing.T) {

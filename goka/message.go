@@ -61,7 +61,7 @@ func (r *partitionRun) call(cb ProcessCallback, value interface{}) {
 			r.halt()
 		}
 	}
-	r.cb.end()
+	r.endCallback()
 	r.release(m)
 }
 
@@ -88,7 +88,7 @@ func (r *partitionRun) guarded(cb ProcessCallback, value interface{}) (err error
 			err = fmt.Errorf("panic in callback: %v\n%s", x, userStack())
 		}
 	}()
-	var ctx Context = &r.cb
+	var ctx Context = r.cb
 	if wrap := r.pp.opts.contextWrapper; wrap != nil {
 		ctx = wrap(ctx)
 	}

@@ -87,7 +87,7 @@ func inTurn(first, second func(error)) func(error) {
 
 // observed calls a callback between its observer's calls.
 func (r *partitionRun) observed(cb ProcessCallback, value interface{}) error {
-	inside, ended := r.pp.opts.observer.Callback(&r.cb)
+	inside, ended := r.pp.opts.observer.Callback(r.cb)
 	r.cb.inside = inside
 	err := r.guarded(cb, value)
 	if ended != nil {

@@ -50,7 +50,7 @@ type partitionRun struct {
 	failures    atomic.Pointer[[]error] // errs, for others
 
 	visited  []visited // finished since the last settle; told of when rows are stored
-	cb       cbContext
+	cb       *cbContext
 	inflight []*inflight // to be used again
 	outgoing []*outgoing // to be used again
 }
@@ -113,7 +113,7 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 		done:    make(chan struct{}),
 		visits:  newCredits(visitWindow),
 	}
-	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, &r.cb))
+	r.ctx, r.cancel = context.WithCancel(context.WithValue(ctx, callbackKey{}, r))
 	if pp.table != nil {
 		r.store = pp.table.storage()
 		r.stored = pp.table.input.last.Load()
@@ -123,7 +123,7 @@ func newPartitionRun(ctx context.Context, pp *PartitionProcessor, session marker
 		r.lanes = append(r.lanes, l)
 		r.byTopic[in.topic] = l
 	}
-	r.cb.run = r
+	r.cb = &cbContext{run: r}
 	return r
 }
 

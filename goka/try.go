@@ -7,8 +7,8 @@ import (
 	"github.com/gokasim/gokasim/storage"
 )
 
-// callbackKey is where the context that Context.Context returns has the callback's own Context, however often that was
-// wrapped.
+// callbackKey is where the context that Context.Context returns has the run whose callback is under way, however often the
+// callback's own Context was wrapped.
 type callbackKey struct{}
 
 // ErrNoCallback reports a Context that does not come from a processor's callback.
@@ -18,11 +18,11 @@ var ErrNoCallback = errors.New("the context is not that of a callback under way"
 var ErrNotSubscribed = errors.New("the group graph does not name this table; add it as a goka.Join or a goka.Lookup")
 
 func callback(ctx Context) (*cbContext, error) {
-	c, ok := ctx.Context().Value(callbackKey{}).(*cbContext)
-	if !ok || c.m == nil {
+	r, ok := ctx.Context().Value(callbackKey{}).(*partitionRun)
+	if !ok || r.cb.m == nil {
 		return nil, ErrNoCallback
 	}
-	return c, nil
+	return r.cb, nil
 }
 
 // TryJoin is ctx.Join that returns its error: a table that is not in the graph (ErrNotSubscribed), or a value that
