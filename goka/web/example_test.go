@@ -14,6 +14,7 @@ import (
 	"github.com/gokasim/gokasim/goka/web/index"
 	"github.com/gokasim/gokasim/goka/web/monitor"
 	"github.com/gokasim/gokasim/goka/web/query"
+	"github.com/gokasim/gokasim/internal/page/pagetest"
 	"github.com/gokasim/gokasim/tester"
 )
 
@@ -64,7 +65,7 @@ func Example() {
 	var answer query.Answer
 	read(root, "/query/clicks?key=ann&format=json", &answer)
 	fmt.Println(answer.Key, answer.Value)
-	started := ask(root, http.MethodPost, "/actions/start/greet", url.Values{"token": {act.Token()}, "value": {"ann"}})
+	started := pagetest.Ask(root, http.MethodPost, "/actions/start/greet", url.Values{"token": {act.Token()}, "value": {"ann"}})
 	fmt.Println(started.Code == http.StatusSeeOther, <-greeted)
 	// Output:
 	// clicks running
@@ -73,7 +74,7 @@ func Example() {
 }
 
 func read(h http.Handler, target string, into any) {
-	if err := json.Unmarshal(ask(h, http.MethodGet, target, nil).Body.Bytes(), into); err != nil {
+	if err := json.Unmarshal(pagetest.Ask(h, http.MethodGet, target, nil).Body.Bytes(), into); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/gokasim/gokasim/goka/web/index"
 	"github.com/gokasim/gokasim/goka/web/monitor"
 	"github.com/gokasim/gokasim/goka/web/query"
+	"github.com/gokasim/gokasim/internal/page/pagetest"
 	"github.com/gokasim/gokasim/memkafka"
 	_ "github.com/gokasim/gokasim/memkafka/saramaclient"
 )
@@ -40,27 +41,10 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// ask asks a handler for a page.
-func ask(h http.Handler, method, target string, form url.Values, headers ...string) *httptest.ResponseRecorder {
-	var r *http.Request
-	if form != nil {
-		r = httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	} else {
-		r = httptest.NewRequest(method, target, nil)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
-}
-
 // shows asks for a page, which has to have all parts.
 func shows(t *testing.T, h http.Handler, target string, parts ...string) string {
 	t.Helper()
-	w := ask(h, "GET", target, nil)
+	w := pagetest.Ask(h, "GET", target, nil)
 	if w.Code != http.StatusOK {
 		t.Fatalf("%s: %d %s", target, w.Code, w.Body)
 	}
@@ -137,8 +121,10 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 		i := index.NewServer("/", router)
 		i.AddComponent(p.monitor, "Monitor")
 		i.AddComponent(p.query, script)
-		p.monitor.AttachProcessor(p.processor)
-		p.monitor.AttachView(p.view)
+		for range 2 { // the second time is of no effect
+			p.monitor.AttachProcessor(p.processor)
+			p.monitor.AttachView(p.view)
+		}
 		check(t, p.query.AttachView("rows", p.view))
 		check(t, p.query.AttachSource("own", p.processor.Get))
 		check(t, p.query.AttachProcessor("here", p.processor))
@@ -176,7 +162,7 @@ func TestM2_PagesOnBothRouters(t *testing.T) {
 					"/monitor/processor/1", "/monitor/processor/-1", "/monitor/view/1", "/monitor/view/x", "/monitor/data/processor/1", "/monitor/data/other/0",
 					"/query/nobody", "/query/nobody/key", "/monitor/_assets/..%2f..%2fpage.go", "/monitor/_assets/nothing",
 				} {
-					if w := ask(p.root, "GET", gone, nil); w.Code != http.StatusNotFound && w.Code != http.StatusMovedPermanently {
+					if w := pagetest.Ask(p.root, "GET", gone, nil); w.Code != http.StatusNotFound && w.Code != http.StatusMovedPermanently {
 						t.Errorf("%s: %d", gone, w.Code)
 					}
 				}
@@ -215,7 +201,7 @@ func TestBrowsingPageByPage(t *testing.T) {
 		from := ""
 		for range 10 {
 			var rows query.Rows
-			w := ask(p.root, "GET", "/query/rows?prefix=key-&size=50&from="+url.QueryEscape(from), nil, "Accept", "application/json")
+			w := pagetest.Ask(p.root, "GET", "/query/rows?prefix=key-&size=50&from="+url.QueryEscape(from), nil, "Accept", "application/json")
 			check(t, json.Unmarshal(w.Body.Bytes(), &rows))
 			for _, row := range rows.Rows {
 				keys = append(keys, row.Key)
@@ -228,13 +214,13 @@ func TestBrowsingPageByPage(t *testing.T) {
 			t.Errorf("%d keys, from %q to %q", len(keys), keys[0], keys[len(keys)-1])
 		}
 		var a query.Answer
-		check(t, json.Unmarshal(ask(p.root, "GET", "/query/rows?key=key-007&format=json", nil).Body.Bytes(), &a))
+		check(t, json.Unmarshal(pagetest.Ask(p.root, "GET", "/query/rows?key=key-007&format=json", nil).Body.Bytes(), &a))
 		if !a.Found || a.Value != "value 7" {
 			t.Errorf("answer is %+v", a)
 		}
 		var o monitor.Overview
-		check(t, json.Unmarshal(ask(p.root, "GET", "/monitor/?format=json", nil).Body.Bytes(), &o))
-		if len(o.Processors) != 1 || o.Processors[0].State != "running" || len(o.Processors[0].Partitions) != 2 || len(o.Processors[0].Rebalances) != 1 || o.Views[0].Lag != 0 {
+		check(t, json.Unmarshal(pagetest.Ask(p.root, "GET", "/monitor/?format=json", nil).Body.Bytes(), &o))
+		if len(o.Processors) != 1 || o.Processors[0].State != "running" || len(o.Processors[0].Partitions) != 2 || len(o.Processors[0].Rebalances) != 1 || len(o.Views) != 1 || o.Views[0].Lag != 0 {
 			t.Errorf("overview is %+v", o)
 		}
 	})
@@ -259,11 +245,11 @@ func TestActionsStartProgressAndStop(t *testing.T) {
 		}
 		good := url.Values{"token": {token}, "value": {"x"}}
 		for what, w := range map[string]*httptest.ResponseRecorder{
-			"no token":      ask(p.root, "POST", "/actions/start/repair", url.Values{}),
-			"a wrong token": ask(p.root, "POST", "/actions/start/repair", url.Values{"token": {"x"}}),
-			"another site":  ask(p.root, "POST", "/actions/start/repair", good, "Origin", "http://evil.example"),
-			"cross-site":    ask(p.root, "POST", "/actions/start/repair", good, "Sec-Fetch-Site", "cross-site"),
-			"an image":      ask(p.root, "GET", "/actions/", nil, "Sec-Fetch-Site", "cross-site"),
+			"no token":      pagetest.Ask(p.root, "POST", "/actions/start/repair", url.Values{}),
+			"a wrong token": pagetest.Ask(p.root, "POST", "/actions/start/repair", url.Values{"token": {"x"}}),
+			"another site":  pagetest.Ask(p.root, "POST", "/actions/start/repair", good, "Origin", "http://evil.example"),
+			"cross-site":    pagetest.Ask(p.root, "POST", "/actions/start/repair", good, "Sec-Fetch-Site", "cross-site"),
+			"an image":      pagetest.Ask(p.root, "GET", "/actions/", nil, "Sec-Fetch-Site", "cross-site"),
 		} {
 			if w.Code != http.StatusForbidden {
 				t.Errorf("%s: %d", what, w.Code)
@@ -272,30 +258,30 @@ func TestActionsStartProgressAndStop(t *testing.T) {
 		if len(began) != 0 {
 			t.Fatal("it was started")
 		}
-		if w := ask(p.root, "POST", "/actions/start/repair", good, "Origin", "http://example.com"); w.Code != http.StatusSeeOther || !strings.HasPrefix(w.Header().Get("Location"), "/actions/?note=") {
+		if w := pagetest.Ask(p.root, "POST", "/actions/start/repair", good, "Origin", "http://example.com"); w.Code != http.StatusSeeOther || !strings.HasPrefix(w.Header().Get("Location"), "/actions/?note=") {
 			t.Errorf("start: %d %v", w.Code, w.Header())
 		}
 		if v := <-began; v != "x" {
 			t.Errorf("it began with %q", v)
 		}
 		shows(t, p.root, "/actions/", "running", `max="10" value="3"`, "Stop")
-		ask(p.root, "POST", "/actions/start/repair", url.Values{"token": {token}, "value": {"again"}})
+		pagetest.Ask(p.root, "POST", "/actions/start/repair", url.Values{"token": {token}, "value": {"again"}})
 		if v := <-began; v != "again" {
 			t.Errorf("it began again with %q", v)
 		}
-		ask(p.root, "POST", "/actions/stop/repair", good)
+		pagetest.Ask(p.root, "POST", "/actions/stop/repair", good)
 		synctest.Wait()
 		shows(t, p.root, "/actions/", "stopped")
-		ask(p.root, "POST", "/actions/start/panic", good)
+		pagetest.Ask(p.root, "POST", "/actions/start/panic", good)
 		synctest.Wait()
 		shows(t, p.root, "/actions/", "failed", "the action panicked: oh")
-		ask(p.root, "POST", "/actions/start/panic", nil, "X-Token", token)
+		pagetest.Ask(p.root, "POST", "/actions/start/panic", nil, "X-Token", token)
 		for _, gone := range []string{"/actions/start/nobody", "/actions/stop/nobody"} {
-			if w := ask(p.root, "POST", gone, good); w.Code != http.StatusNotFound {
+			if w := pagetest.Ask(p.root, "POST", gone, good); w.Code != http.StatusNotFound {
 				t.Errorf("%s: %d", gone, w.Code)
 			}
 		}
-		if w := ask(p.root, "GET", "/actions/start/repair", nil); w.Code != http.StatusMethodNotAllowed {
+		if w := pagetest.Ask(p.root, "GET", "/actions/start/repair", nil); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("a start by GET: %d", w.Code)
 		}
 	})
@@ -303,7 +289,7 @@ func TestActionsStartProgressAndStop(t *testing.T) {
 
 func TestBasicAuth(t *testing.T) {
 	s := index.NewServer("/", nil, index.WithBasicAuth("me", "secret"))
-	if w := ask(s, "GET", "/", nil); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") == "" {
+	if w := pagetest.Ask(s, "GET", "/", nil); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") == "" {
 		t.Errorf("without a password: %d", w.Code)
 	}
 	r := httptest.NewRequest("GET", "/", nil)
@@ -346,7 +332,7 @@ func TestProcessorsComeAndGoWhilePagesAreLoaded(t *testing.T) {
 			})
 			wg.Go(func() {
 				for _, target := range []string{"/", "/monitor/", "/monitor/processor/7", "/monitor/data/view/3", "/query/", "/query/rows", "/actions/", "/monitor/graph.svg"} {
-					if w := ask(p.root, "GET", target, nil); w.Code != http.StatusOK && w.Code != http.StatusNotFound {
+					if w := pagetest.Ask(p.root, "GET", target, nil); w.Code != http.StatusOK && w.Code != http.StatusNotFound {
 						t.Errorf("%s: %d", target, w.Code)
 					}
 				}

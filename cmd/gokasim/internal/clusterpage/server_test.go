@@ -18,6 +18,7 @@ import (
 
 	"github.com/gokasim/gokasim/internal/dump"
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/page/pagetest"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
@@ -51,19 +52,7 @@ func show(t *testing.T, o Options, options ...memkafka.Option) shown {
 }
 
 func (s shown) ask(method, target string, form url.Values, headers ...string) *httptest.ResponseRecorder {
-	var r *http.Request
-	if form != nil {
-		r = httptest.NewRequest(method, target, strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	} else {
-		r = httptest.NewRequest(method, target, nil)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	s.page.ServeHTTP(w, r)
-	return w
+	return pagetest.Ask(s.page, method, target, form, headers...)
 }
 
 // get asks for a page that has to have all parts, and no script of a record.
