@@ -335,7 +335,12 @@ func TestTheClustersPage(t *testing.T) {
 	withoutScripts(b, "/topics", "orders")
 	withoutScripts(b, "/topics/orders/records", "Köln")
 	b.load("/")
-	b.do(chromedp.Click("//summary[contains(., 'Stop')]"), chromedp.Click("//button[contains(., 'Yes, stop broker 1')]"))
+	// at once: the page may look again, and put others in the place of its elements, as long as nothing is open
+	b.do(chromedp.Evaluate(`{
+		const of = (kind, text) => [...document.querySelectorAll(kind)].find((e) => e.textContent.includes(text));
+		of("summary", "Stop").click();
+		of("button", "Yes, stop broker 1").click();
+	}`, nil))
 	b.shows("broker 1 is down")
 	b.usable("/")
 	b.pictures("cluster")
