@@ -200,6 +200,7 @@ type placer struct {
 	partitions int32
 	hasher     hash.Hash32
 	next       map[*topic]int32 // the partition of the next record with neither key nor partition
+	message    *record          // the first message of an input; nil before it
 }
 
 // rank puts rows without a time first, then messages without one, then everything else.
@@ -221,6 +222,13 @@ func (p *placer) place(rec *dump.Record) (record, error) {
 		return record{}, fmt.Errorf("%s:%d: %w", rec.File, rec.Line, err)
 	}
 	r := record{topic: t, time: rec.Timestamp, file: rec.File, line: rec.Line}
+	switch first := p.message; {
+	case t.owner != "" && first != nil:
+		return record{}, fmt.Errorf("%s:%d: a row of %s, the table of group %s, comes after a message (%s:%d): rows without a time are what a table "+
+			"begins with; put them before all messages, or into a file of their own", rec.File, rec.Line, t.name, t.owner, first.file, first.line)
+	case t.input && first == nil:
+		p.message = &record{file: rec.File, line: rec.Line}
+	}
 	switch {
 	case rec.Key != nil:
 		p.hasher.Reset()

@@ -395,6 +395,12 @@ func TestBadInput(t *testing.T) {
 			[]string{dumpOf(message("ok-table", "a", "1", 1))},
 			`0.jsonl:1: unknown topic: "ok-table" is written by group ok itself; leave it out of the input`,
 		},
+		"rows of a table behind messages": {
+			[]Graph{ok},
+			[]string{dumpOf(message("words", "a", "1", 1)) + `{"topic":"ok-table","key":"a","payload":"1"}`},
+			`0.jsonl:2: a row of ok-table, the table of group ok, comes after a message (0.jsonl:1): rows without a time are what a table begins with; ` +
+				`put them before all messages, or into a file of their own`,
+		},
 		"a row without a key": {[]Graph{ok}, []string{dumpOf(tombstone)}, `0.jsonl:1: the cluster refuses the record for prices/0: `},
 		"a value that the codec refuses": {
 			[]Graph{ok},
