@@ -105,7 +105,8 @@ func TestALoadEndsWhenTheClusterIsGone(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := result(); err == nil || errors.Is(err, errStuck) || !strings.Contains(err.Error(), "1 records were loaded before") {
+	// Whether the acknowledgement of the first record came through before the end is up to the broker.
+	if err := result(); err == nil || errors.Is(err, errStuck) || !strings.Contains(err.Error(), "records were loaded before") {
 		t.Errorf("got %v", err)
 	}
 }
