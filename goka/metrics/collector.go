@@ -233,7 +233,7 @@ func (c *Collector) processor(s *samples, p *goka.Processor, known *processor) {
 			}
 		}
 		if part.TableStats != nil {
-			c.table(s, string(goka.GroupTable(p.Graph().Group())), partition, part.TableStats)
+			c.table(s, p.Graph().GroupTable().Topic(), partition, part.TableStats)
 		}
 		for topic, table := range part.Joined {
 			c.table(s, topic, partition, table)

@@ -46,10 +46,10 @@ func measured(t *testing.T, options []metrics.Option, f func(c *metrics.Collecto
 				ctx.SetValue(msg)
 				ctx.Emit("out", ctx.Key(), msg)
 			}),
-			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String))),
+			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String)), goka.TableSuffix(".state")),
 			goka.WithObserver(c), goka.WithLogger(logger.Discard()))
 		check(t, err)
-		v, err := goka.NewView(brokers, "g-table", new(codec.String), goka.WithViewLogger(logger.Discard()))
+		v, err := goka.NewView(brokers, "g.state", new(codec.String), goka.WithViewLogger(logger.Discard()))
 		check(t, err)
 		e, err := goka.NewEmitter(brokers, "in", new(codec.String), goka.WithEmitterObserver(c), goka.WithEmitterLogger(logger.Discard()))
 		check(t, err)
@@ -111,16 +111,16 @@ goka_processor_partitions{group="g",state="running"} 2
 goka_processor_rebalances_total{group="g"} 1
 # HELP goka_table_recovery_remaining_messages Records that are still to be read until the table is recovered.
 # TYPE goka_table_recovery_remaining_messages gauge
-goka_table_recovery_remaining_messages{partition="0",table="g-table"} 0
-goka_table_recovery_remaining_messages{partition="1",table="g-table"} 0
+goka_table_recovery_remaining_messages{partition="0",table="g.state"} 0
+goka_table_recovery_remaining_messages{partition="1",table="g.state"} 0
 # HELP goka_view_lag Records of the table that the view has not read yet.
 # TYPE goka_view_lag gauge
-goka_view_lag{partition="0",table="g-table"} 0
-goka_view_lag{partition="1",table="g-table"} 0
+goka_view_lag{partition="0",table="g.state"} 0
+goka_view_lag{partition="1",table="g.state"} 0
 # HELP goka_view_state 1 for the state that the view's partition is in.
 # TYPE goka_view_state gauge
-goka_view_state{partition="0",state="running",table="g-table"} 1
-goka_view_state{partition="1",state="running",table="g-table"} 1
+goka_view_state{partition="0",state="running",table="g.state"} 1
+goka_view_state{partition="1",state="running",table="g.state"} 1
 `
 		err := testutil.CollectAndCompare(c, strings.NewReader(want), "goka_emitter_messages_total", "goka_processor_inflight_messages",
 			"goka_processor_lag", "goka_processor_messages_total", "goka_processor_partitions", "goka_processor_rebalances_total",
@@ -167,7 +167,7 @@ func TestSeriesWithoutPartitions(t *testing.T) {
 mine_processor_messages_total{group="g",topic="in"} 1
 # HELP mine_view_state 1 for the state that the view's partition is in.
 # TYPE mine_view_state gauge
-mine_view_state{state="running",table="g-table"} 1
+mine_view_state{state="running",table="g.state"} 1
 `
 		if err := testutil.CollectAndCompare(c, strings.NewReader(want), "mine_processor_messages_total", "mine_view_state"); err != nil {
 			t.Error(err)

@@ -100,8 +100,6 @@ func New(options ...Option) (*Tracer, error) {
 	return t, nil
 }
 
-type groupKey struct{}
-
 // Callback implements goka.Observer.
 func (t *Tracer) Callback(ctx goka.Context) (context.Context, func(error)) {
 	topic, group := string(ctx.Topic()), string(ctx.Group())
@@ -120,7 +118,7 @@ func (t *Tracer) Callback(ctx goka.Context) (context.Context, func(error)) {
 		}
 	}
 	began := time.Now()
-	inside, span := t.tracer.Start(context.WithValue(outer, groupKey{}, ctx.Group()), "process "+topic, options...)
+	inside, span := t.tracer.Start(outer, "process "+topic, options...)
 	return inside, func(err error) {
 		ended(span, err)
 		set := metric.WithAttributes(append(t.common("process", "process", topic), consumerGroup.String(group))...)
@@ -131,8 +129,8 @@ func (t *Tracer) Callback(ctx goka.Context) (context.Context, func(error)) {
 
 // Emit implements goka.Observer.
 func (t *Tracer) Emit(ctx context.Context, e *goka.Emission) func(error) {
-	if group, ok := ctx.Value(groupKey{}).(goka.Group); ok && !t.tableWrites && e.Topic == string(goka.GroupTable(group)) {
-		return nil
+	if !t.tableWrites && e.Source.Topic != "" && e.Partition != goka.AnyPartition {
+		return nil // of all that callbacks send, only rows of the table are for a partition
 	}
 	attributes := t.common("send", "send", e.Topic)
 	if len(e.Key) > 0 && utf8.Valid(e.Key) {

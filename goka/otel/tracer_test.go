@@ -58,7 +58,7 @@ func traced(t *testing.T, msg string, options ...otel.Option) (spans tracetest.S
 					ctx.Fail(errors.New("bad"))
 				}
 			}),
-			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String))),
+			goka.Output("out", new(codec.String)), goka.Persist(new(codec.String)), goka.TableSuffix(".state")),
 			goka.WithObserver(tracer), goka.WithRecoveryCallback(tracer.Recovery), goka.WithLogger(logger.Discard()))
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -70,7 +70,7 @@ func traced(t *testing.T, msg string, options ...otel.Option) (spans tracetest.S
 		check(t, e.EmitSync("k", msg))
 		check(t, e.Finish())
 		synctest.Wait()
-		for _, topic := range []string{"in", "out", "g-table"} {
+		for _, topic := range []string{"in", "out", "g.state"} {
 			r, err := cluster.Fetch(topic, 0, 0, 10)
 			check(t, err)
 			records = append(records, r...)
@@ -110,7 +110,7 @@ func TestATraceGoesThroughHeaders(t *testing.T) {
 		names = append(names, s.Name)
 	}
 	slices.Sort(names)
-	if got := strings.Join(names, ", "); got != "goka.recover g-table, process in, send in, send out" {
+	if got := strings.Join(names, ", "); got != "goka.recover g.state, process in, send in, send out" {
 		t.Fatalf("spans are %s", got)
 	}
 	sent, processed, passed := named(t, spans, "send in"), named(t, spans, "process in"), named(t, spans, "send out")
@@ -158,7 +158,7 @@ func TestOneTraceAndTableWritesByOption(t *testing.T) {
 	if processed.Parent.SpanID() != sent.SpanContext.SpanID() || processed.SpanContext.TraceID() != sent.SpanContext.TraceID() {
 		t.Error("the callback is in another trace")
 	}
-	named(t, spans, "send g-table")
+	named(t, spans, "send g.state")
 	if len(records[2].Headers) != 1 {
 		t.Errorf("the row has the headers %v", records[2].Headers)
 	}

@@ -87,9 +87,9 @@ func inProgram(t *testing.T, gorilla bool, f func(p *program)) {
 		check(t, cluster.CreateTopic("in", 2))
 		p.processor, err = goka.NewProcessor(p.brokers, goka.DefineGroup("g",
 			goka.Input("in", new(codec.String), func(ctx goka.Context, msg any) { ctx.SetValue(msg) }),
-			goka.Persist(new(codec.String))), goka.WithLogger(logger.Discard()))
+			goka.Persist(new(codec.String)), goka.TableSuffix(".state")), goka.WithLogger(logger.Discard()))
 		check(t, err)
-		p.view, err = goka.NewView(p.brokers, "g-table", new(codec.String), goka.WithViewLogger(logger.Discard()))
+		p.view, err = goka.NewView(p.brokers, "g.state", new(codec.String), goka.WithViewLogger(logger.Discard()))
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran, viewed := make(chan error, 1), make(chan error, 1)
@@ -142,11 +142,11 @@ func TestM2_PagesOnBothRouters(t *testing.T) {
 			inProgram(t, gorilla, func(p *program) {
 				shows(t, p.root, "/", `href="/monitor/"`, "&lt;script&gt;")
 				shows(t, p.root, "/monitor/", "running", `href="/monitor/processor/0"`, "<svg", "2 running")
-				shows(t, p.root, "/monitor/processor/0", "g-table", "Rebalances", "in")
-				shows(t, p.root, "/monitor/view/0", "g-table", "running")
+				shows(t, p.root, "/monitor/processor/0", "g.state", "Rebalances", "in")
+				shows(t, p.root, "/monitor/view/0", "g.state", "running")
 				shows(t, p.root, "/monitor/data/processor/0", `"Group"`, `"OffsetLag": 0`)
 				shows(t, p.root, "/monitor/data/view/0", `"Partitions"`)
-				shows(t, p.root, "/monitor/graph.svg", "<svg", "g-table")
+				shows(t, p.root, "/monitor/graph.svg", "<svg", "g.state")
 				shows(t, p.root, "/monitor/graph.mmd", "flowchart")
 				shows(t, p.root, "/monitor/graph.json", `"groups"`)
 				shows(t, p.root, "/query/", `href="/query/rows"`)
@@ -222,6 +222,9 @@ func TestBrowsingPageByPage(t *testing.T) {
 		check(t, json.Unmarshal(pagetest.Ask(p.root, "GET", "/monitor/?format=json", nil).Body.Bytes(), &o))
 		if len(o.Processors) != 1 || o.Processors[0].State != "running" || len(o.Processors[0].Partitions) != 2 || len(o.Processors[0].Rebalances) != 1 || len(o.Views) != 1 || o.Views[0].Lag != 0 {
 			t.Errorf("overview is %+v", o)
+		}
+		if table := o.Processors[0].Partitions[0].Tables[0]; table.Topic != "g.state" {
+			t.Errorf("the group's table is %+v", table)
 		}
 	})
 }
@@ -339,5 +342,29 @@ func TestProcessorsComeAndGoWhilePagesAreLoaded(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	})
+}
+
+// broken is an action whose every method panics.
+type broken struct{}
+
+func (broken) RunAction(context.Context, string) error { panic("oh") }
+func (broken) Description() string                     { panic("oh") }
+
+func TestActionsThatPanicHoldUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := actions.NewServer("/", nil, actions.WithLogger(nil))
+		check(t, s.AttachAction("panic", actions.FuncActor("Panics", func(context.Context, string) error { panic("oh") })))
+		pagetest.Ask(s, "POST", "/start/panic", nil, "X-Token", s.Token())
+		synctest.Wait()
+		shows(t, s, "/", "failed", "the action panicked: oh")
+
+		check(t, s.AttachAction("broken", broken{}))
+		func() {
+			defer func() { _ = recover() }() // as a server does
+			pagetest.Ask(s, "GET", "/", nil)
+		}()
+		check(t, s.AttachAction("other", actions.FuncActor("Works", func(context.Context, string) error { return nil })))
+		check(t, s.Close(t.Context()))
 	})
 }

@@ -104,7 +104,7 @@ func Progress(ctx context.Context, step, steps int64, note string) {
 // Option is a setting of NewServer.
 type Option func(*Server, *[]page.Option)
 
-// WithLogger sets where the server logs to: goka.DefaultLogger unless set.
+// WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
@@ -218,17 +218,23 @@ type Action struct {
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	actions := []Action{}
-	for _, name := range slices.Sorted(maps.Keys(s.actions)) {
-		actions = append(actions, s.actions[name].describe(name, time.Now()))
-	}
-	s.mu.Unlock()
+	actions := s.describe(time.Now())
 	if page.WantsJSON(r) {
 		s.site.JSON(w, r, actions)
 		return
 	}
 	s.site.Show(w, r, "actions.html", page.View{Title: "Actions", Refresh: 2, Body: actions})
+}
+
+// describe describes all actions. The lock is let go of also where a Description panics.
+func (s *Server) describe(now time.Time) []Action {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	actions := []Action{}
+	for _, name := range slices.Sorted(maps.Keys(s.actions)) {
+		actions = append(actions, s.actions[name].describe(name, now))
+	}
+	return actions
 }
 
 // describe is called with the server's mu held.
@@ -323,7 +329,9 @@ func (s *Server) guarded(ctx context.Context, name string, actor Actor, value st
 	defer func() {
 		if x := recover(); x != nil {
 			err = fmt.Errorf("the action panicked: %v", x)
-			s.log.Printf("action %q panicked: %v\n%s", name, x, debug.Stack())
+			if s.log != nil {
+				s.log.Printf("action %q panicked: %v\n%s", name, x, debug.Stack())
+			}
 		}
 	}()
 	return actor.RunAction(ctx, value)

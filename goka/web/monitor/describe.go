@@ -202,7 +202,7 @@ func (s *Server) describe(index int, w *watched[*goka.Processor], now time.Time)
 	}
 	stats, count := p.Stats(), 0.0
 	for _, number := range slices.Sorted(maps.Keys(stats.Group)) {
-		part := describePartition(number, stats.Group[number], d.Group, now)
+		part := describePartition(number, stats.Group[number], d.graph, now)
 		for _, in := range part.Inputs {
 			count += float64(in.Count)
 			d.Lag += in.Lag
@@ -227,7 +227,7 @@ func (s *Server) describe(index int, w *watched[*goka.Processor], now time.Time)
 	return d
 }
 
-func describePartition(number int32, s *goka.PartitionProcStats, group string, now time.Time) Partition {
+func describePartition(number int32, s *goka.PartitionProcStats, graph *goka.GroupGraph, now time.Time) Partition {
 	state := partitionStates[s.State]
 	p := Partition{
 		Number: number, State: state[0], Class: state[1], Standby: s.RunMode != 0,
@@ -246,7 +246,7 @@ func describePartition(number int32, s *goka.PartitionProcStats, group string, n
 		}
 	}
 	if s.TableStats != nil {
-		p.Tables = append(p.Tables, describeTable(string(goka.GroupTable(goka.Group(group))), number, s.TableStats, now))
+		p.Tables = append(p.Tables, describeTable(graph.GroupTable().Topic(), number, s.TableStats, now))
 	}
 	for _, topic := range slices.Sorted(maps.Keys(s.Joined)) {
 		p.Tables = append(p.Tables, describeTable(topic, number, s.Joined[topic], now))

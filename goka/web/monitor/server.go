@@ -44,7 +44,7 @@ type watched[T any] struct {
 // Option is a setting of NewServer.
 type Option func(*Server, *[]page.Option)
 
-// WithLogger sets where the server logs to: goka.DefaultLogger unless set.
+// WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
@@ -248,7 +248,9 @@ func (s *Server) graphJSON(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) write(w http.ResponseWriter, text string) {
 	if _, err := w.Write([]byte(text)); err != nil {
-		s.log.Printf("monitor: answering: %v", err)
+		if s.log != nil {
+			s.log.Printf("monitor: answering: %v", err)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ type Option func(*Server, *[]page.Option)
 // WithHumanizer sets what makes values readable: DefaultHumanizer unless set.
 func WithHumanizer(h Humanizer) Option { return func(s *Server, _ *[]page.Option) { s.humanizer = h } }
 
-// WithLogger sets where the server logs to: goka.DefaultLogger unless set.
+// WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
 func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
@@ -244,7 +244,9 @@ func (s *Server) answer(key string, get func() (any, error), limit int) (a Answe
 	defer func() {
 		if x := recover(); x != nil {
 			a.Error = fmt.Sprintf("showing the value panicked: %v", x)
-			s.log.Printf("query: showing the value of key %q panicked: %v", key, x)
+			if s.log != nil {
+				s.log.Printf("query: showing the value of key %q panicked: %v", key, x)
+			}
 		}
 	}()
 	value, err := get()
