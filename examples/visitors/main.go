@@ -53,7 +53,7 @@ func example(ctx context.Context, a *app.App) error {
 	if err := a.Emit("points", new(codec.Int64), points...); err != nil {
 		return err
 	}
-	if err := untilAll(a, view, want); err != nil {
+	if err := untilAll(a, processor, want); err != nil { // a visitor comes to rows that the processor has stored
 		return err
 	}
 	a.Printf("before: player-7 has %d points", want[7])
@@ -74,9 +74,9 @@ const players = 10
 
 func player(i int) string { return fmt.Sprintf("player-%d", i) }
 
-func untilAll(a *app.App, view *goka.View, want [players]int64) error {
+func untilAll(a *app.App, table app.Table, want [players]int64) error {
 	for i := range players {
-		if err := a.UntilRow(view, player(i), want[i]); err != nil {
+		if err := a.UntilRow(table, player(i), want[i]); err != nil {
 			return err
 		}
 	}
