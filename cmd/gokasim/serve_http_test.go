@@ -30,6 +30,21 @@ func freePort(t *testing.T) string {
 	return port
 }
 
+// answered returns what a server answers to a request.
+func answered(t *testing.T, client *http.Client, r *http.Request) (code int, body string) {
+	t.Helper()
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
 func TestServeShowsAPage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "word.avsc")
 	if err := os.WriteFile(file, []byte(`"string"`), 0o600); err != nil {
@@ -43,16 +58,7 @@ func TestServeShowsAPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.SetBasicAuth("me", password)
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close() // it was read
-		return answer.StatusCode, string(body)
+		return answered(t, http.DefaultClient, r)
 	}
 	if code, text := ask("/", "secret"); code != http.StatusOK || !strings.Contains(text, "bootstrap.servers="+brokers[0]) {
 		t.Errorf("%d %s", code, text)
@@ -110,17 +116,8 @@ func TestProfilesAreForThisMachine(t *testing.T) {
 			r.Header.Set("Sec-Fetch-Site", tc.site)
 			r.Header.Set("Sec-Fetch-Mode", "no-cors")
 		}
-		answer, err := server.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close() // it was read
-		if answer.StatusCode != tc.want || !strings.Contains(string(body), tc.says) {
-			t.Errorf("%s of %s: %d %.200s, want %d and %q", tc.path, tc.host, answer.StatusCode, body, tc.want, tc.says)
+		if code, body := answered(t, server.Client(), r); code != tc.want || !strings.Contains(body, tc.says) {
+			t.Errorf("%s of %s: %d %.200s, want %d and %q", tc.path, tc.host, code, body, tc.want, tc.says)
 		}
 	}
 }

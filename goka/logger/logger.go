@@ -26,6 +26,14 @@ func Default() Logger { return log.New(os.Stderr, "", log.LstdFlags) }
 // Discard returns a logger that writes nothing.
 func Discard() Logger { return discard{} }
 
+// OrDiscard returns l, and for nil a logger that writes nothing.
+func OrDiscard(l Logger) Logger {
+	if l == nil {
+		return Discard()
+	}
+	return l
+}
+
 type discard struct{}
 
 func (discard) Print(...interface{})          {}

@@ -67,7 +67,7 @@ var arrows = []row{
 	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang github.com/rcrowley/go-metrics", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
 	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
 	{name: "goka/typed", ours: "goka", tests: "goka/codec goka/logger tester"},
-	{name: "goka/web/...", ours: "goka internal/page internal/picture", tests: "goka/codec goka/logger goka/web/... internal/page/pagetest memkafka memkafka/saramaclient tester github.com/gorilla/mux"},
+	{name: "goka/web/...", ours: "goka goka/logger internal/page internal/picture", tests: "goka/codec goka/web/... internal/page/pagetest memkafka memkafka/saramaclient tester github.com/gorilla/mux"},
 	{name: "goka/internal/ack"},
 	{name: "goka/internal/beginning"},
 	{name: "goka/internal/copartition"},

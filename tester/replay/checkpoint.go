@@ -181,9 +181,7 @@ func (cur *cursor) resume(ctx context.Context, f *feed, at *checkpoint, topics [
 			return err
 		}
 		f.keep(rec, cur.position)
-		if cur.pass(); cur.position%underWay == 0 {
-			f.kept.settled()
-		}
+		cur.passBefore(f)
 	}
 	for _, t := range topics {
 		if n := at.Counts[t.name]; n > 0 {

@@ -87,7 +87,7 @@ func (h *history) snapshot(number int64) (storage.Storage, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	rows := storage.NewMemory()
-	for _, key := range slices.Sorted(maps.Keys(h.rows)) {
+	for key := range h.rows { // the store puts them in order
 		if value := h.at(key, number); value != nil {
 			if err := rows.Set(key, value); err != nil {
 				return nil, err
@@ -159,20 +159,15 @@ func (t *table) WriteBatch(rows []storage.Row, offset int64) error {
 
 // GetAsOf returns the row that a message sees. One whose place in the input is not known, as it was done with before, sees what is there now.
 func (t *table) GetAsOf(topic string, partition int32, offset int64, key string) ([]byte, error) {
-	if t.history != nil {
-		if number, ok := t.order.number(topic, partition, kafka.Offset(offset)); ok {
-			return t.history.get(key, number), nil
-		}
+	if number, ok := t.asOf(topic, partition, offset); ok {
+		return t.history.get(key, number), nil
 	}
 	return t.Get(key)
 }
 
 // IteratorAsOf iterates over the rows that a message sees.
 func (t *table) IteratorAsOf(topic string, partition int32, offset int64) (storage.Iterator, error) {
-	if t.history == nil {
-		return t.Iterator()
-	}
-	number, ok := t.order.number(topic, partition, kafka.Offset(offset))
+	number, ok := t.asOf(topic, partition, offset)
 	if !ok {
 		return t.Iterator()
 	}
@@ -181,4 +176,12 @@ func (t *table) IteratorAsOf(topic string, partition int32, offset int64) (stora
 		return nil, err
 	}
 	return rows.Iterator()
+}
+
+// asOf returns which record of the input a message is, false where what is there now has to do.
+func (t *table) asOf(topic string, partition int32, offset int64) (number int64, ok bool) {
+	if t.history == nil {
+		return 0, false
+	}
+	return t.order.number(topic, partition, kafka.Offset(offset))
 }

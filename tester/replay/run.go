@@ -215,6 +215,13 @@ func (cur *cursor) pass() {
 	cur.position++
 }
 
+// passBefore is pass for records that no group is there yet to handle: nobody sees the rows that newer ones have replaced.
+func (cur *cursor) passBefore(f *feed) {
+	if cur.pass(); cur.position%underWay == 0 {
+		f.kept.settled()
+	}
+}
+
 // peek returns the next record without passing it, io.EOF at the end.
 func (cur *cursor) peek(ctx context.Context) (*record, error) {
 	for cur.at == len(cur.batch.records) {
@@ -269,9 +276,7 @@ func (cur *cursor) feedTables(ctx context.Context, f *feed) error {
 		if err := f.send(ctx, rec, cur.position); err != nil {
 			return err
 		}
-		if cur.pass(); cur.position%underWay == 0 {
-			f.kept.settled()
-		}
+		cur.passBefore(f)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/page"
 )
 
@@ -105,7 +106,9 @@ func Progress(ctx context.Context, step, steps int64, note string) {
 type Option func(*Server, *[]page.Option)
 
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
-func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
+func WithLogger(l goka.Logger) Option {
+	return func(s *Server, _ *[]page.Option) { s.log = logger.OrDiscard(l) }
+}
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
 // the environment.
@@ -329,9 +332,7 @@ func (s *Server) guarded(ctx context.Context, name string, actor Actor, value st
 	defer func() {
 		if x := recover(); x != nil {
 			err = fmt.Errorf("the action panicked: %v", x)
-			if s.log != nil {
-				s.log.Printf("action %q panicked: %v\n%s", name, x, debug.Stack())
-			}
+			s.log.Printf("action %q panicked: %v\n%s", name, x, debug.Stack())
 		}
 	}()
 	return actor.RunAction(ctx, value)

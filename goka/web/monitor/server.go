@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/page"
 	"github.com/gokasim/gokasim/internal/picture"
 )
@@ -45,7 +46,9 @@ type watched[T any] struct {
 type Option func(*Server, *[]page.Option)
 
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
-func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
+func WithLogger(l goka.Logger) Option {
+	return func(s *Server, _ *[]page.Option) { s.log = logger.OrDiscard(l) }
+}
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
 // the environment.
@@ -248,9 +251,7 @@ func (s *Server) graphJSON(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) write(w http.ResponseWriter, text string) {
 	if _, err := w.Write([]byte(text)); err != nil {
-		if s.log != nil {
-			s.log.Printf("monitor: answering: %v", err)
-		}
+		s.log.Printf("monitor: answering: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/page"
 )
 
@@ -76,7 +77,9 @@ type Option func(*Server, *[]page.Option)
 func WithHumanizer(h Humanizer) Option { return func(s *Server, _ *[]page.Option) { s.humanizer = h } }
 
 // WithLogger sets where the server logs to: goka.DefaultLogger unless set; nil discards.
-func WithLogger(l goka.Logger) Option { return func(s *Server, _ *[]page.Option) { s.log = l } }
+func WithLogger(l goka.Logger) Option {
+	return func(s *Server, _ *[]page.Option) { s.log = logger.OrDiscard(l) }
+}
 
 // WithBasicAuth asks for a user's name and password before anything is shown. An empty name asks nobody: look that it is not, where it comes from
 // the environment.
@@ -244,9 +247,7 @@ func (s *Server) answer(key string, get func() (any, error), limit int) (a Answe
 	defer func() {
 		if x := recover(); x != nil {
 			a.Error = fmt.Sprintf("showing the value panicked: %v", x)
-			if s.log != nil {
-				s.log.Printf("query: showing the value of key %q panicked: %v", key, x)
-			}
+			s.log.Printf("query: showing the value of key %q panicked: %v", key, x)
 		}
 	}()
 	value, err := get()
