@@ -50,7 +50,7 @@ func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterO
 		return nil, fmt.Errorf("error creating emitter for %s: %w", topic, err)
 	}
 	return &Emitter{
-		codec:          codec,
+		codec:          apart(codec),
 		producer:       p,
 		topic:          string(topic),
 		defaultHeaders: o.defaultHeaders,

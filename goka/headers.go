@@ -16,7 +16,7 @@ func HeadersFromSarama(saramaHeaders []*sarama.RecordHeader) Headers {
 	headers := make(Headers, len(saramaHeaders))
 	for _, h := range saramaHeaders {
 		if h != nil {
-			headers[string(h.Key)] = h.Value
+			headers[string(h.Key)] = slices.Clip(h.Value)
 		}
 	}
 	return headers

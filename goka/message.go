@@ -3,6 +3,7 @@ package goka
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 	case msg.Value == nil && r.pp.opts.nilHandling == NilProcess:
 	default:
 		var err error
-		if value, err = decode(l.codec, msg.Value); err != nil {
+		if value, err = decode(l.codec, slices.Clip(msg.Value)); err != nil {
 			m.failed = true
 			r.fail(r.messageError(m, fmt.Errorf("error decoding message for key %s from %s/%d: %w (offset %d)",
 				m.key, l.topic, r.pp.partition, err, msg.Offset)))

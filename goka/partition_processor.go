@@ -124,25 +124,25 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 	}
 	for _, l := range s.graph.loops {
 		pp.inputs = append(pp.inputs, &input{l.name, l.codec, l.cb, newInputCounter()})
-		pp.loopEdge = &output{l.name, l.codec, new(outputCounter)}
+		pp.loopEdge = &output{l.name, apart(l.codec), new(outputCounter)}
 	}
 	slices.SortFunc(pp.inputs, func(a, b *input) int { return strings.Compare(a.topic, b.topic) })
 	for _, out := range s.graph.outputs {
-		pp.outputs[out.name] = &output{out.name, out.codec, new(outputCounter)}
+		pp.outputs[out.name] = &output{out.name, apart(out.codec), new(outputCounter)}
 	}
 	for _, t := range s.graph.tables {
 		table, err := pp.newTable(s, t.name, false)
 		if err != nil {
 			return nil, err
 		}
-		pp.table, pp.tableEdge = table, &output{t.name, t.codec, new(outputCounter)}
+		pp.table, pp.tableEdge = table, &output{t.name, apart(t.codec), new(outputCounter)}
 	}
 	for _, join := range s.graph.joins {
 		table, err := pp.newTable(s, join.name, true)
 		if err != nil {
 			return nil, err
 		}
-		pp.joins = append(pp.joins, &joined{join.name, join.codec, table})
+		pp.joins = append(pp.joins, &joined{join.name, apart(join.codec), table})
 		pp.joinByTopic[join.name] = pp.joins[len(pp.joins)-1]
 	}
 	slices.SortFunc(pp.joins, func(a, b *joined) int { return strings.Compare(a.topic, b.topic) })

@@ -489,7 +489,7 @@ func (g *Processor) Get(key string) (interface{}, error) {
 	if data == nil {
 		return nil, nil
 	}
-	value, err := decode(table.Codec(), slices.Clone(data))
+	value, err := decode(pp.tableEdge.codec, data)
 	if err != nil {
 		return nil, fmt.Errorf("error decoding %s: %w", key, err)
 	}

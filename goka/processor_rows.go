@@ -33,5 +33,5 @@ func (g *Processor) IteratorWithRange(start, limit string) (Iterator, error) {
 	if len(tables) == 0 {
 		return nil, fmt.Errorf("group %s has no recovered partition in this process: %w", g.graph.Group(), ErrNotRunning)
 	}
-	return iterateAll(tables, table.Codec(), func(t *PartitionTable) (storage.Iterator, error) { return t.IteratorWithRange(from, to) })
+	return iterateAll(tables, apart(table.Codec()), func(t *PartitionTable) (storage.Iterator, error) { return t.IteratorWithRange(from, to) })
 }

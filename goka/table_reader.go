@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -384,7 +385,7 @@ func (r *reading) writeRows(st storage.Storage, last int64) error {
 
 func (r *reading) callUpdate(st storage.Storage, last int64) error {
 	for _, msg := range r.batch {
-		if err := r.update(NewUpdateContext(msg), st, string(msg.Key), msg.Value); err != nil {
+		if err := r.update(NewUpdateContext(msg), st, string(msg.Key), slices.Clip(msg.Value)); err != nil {
 			return permanent("Error from the update callback while recovering from the log: %w (table %s/%d, offset %d, key %q)",
 				err, r.topic, r.partition, msg.Offset, msg.Key)
 		}

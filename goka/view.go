@@ -61,7 +61,7 @@ func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) 
 	v := &View{
 		brokers: brokers,
 		topic:   string(topic),
-		codec:   codec,
+		codec:   apart(codec),
 		opts:    opts,
 		log:     logger.Prefixed(opts.log, fmt.Sprintf("[View %s]", topic)),
 		state: NewSignal(State(ViewStateIdle), State(ViewStateInitializing), State(ViewStateConnecting),

@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,7 +166,7 @@ func (tt *Tester) setRow(topic, key string, value any) error {
 	}
 	rows := slices.DeleteFunc(ts.preset[topic], func(r storage.Row) bool { return r.Key == key })
 	if b != nil {
-		rows = append(rows, storage.Row{Key: key, Value: b})
+		rows = append(rows, storage.Row{Key: key, Value: bytes.Clone(b)})
 	}
 	ts.preset[topic] = rows
 	ts.mu.Unlock()

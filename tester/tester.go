@@ -11,6 +11,7 @@
 package tester
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash"
@@ -443,7 +444,7 @@ func (c *codecs) decode(topic string, b []byte) (interface{}, error) {
 }
 
 func decodeWith(codec goka.Codec, b []byte) (interface{}, error) {
-	v, err := codec.Decode(b)
+	v, err := codec.Decode(bytes.Clone(b)) // what the value may hold is the topic's, or the table's
 	if err != nil {
 		return nil, fmt.Errorf("decode with %T: %w", codec, err)
 	}

@@ -159,6 +159,30 @@ func TestSetTableValue(t *testing.T) {
 	}
 }
 
+func TestTablesAndTopicsDoNotChangeWithTheirValues(t *testing.T) {
+	tt := tester.New(t)
+	run(t, tt, goka.DefineGroup("g", goka.Persist(new(codec.Bytes)), goka.Output("out", new(codec.Bytes)),
+		goka.Input("in", new(codec.Bytes), func(ctx goka.Context, msg any) {
+			ctx.SetValue(msg)
+			ctx.Emit("out", "k", msg)
+		})))
+	out := tt.NewQueueTracker("out")
+	value := []byte("value")
+	tt.Consume("in", "k", value)
+	tt.SetTableValue("g-table", "set", value)
+	copy(value, "?????")
+	for range 2 {
+		_, msg, _ := out.Next()
+		out.Seek(0)
+		for _, b := range []any{tt.TableValue("g-table", "k"), tt.TableValue("g-table", "set"), msg} {
+			if string(b.([]byte)) != "value" {
+				t.Errorf("got %q", b)
+			}
+			copy(b.([]byte), "?????")
+		}
+	}
+}
+
 func TestD56_RestartRecoversTableAndOffsets(t *testing.T) {
 	tt := tester.New(t)
 	_, stop := start(t, tt, counter("count", "in"))

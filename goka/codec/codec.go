@@ -8,26 +8,24 @@
 package codec
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 )
 
-// Bytes copies []byte in both directions: a callback may change what it got, and what it gave, while tables and messages on
-// their way stay as they are.
+// Bytes passes []byte on as they are: where they have to be copied, goka does so.
 type Bytes struct{}
 
-// Encode returns a copy of value, which has to be a []byte; nil stays nil.
+// Encode returns value itself, which has to be a []byte.
 func (*Bytes) Encode(value interface{}) ([]byte, error) {
 	b, ok := value.([]byte)
 	if !ok {
 		return nil, fmt.Errorf("DefaultCodec: value to encode is not of type []byte but %T", value)
 	}
-	return bytes.Clone(b), nil
+	return b, nil
 }
 
-// Decode returns a copy of data, nil too.
-func (*Bytes) Decode(data []byte) (interface{}, error) { return bytes.Clone(data), nil }
+// Decode returns data itself, nil too.
+func (*Bytes) Decode(data []byte) (interface{}, error) { return data, nil }
 
 // String codes strings as their bytes.
 type String struct{}
