@@ -1,6 +1,8 @@
 package goka
 
 import (
+	"errors"
+
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -76,16 +78,18 @@ func emissionsOf(p Producer) EmissionProducer {
 type promising struct{ Producer }
 
 func (p promising) Produce(e *Emission) {
-	var promise *Promise
-	if len(e.Headers) == 0 {
-		promise = p.Emit(e.Topic, string(e.Key), e.Value)
-	} else {
-		headers := make(Headers, len(e.Headers))
-		for _, h := range e.Headers {
-			headers[string(h.Key)] = h.Value
+	promised := false
+	defer func() {
+		if !promised { // or else a result would be waited for, while the panic of a mock that nobody told of this call goes on
+			e.Offset = -1
+			e.Done(e, errors.New("the producer gave no promise"))
 		}
-		promise = p.EmitWithHeaders(e.Topic, string(e.Key), e.Value, headers)
+	}()
+	promise := p.emit(e)
+	if promise == nil {
+		return
 	}
+	promised = true
 	promise.ThenWithMessage(func(msg *sarama.ProducerMessage, err error) {
 		e.Offset = -1
 		if msg != nil {
@@ -93,4 +97,15 @@ func (p promising) Produce(e *Emission) {
 		}
 		e.Done(e, err)
 	})
+}
+
+func (p promising) emit(e *Emission) *Promise {
+	var headers Headers
+	if len(e.Headers) > 0 {
+		headers = make(Headers, len(e.Headers))
+	}
+	for _, h := range e.Headers {
+		headers[string(h.Key)] = h.Value
+	}
+	return p.EmitWithHeaders(e.Topic, string(e.Key), e.Value, headers)
 }

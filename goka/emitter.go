@@ -81,11 +81,16 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 	if !e.begin() {
 		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
 	}
+	sent := false
+	defer func() {
+		if !sent { // the value cannot be encoded, or the producer panicked, as a mock does: no result is to come
+			e.end(nil)
+		}
+	}()
 	var data []byte
 	if msg != nil {
 		var err error
 		if data, err = encode(e.codec, msg); err != nil {
-			e.end(nil)
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}
 	}
@@ -94,12 +99,18 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 		extended, acknowledged := e.observe(context.Background(), Emission{
 			Topic: e.topic, Key: []byte(key), Value: data, Headers: headers.ToSarama(), Partition: AnyPartition,
 		})
-		return e.producer.EmitWithHeaders(e.topic, key, data, extended).Then(acknowledged).Then(e.end), nil
+		promise := e.producer.EmitWithHeaders(e.topic, key, data, extended).Then(acknowledged)
+		sent = true
+		return promise.Then(e.end), nil
 	}
+	var promise *Promise
 	if headers == nil {
-		return e.producer.Emit(e.topic, key, data).ofEmitter(e), nil
+		promise = e.producer.Emit(e.topic, key, data)
+	} else {
+		promise = e.producer.EmitWithHeaders(e.topic, key, data, headers)
 	}
-	return e.producer.EmitWithHeaders(e.topic, key, data, headers).ofEmitter(e), nil
+	sent = promise != nil
+	return promise.ofEmitter(e), nil
 }
 
 // EmitSync sends msg and waits for the result, for as long as the producer tries (Producer.Retry, Producer.Timeout).

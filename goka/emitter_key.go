@@ -45,11 +45,16 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 	if !e.begin() {
 		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
 	}
+	sent := false
+	defer func() {
+		if !sent { // the value cannot be encoded, or the producer panicked, as a mock does: no result is to come
+			e.end(nil)
+		}
+	}()
 	var data []byte
 	if msg != nil {
 		var err error
 		if data, err = encode(e.codec, msg); err != nil {
-			e.end(nil)
 			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 		}
 	}
@@ -62,10 +67,13 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 		})
 	}
 	if !explicit {
-		return e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(acknowledged).Then(e.end), nil
+		promise := e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(acknowledged)
+		sent = true
+		return promise.Then(e.end), nil
 	}
 	emission, promise := newPromisedEmission(e.topic, key, data, headers.ToSarama())
 	emission.Partition = o.partition
 	producer.Produce(emission)
+	sent = true
 	return promise.Then(acknowledged).Then(e.end), nil
 }

@@ -18,6 +18,7 @@ type eoptions struct {
 	observer       Observer // nil for none
 	producer       ProducerBuilder
 	topicManager   TopicManagerBuilder
+	refused        []error // options that cannot be
 }
 
 func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) (*eoptions, error) {
@@ -35,7 +36,7 @@ func newEmitterOptions(topic Stream, codec Codec, options []EmitterOption) (*eop
 		}
 		option(o, topic, codec)
 	}
-	return o, errors.Join(append(errs, checkHasher(o.hasher))...)
+	return o, errors.Join(append(append(errs, o.refused...), checkHasher(o.hasher))...)
 }
 
 // WithEmitterLogger sets where the emitter logs to, standard error by default; nil discards.
@@ -74,6 +75,10 @@ func WithEmitterTopicManagerBuilder(tmb TopicManagerBuilder) EmitterOption {
 // WithEmitterTester has the emitter write to a tester.
 func WithEmitterTester(t Tester) EmitterOption {
 	return func(o *eoptions, topic Stream, codec Codec) {
+		if t == nil {
+			o.refused = append(o.refused, errNilTester)
+			return
+		}
 		t.RegisterEmitter(topic, codec)
 		o.producer = t.EmitterProducerBuilder()
 	}

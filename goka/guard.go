@@ -49,8 +49,8 @@ func built[T any](what string, v T, err error) (T, error) {
 	return v, err
 }
 
-// guarded returns builders that never return nothing without an error.
-func (b builders) guarded() builders {
+// guarded returns builders that never return nothing without an error. Topic managers of goka's own log to log.
+func (b builders) guarded(log Logger) builders {
 	g := b
 	g.storage = func(topic string, partition int32) (storage.Storage, error) {
 		st, err := b.storage(topic, partition)
@@ -64,6 +64,9 @@ func (b builders) guarded() builders {
 	}
 	g.topicManager = func(brokers []string) (TopicManager, error) {
 		m, err := b.topicManager(brokers)
+		if own, ok := m.(*topicManager); ok {
+			own.logTo(log)
+		}
 		return built("topic manager", m, err)
 	}
 	if b.consumerGroup != nil {
@@ -93,6 +96,8 @@ func checkHasher(hasher func() hash.Hash32) error {
 	}
 	return nil
 }
+
+var errNilTester = errors.New("Tester not set")
 
 // errNilOption reports the i-th option.
 func errNilOption(i int) error { return fmt.Errorf("option %d is nil", i+1) }

@@ -2,6 +2,7 @@ package goka
 
 import (
 	"context"
+	"errors"
 
 	"github.com/IBM/sarama"
 )
@@ -99,13 +100,26 @@ func (r *partitionRun) observed(cb ProcessCallback, value interface{}) error {
 // produce hands over a record, and tells the observer. A result that is there at once is noted at once.
 func (c *cbContext) produce(o *outgoing) {
 	if observer := c.run.pp.opts.observer; observer != nil {
-		o.observed = observer.Emit(c.Context(), &o.Emission)
+		o.observed = c.announce(observer, o)
 	}
 	o.way.Store(handedOver)
 	c.run.pp.producer.Produce(&o.Emission)
 	if !o.way.CompareAndSwap(handedOver, onItsWay) {
 		c.run.result(o)
 	}
+}
+
+// announce tells an observer of an emit. Where that panics, the callback ends there, and nobody waits for the emit.
+func (c *cbContext) announce(observer Observer, o *outgoing) (acknowledged func(error)) {
+	told := false
+	defer func() {
+		if !told {
+			outgoingDone(&o.Emission, errors.New("the observer did not return"))
+		}
+	}()
+	acknowledged = observer.Emit(c.Context(), &o.Emission)
+	told = true
+	return acknowledged
 }
 
 // observe tells the emitter's observer of a record. It returns the headers to send, and what wants to know how it went.

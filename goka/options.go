@@ -51,6 +51,7 @@ type poptions struct {
 	observer               Observer // nil for none
 	defaultStorage         bool     // no option has set another one
 	builders               builders
+	refused                []error // options that cannot be
 }
 
 func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, error) {
@@ -80,8 +81,8 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 		}
 		option(o, gg)
 	}
-	errs = append(errs, o.builders.check(), checkHasher(o.hasher), o.checkTableStarts(gg))
-	o.builders = o.builders.guarded()
+	errs = append(append(errs, o.refused...), o.builders.check(), checkHasher(o.hasher), o.checkTableStarts(gg))
+	o.builders = o.builders.guarded(o.log)
 	if o.nilHandling < NilIgnore || o.nilHandling > NilDecode {
 		errs = append(errs, fmt.Errorf("unknown NilHandling %d", o.nilHandling))
 	}
@@ -223,14 +224,26 @@ func WithProducerDefaultHeaders(hdr Headers) ProcessorOption {
 	return func(o *poptions, _ *GroupGraph) { o.producerDefaultHeaders = hdr.copied() }
 }
 
-// WithGroupGraphHook calls hook, which must not be nil, with the group graph while NewProcessor runs.
+// WithGroupGraphHook calls hook with the group graph while NewProcessor runs; nil is nobody. A panic of it is an error of
+// NewProcessor.
 func WithGroupGraphHook(hook func(gg *GroupGraph)) ProcessorOption {
-	return func(_ *poptions, gg *GroupGraph) { hook(gg) }
+	return func(o *poptions, gg *GroupGraph) {
+		if hook == nil {
+			return
+		}
+		if err := guarded("group graph hook", func() error { hook(gg); return nil }); err != nil {
+			o.refused = append(o.refused, err)
+		}
+	}
 }
 
 // WithTester connects the processor to a tester instead of Kafka; the brokers given to NewProcessor are of no consequence then.
 func WithTester(t Tester) ProcessorOption {
 	return func(o *poptions, gg *GroupGraph) {
+		if t == nil {
+			o.refused = append(o.refused, errNilTester)
+			return
+		}
 		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false
 		o.builders.producer = t.ProducerBuilder()
 		o.builders.topicManager = t.TopicManagerBuilder()

@@ -243,12 +243,18 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 // partition before may still be closing it.
 func (p *PartitionTable) open(o *opening) {
 	defer o.cancel()
+	defer p.opened(o)
+	o.err = fmt.Errorf("opening storage for %s/%d ended its goroutine; was runtime.Goexit called, or FailNow of a test?", p.topic, p.partition)
 	for try := 1; ; try++ {
 		o.st, o.err = p.openOnce(o.ctx)
 		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries || sleep(o.ctx, lockedPause) != nil {
-			break
+			return
 		}
 	}
+}
+
+// opened says that the opening is over, and closes a storage that nobody waits for any more.
+func (p *PartitionTable) opened(o *opening) {
 	p.mu.Lock()
 	close(o.done)
 	p.mu.Unlock()

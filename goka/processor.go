@@ -345,6 +345,7 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 
 	var troubled time.Time // since when no generation began to handle messages; zero when the last try had one
 	for {
+		g.state.SetState(ProcStateStarting) // again, where a generation has ended and another one is to come
 		before, healthy := g.generations, g.healthy
 		err := group.Consume(ctx, g.graph.consumed(), g)
 		if failed := g.takeFailures(); failed != nil {

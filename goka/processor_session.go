@@ -286,7 +286,6 @@ func (g *Processor) Cleanup(session sarama.ConsumerGroupSession) error {
 	if claims, err := assignedPartitions(session.Claims(), g.graph.consumed()); err == nil {
 		failed = errors.Join(failed, guarded("revoke callback", func() error { g.opts.revokeCallback(assignmentOf(claims)); return nil }))
 	}
-	g.state.SetState(ProcStateStarting)
 	if failed != nil {
 		g.addFailure(failed)
 	}

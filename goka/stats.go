@@ -20,7 +20,7 @@ type InputStats struct {
 	Count      uint          // how many
 	Bytes      int           // of their values
 	OffsetLag  int64         // how many offsets the partition has after the last one, as far as is known
-	LastOffset int64         // of the last one; 0 before
+	LastOffset int64         // of the last one; -1 before
 	Delay      time.Duration // the age of the last one when it was read, by its timestamp
 	LastRead   time.Time     // when it was read; zero before, and for tables
 }

@@ -85,11 +85,16 @@ func NewTopicManager(brokers []string, saramaConfig *sarama.Config, topicManager
 }
 
 func newTopicManager(client sarama.Client, admin sarama.ClusterAdmin, config *TopicManagerConfig) *topicManager {
-	log := config.Logger
-	if log == nil {
-		log = DefaultLogger()
+	m := &topicManager{client: client, admin: admin, config: *config, log: logger.Prefixed(config.Logger, "[Topic Manager]")}
+	m.logTo(DefaultLogger())
+	return m
+}
+
+// logTo sets where warnings go to, unless the configuration has done so. It is called before anything can be logged.
+func (m *topicManager) logTo(l Logger) {
+	if m.config.Logger == nil {
+		m.log = logger.Prefixed(l, "[Topic Manager]")
 	}
-	return &topicManager{client: client, admin: admin, config: *config, log: logger.Prefixed(log, "[Topic Manager]")}
 }
 
 func (m *topicManager) Close() error {

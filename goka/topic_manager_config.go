@@ -25,7 +25,8 @@ const defaultReplication = 2
 // TopicManagerConfig says how topics are created, and how existing ones are checked. The defaults are those of NewTopicManagerConfig:
 // the zero value, with no replicas and no retention, is of no use.
 type TopicManagerConfig struct {
-	// Logger gets warnings; standard error when it is nil.
+	// Logger gets warnings. Where it is nil, the logger of the processor or view does that the topic manager is made for, or
+	// standard error.
 	Logger Logger
 
 	// Table is about tables.

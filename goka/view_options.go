@@ -27,6 +27,7 @@ type voptions struct {
 	backoffResetTime time.Duration
 	defaultStorage   bool // no option has set another one
 	builders         builders
+	refused          []error // options that cannot be
 }
 
 // DefaultViewStoragePath is where the tables of views are, if they are kept on disk and nothing else is said: below /tmp/goka/view.
@@ -58,8 +59,8 @@ func newViewOptions(topic Table, codec Codec, options []ViewOption) (*voptions, 
 		}
 		option(o, topic, codec)
 	}
-	errs = append(errs, o.builders.checkReading(), checkHasher(o.hasher))
-	o.builders = o.builders.guarded()
+	errs = append(append(errs, o.refused...), o.builders.checkReading(), checkHasher(o.hasher))
+	o.builders = o.builders.guarded(o.log)
 	if o.start < sarama.OffsetOldest {
 		errs = append(errs, fmt.Errorf("start offset %d is neither an offset nor sarama.OffsetOldest or OffsetNewest", o.start))
 	}
@@ -141,6 +142,10 @@ func WithViewRestartable() ViewOption { return WithViewAutoReconnect() }
 // WithViewTester connects the view to a tester instead of Kafka.
 func WithViewTester(t Tester) ViewOption {
 	return func(o *voptions, table Table, codec Codec) {
+		if t == nil {
+			o.refused = append(o.refused, errNilTester)
+			return
+		}
 		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false
 		o.builders.topicManager = t.TopicManagerBuilder()
 		o.builders.consumer = t.ConsumerBuilder()
