@@ -14,6 +14,12 @@ func TestJSONCodecTakesItsTypeOnly(t *testing.T) {
 	if _, err := c.Decode([]byte(`{"name":`)); err == nil || !strings.Contains(err.Error(), "not the JSON of a *main.airline") {
 		t.Errorf("Decode of half an object: %v", err)
 	}
+	if _, err := c.Decode([]byte(`{"name":"Endeavor"} {}`)); err == nil || !strings.Contains(err.Error(), `"{}" comes after it`) {
+		t.Errorf("Decode of two objects: %v", err)
+	}
+	if v, err := c.Decode([]byte(` {"name":"Endeavor"} `)); err != nil || v.(*airline).Name != "Endeavor" {
+		t.Errorf("Decode of an object among spaces: %v, %v", v, err)
+	}
 }
 
 func TestTableCodecFollowsTheTable(t *testing.T) {
