@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -74,10 +75,9 @@ func (h *history) at(key string, number int64) []byte {
 	if v.number < number {
 		return v.value
 	}
-	for _, v := range slices.Backward(h.older[key]) {
-		if v.number < number {
-			return v.value
-		}
+	older := h.older[key]
+	if i := sort.Search(len(older), func(i int) bool { return older[i].number >= number }); i > 0 {
+		return older[i-1].value
 	}
 	return nil
 }

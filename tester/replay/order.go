@@ -67,13 +67,24 @@ func newOrder(p *plan, partitions int) *order {
 	return o
 }
 
+// of returns the origins of a partition, nil where none are noted, as by a nil order.
+func (o *order) of(topic string, partition int32) *origins {
+	if o == nil {
+		return nil
+	}
+	if partitions := o.topics[topic]; int(partition) < len(partitions) {
+		return &partitions[partition]
+	}
+	return nil
+}
+
 // note takes down where a record comes from. A nil order notes nothing.
 func (o *order) note(topic string, partition int32, offset kafka.Offset, from origin) {
-	if o == nil || int(partition) >= len(o.topics[topic]) {
+	at := o.of(topic, partition)
+	if at == nil {
 		return
 	}
 	from.known = true
-	at := &o.topics[topic][partition]
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	i := int(offset - at.base)
@@ -87,10 +98,10 @@ func (o *order) note(topic string, partition int32, offset kafka.Offset, from or
 }
 
 func (o *order) origin(topic string, partition int32, offset kafka.Offset) origin {
-	if int(partition) >= len(o.topics[topic]) {
+	at := o.of(topic, partition)
+	if at == nil {
 		return origin{}
 	}
-	at := &o.topics[topic][partition]
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	if i := int(offset - at.base); i >= 0 && i < len(at.of) {
@@ -101,7 +112,7 @@ func (o *order) origin(topic string, partition int32, offset kafka.Offset) origi
 
 // forget lets go of all that is known of a partition's records before an offset.
 func (o *order) forget(topic string, partition int32, before kafka.Offset) {
-	at := &o.topics[topic][partition]
+	at := o.of(topic, partition)
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.of = slices.Delete(at.of, 0, min(len(at.of), int(max(0, before-at.base))))
@@ -126,7 +137,17 @@ func (o *order) emitted(topic string, partition int32, offset kafka.Offset, sour
 
 // number returns which record of the input it is, false for none, and when that was forgotten.
 func (o *order) number(topic string, partition int32, offset kafka.Offset) (int64, bool) {
-	at := o.origin(topic, partition, offset)
+	of := o.of(topic, partition)
+	if of == nil {
+		return 0, false
+	}
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	i := int(offset - of.base)
+	if i < 0 || i >= len(of.of) {
+		return 0, false
+	}
+	at := &of.of[i]
 	return at.root, at.known && at.from == nil && at.hops == 0
 }
 
