@@ -250,17 +250,14 @@ func (col *collector) join(t *topic) (_ replaywire.Topic, err error) {
 	return r, err
 }
 
-// writeFile makes a file that is on disk when it returns without an error.
+// writeFile makes a file. It is put on disk when it gets its final name.
 func writeFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.Sync()
+	return write(f)
 }
 
 // writeTable reads a table from its topic and writes its rows, sorted by key.

@@ -80,7 +80,7 @@ func newDrain(c *cluster, simulated *memkafka.Cluster, o *order, topics []*topic
 			return nil, errors.Join(err, d.close())
 		}
 		for p := range int32(c.partitions) {
-			file, err := os.CreateTemp(dir, t.name+".*.part")
+			file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s.%d.part", t.name, p)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 			if err != nil {
 				if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 					err = fmt.Errorf("%w: output %s has %d partitions, with a file for each; give fewer --partitions, or let the process open more files (ulimit -n)",
@@ -221,18 +221,21 @@ func (d *drain) finish(context.Context) ([]replaywire.Topic, error) {
 	return done, nil
 }
 
+// join puts the other partitions of an output behind the first one, whose file then gets the name of the output.
 func (d *drain) join(t *topic) (replaywire.Topic, error) {
 	r := replaywire.Topic{Name: t.name, File: t.name + ".jsonl"}
-	err := writeFile(filepath.Join(d.dir, r.File), func(w io.Writer) error {
-		for _, part := range d.parts[t] {
-			r.Count += part.count
-			if err := part.copy(w); err != nil {
-				return err
-			}
+	first := d.parts[t][0]
+	err := first.out.Flush()
+	for i, part := range d.parts[t] {
+		if r.Count += part.count; i > 0 && err == nil {
+			err = part.copy(first.file)
 		}
-		return nil
-	})
-	return r, err
+	}
+	if err != nil {
+		return r, err
+	}
+	d.parts[t] = d.parts[t][1:]
+	return r, errors.Join(first.file.Close(), os.Rename(first.file.Name(), filepath.Join(d.dir, r.File)))
 }
 
 // copy writes all that a partition has so far.

@@ -1,10 +1,12 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
@@ -164,15 +166,8 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 	for _, t := range g.plan.sorted(func(t *topic) bool { return f.counts[t] > 0 }) {
 		result.Inputs = append(result.Inputs, replaywire.Topic{Name: t.name, Count: f.counts[t]})
 	}
-	if result.Outputs, err = out.finish(ctx); err != nil {
+	if result.Outputs, result.Tables, err = r.write(ctx, g, out); err != nil {
 		return nil, g.cause(ctx, err)
-	}
-	for _, t := range g.plan.sorted(func(t *topic) bool { return t.owner != "" }) {
-		table, err := writeTable(ctx, g.cluster, t, r.settings.Dir)
-		if err != nil {
-			return nil, g.cause(ctx, err)
-		}
-		result.Tables = append(result.Tables, table)
 	}
 	if r.observer != nil {
 		if err := cur.sample(f, g); err != nil {
@@ -188,6 +183,22 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 	}
 	result.BadLines, result.Skipped, result.Late = r.in.badLines.Load(), r.in.skipped.Load(), r.in.late.Load()
 	return &result, nil
+}
+
+// write writes the outputs, which are gathered for the most part, and the tables meanwhile.
+func (r *run) write(ctx context.Context, g *groups, out outputs) (outputs, tables []replaywire.Topic, err error) {
+	var finishing sync.WaitGroup
+	var failed error
+	finishing.Go(func() { outputs, failed = out.finish(ctx) })
+	for _, t := range g.plan.sorted(func(t *topic) bool { return t.owner != "" }) {
+		var table replaywire.Topic
+		if table, err = writeTable(ctx, g.cluster, t, r.settings.Dir); err != nil {
+			break
+		}
+		tables = append(tables, table)
+	}
+	finishing.Wait()
+	return outputs, tables, cmp.Or(failed, err)
 }
 
 // cursor walks over the records of an input.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gokasim/gokasim/internal/replaywire"
@@ -127,19 +128,32 @@ func (s *Spool) Rename(result *replaywire.Result) error {
 	return nil
 }
 
-// Publish gives the files of result their final names, each replacing the one of an earlier run at once.
+// Publish gives the files of result their final names once all of them are on the disk, each replacing the one of an earlier run at once.
 func (s *Spool) Publish(result *replaywire.Result) error {
-	for _, topics := range [][]replaywire.Topic{result.Tables, result.Outputs} {
-		for _, t := range topics {
-			if err := os.Rename(s.path(t), filepath.Join(s.out, t.File)); err != nil {
-				return fmt.Errorf("publishing %s: %w", t.Name, err)
-			}
+	all := slices.Concat(result.Tables, result.Outputs)
+	for _, t := range all {
+		if err := sync(s.path(t)); err != nil {
+			return fmt.Errorf("publishing %s: %w", t.Name, err)
+		}
+	}
+	for _, t := range all {
+		if err := os.Rename(s.path(t), filepath.Join(s.out, t.File)); err != nil {
+			return fmt.Errorf("publishing %s: %w", t.Name, err)
 		}
 	}
 	if err := whole.SyncDir(s.out); err != nil {
 		return fmt.Errorf("publishing the results: %w", err)
 	}
 	return nil
+}
+
+// sync puts a file on the disk.
+func sync(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Close removes what was not published.
