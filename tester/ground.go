@@ -101,7 +101,7 @@ func (g *byHand) committed(group, topic string, partition int32) (memkafka.Offse
 const neverByItself = 24 * time.Hour
 
 func (g *byHand) config(clientID string) *sarama.Config {
-	c := clientConfig(clientID)
+	c := simulatedConfig(clientID)
 	c.Consumer.Offsets.AutoCommit.Interval = neverByItself
 	if g.heartbeat > 0 {
 		c.Consumer.Group.Heartbeat.Interval = g.heartbeat
@@ -116,6 +116,14 @@ func clientConfig(clientID string) *sarama.Config {
 	c := goka.DefaultConfig()
 	c.ClientID = clientID
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
+	return c
+}
+
+// simulatedConfig is clientConfig with less room for errors and results, which is most of what a client weighs: nobody sends
+// ahead to a simulated cluster.
+func simulatedConfig(clientID string) *sarama.Config {
+	c := clientConfig(clientID)
+	c.ChannelBufferSize = 16
 	return c
 }
 
@@ -183,7 +191,7 @@ type inSimulation struct {
 	sim *Sim
 }
 
-func (g *inSimulation) config(clientID string) *sarama.Config { return clientConfig(clientID) }
+func (g *inSimulation) config(clientID string) *sarama.Config { return simulatedConfig(clientID) }
 
 // append is an event of its own.
 func (g *inSimulation) append(topic string, partition int32, r memkafka.Record) (memkafka.Offset, error) {

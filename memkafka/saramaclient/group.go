@@ -30,7 +30,9 @@ type consumerGroup struct {
 	cooperative bool // claims go on while the group rebalances (KIP-429)
 
 	errs      chan error
-	closed    chan struct{}
+	life      context.Context // ends with Close
+	end       context.CancelFunc
+	closed    <-chan struct{} // of life
 	closeOnce sync.Once
 	errsMu    sync.RWMutex // held for reading to send on errs, for writing to close it
 
@@ -85,10 +87,11 @@ func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (*c
 		instance:    instanceOf(config),
 		cooperative: !slices.ContainsFunc(strategies(config), eager),
 		errs:        make(chan error, config.ChannelBufferSize),
-		closed:      make(chan struct{}),
 		turn:        make(chan struct{}, 1),
 		userData:    config.Consumer.Group.Member.UserData,
 	}
+	g.life, g.end = context.WithCancel(context.Background())
+	g.closed = g.life.Done()
 	consumer.claimFailed = func(e *sarama.ConsumerError) { g.handleError(e, e.Topic, e.Partition) }
 	return g, nil
 }
@@ -119,7 +122,7 @@ func (g *consumerGroup) ResumeAll() { g.consumer.ResumeAll() }
 // Close ends the session, leaves the group unless the member is static, and returns the last error that nobody read.
 func (g *consumerGroup) Close() (err error) {
 	g.closeOnce.Do(func() {
-		close(g.closed)
+		g.end()
 		g.turn <- struct{}{}
 		err = g.leave()
 		<-g.turn
@@ -219,9 +222,8 @@ func (g *consumerGroup) noteEnd(s *session) {
 func (g *consumerGroup) joinUntilClosed(ctx context.Context, topics []string, held *assignment) (assignment, error) {
 	joining, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := afterClosed(g.closed, cancel)
+	defer context.AfterFunc(g.life, cancel)()
 	a, err := g.joinAndSync(joining, topics, held)
-	stop()
 	if err != nil {
 		select {
 		case <-g.closed:
@@ -231,20 +233,6 @@ func (g *consumerGroup) joinUntilClosed(ctx context.Context, topics []string, he
 		return a, closedGroup(err)
 	}
 	return a, nil
-}
-
-// afterClosed calls f once ch is closed, until the function that it returns is called.
-func afterClosed(ch <-chan struct{}, f func()) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-ch:
-			f()
-		case <-done:
-		}
-	}()
-	return func() { close(done); <-ended }
 }
 
 func closedGroup(err error) error {
@@ -261,6 +249,7 @@ type assignment struct {
 	claims     map[string][]int32
 	leader     bool
 	topics     map[string][]int32 // leader: the partitions it planned with
+	beats      <-chan struct{}    // closed when a rebalance may have begun after this one
 }
 
 // joinAndSync takes part in a rebalance until it has an assignment, in the order of sarama's own member: errors that
@@ -340,6 +329,7 @@ func (g *consumerGroup) tryJoin(ctx context.Context, topics []string, held *assi
 			return assignment{}, err
 		}
 	}
+	a.beats = g.seam.Engine().Beats() // a rebalance that has begun already is the answer to this
 	v, err = g.ask(ctx, "sync", func(call *seam.Call) group.Command {
 		return group.Sync{
 			Tag: call, MemberID: join.MemberID, InstanceID: g.instance, Generation: join.Generation,

@@ -16,7 +16,8 @@ type offsetManager struct {
 	config  *sarama.Config
 	offsets *offsets
 
-	closing   chan struct{} // closed by Close
+	life      context.Context // ends with Close
+	end       context.CancelFunc
 	closed    chan struct{} // closed when nothing is committed by itself any more
 	closeOnce sync.Once
 
@@ -38,10 +39,10 @@ func NewOffsetManagerFromClient(group string, c sarama.Client) (sarama.OffsetMan
 	m := &offsetManager{
 		config:   own.config,
 		offsets:  newOffsets(own.config, s, group, "", sarama.GroupGenerationUndefined),
-		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 		children: map[kafka.TopicPartition]*partitionOffsetManager{},
 	}
+	m.life, m.end = context.WithCancel(context.Background())
 	m.offsets.instance = own.config.Consumer.Group.InstanceId
 	m.offsets.failed = m.failed
 	if own.config.Consumer.Offsets.AutoCommit.Enable {
@@ -58,12 +59,12 @@ func (m *offsetManager) autoCommit() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-m.closing:
+		case <-m.life.Done():
 			return
 		case <-ticker.C:
 		}
 		select {
-		case <-m.closing: // of two channels that are ready, a select takes any
+		case <-m.life.Done(): // of two channels that are ready, a select takes any
 			return
 		default:
 		}
@@ -81,11 +82,7 @@ func (m *offsetManager) ManagePartition(topic string, partition int32) (sarama.P
 	}
 	m.children[tp] = p
 	m.mu.Unlock()
-	ctx, cancel := context.WithCancel(context.Background())
-	stop := afterClosed(m.closing, cancel)
-	err := m.offsets.add(ctx, []kafka.TopicPartition{tp})
-	stop()
-	cancel()
+	err := m.offsets.add(m.life, []kafka.TopicPartition{tp})
 	if err != nil {
 		m.mu.Lock()
 		delete(m.children, tp)
@@ -127,7 +124,7 @@ func (m *offsetManager) release(all bool) (left int) {
 // Close ends all partition managers, after a last commit if Consumer.Offsets.AutoCommit is on.
 func (m *offsetManager) Close() error {
 	m.closeOnce.Do(func() {
-		close(m.closing)
+		m.end()
 		<-m.closed
 		m.mu.Lock()
 		for _, p := range m.children {

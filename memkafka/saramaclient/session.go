@@ -25,12 +25,13 @@ type session struct {
 	offsets *offsets
 
 	claiming sync.WaitGroup                         // ConsumeClaim calls
-	beating  sync.WaitGroup                         // the other goroutines
-	ending   chan struct{}                          // closed when these may end
+	beating  sync.WaitGroup                         // heartbeats, and what is done periodically
+	ending   chan struct{}                          // closed when heartbeats may end
 	rejoin   chan error                             // capacity 1: a cooperative member is to join again, and why
 	beatTurn chan struct{}                          // capacity 1: held by heartbeats, and by who joins again
 	running  map[kafka.TopicPartition]*runningClaim // of the goroutine of Consume
-	unwatch  context.CancelFunc                     // ends watchPartitions; of the goroutine of Consume
+	commits  *periodic                              // nil without auto-commits; of the goroutine of Consume
+	watched  *periodic                              // checkPartitions; nil unless leader; of the goroutine of Consume
 	released bool
 
 	mu         sync.Mutex // guards all below
@@ -52,22 +53,13 @@ var errRevoked = errors.New("the partition was revoked")
 func (g *consumerGroup) newSession(parent context.Context, a assignment, handler sarama.ConsumerGroupHandler) (*session, error) {
 	s := &session{
 		group: g, a: a, handler: handler, ending: make(chan struct{}), rejoin: make(chan error, 1), beatTurn: make(chan struct{}, 1),
-		running: map[kafka.TopicPartition]*runningClaim{}, reading: map[kafka.TopicPartition]*partitionConsumer{}, unwatch: func() {},
+		running: map[kafka.TopicPartition]*runningClaim{}, reading: map[kafka.TopicPartition]*partitionConsumer{},
 		offsets: newOffsets(g.config, g.seam, g.id, a.memberID, a.generation),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(parent)
 	s.offsets.failed = func(p *position, err error) { g.handleError(err, p.tp.Topic, p.tp.Partition) }
 	s.offsets.fenced = s.cancel
-	s.beating.Add(2)
-	go s.heartbeats()
-	go func() {
-		defer s.beating.Done()
-		select {
-		case <-s.ctx.Done():
-		case <-g.closed:
-		}
-		s.endClaims()
-	}()
+	s.beating.Go(func() { s.heartbeats(a.beats) })
 
 	// a rebalance that begins meanwhile does not end it
 	if err := s.offsets.add(parent, partitionsOf(a.claims)); err != nil {
@@ -75,8 +67,7 @@ func (g *consumerGroup) newSession(parent context.Context, a assignment, handler
 		return nil, err
 	}
 	if g.config.Consumer.Offsets.AutoCommit.Enable {
-		s.beating.Add(1)
-		go s.autoCommit()
+		s.commits = s.periodically(2, g.config.Consumer.Offsets.AutoCommit.Interval, func() bool { s.offsets.commit(nil); return true })
 	}
 	if err := handler.Setup(s); err != nil {
 		_ = s.release(true) // the first error counts, as with sarama
@@ -345,6 +336,7 @@ func (s *session) rebalance(cause error) {
 // release ends the session: claims first, then the handler's Cleanup, then the last commit, then the heartbeats.
 func (s *session) release(withCleanup bool) (err error) {
 	s.cancel(nil)
+	s.endClaims()
 	s.claiming.Wait()
 	if s.released {
 		return nil
@@ -358,25 +350,21 @@ func (s *session) release(withCleanup bool) (err error) {
 	}
 	s.offsets.finish(nil)
 	close(s.ending)
-	s.unwatch()
+	s.commits.stop()
+	s.watched.stop()
 	s.beating.Wait()
 	return err
 }
 
 // heartbeats keeps the member alive until the session was released, and ends the session when the group rebalances or
-// does not know the member any more.
-func (s *session) heartbeats() {
-	defer s.beating.Done()
+// does not know the member any more. beats asks for the first one before its time.
+func (s *session) heartbeats(beats <-chan struct{}) {
 	defer s.cancel(sarama.ErrSessionHeartbeatFailed)
 	config := s.group.config
 	every := config.Consumer.Group.Heartbeat.Interval + s.group.seam.Engine().Apart(1)
 	timer := time.NewTimer(every)
 	defer timer.Stop()
 	retries := config.Metadata.Retry.Max
-	beats := s.group.seam.Engine().Beats()
-	if beats != nil {
-		timer.Reset(0) // of a rebalance that began before beats
-	}
 	for {
 		select {
 		case <-s.ending:
@@ -437,23 +425,6 @@ func unanswered(err error) bool {
 	return errors.Is(err, seam.ErrDisconnected) || errors.Is(err, seam.ErrNoAnswer)
 }
 
-func (s *session) autoCommit() {
-	defer s.beating.Done()
-	ticker := time.NewTicker(s.group.config.Consumer.Offsets.AutoCommit.Interval + s.group.seam.Engine().Apart(2))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.ending:
-			return
-		case <-ticker.C:
-		}
-		if s.over() {
-			return
-		}
-		s.offsets.commit(nil)
-	}
-}
-
 // over reports whether the session was released: of two channels that are ready, a select takes any.
 func (s *session) over() bool {
 	select {
@@ -466,42 +437,24 @@ func (s *session) over() bool {
 
 // watch has the leader of a generation look for changes of what it planned with.
 func (s *session) watch(a assignment) {
-	s.unwatch()
-	s.unwatch = func() {}
-	every := s.group.config.Metadata.RefreshFrequency
-	if !a.leader || every == 0 {
-		return
+	s.watched.stop()
+	s.watched = nil
+	if every := s.group.config.Metadata.RefreshFrequency; a.leader && every != 0 {
+		s.watched = s.periodically(3, every, func() bool { return s.checkPartitions(a.topics) })
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.unwatch = cancel
-	s.beating.Add(1)
-	go func() {
-		defer s.beating.Done()
-		s.watchPartitions(ctx, a.topics, every)
-	}()
 }
 
-// watchPartitions has the group rebalance when a topic got more partitions than were planned with.
-func (s *session) watchPartitions(ctx context.Context, topics map[string][]int32, every time.Duration) {
-	ticker := time.NewTicker(every + s.group.seam.Engine().Apart(3))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		for _, topic := range slices.Sorted(maps.Keys(topics)) {
-			m, err := topicMetadata(s.group.seam, topic, false)
-			if err != nil || len(m.partitions) != len(topics[topic]) {
-				s.rebalance(sarama.ErrSessionPartitionCountChanged)
-				return
-			}
+// checkPartitions has the group rebalance when a topic got more partitions than were planned with, and reports whether all
+// is as it was.
+func (s *session) checkPartitions(topics map[string][]int32) bool {
+	for _, topic := range slices.Sorted(maps.Keys(topics)) {
+		m, err := topicMetadata(s.group.seam, topic, false)
+		if err != nil || len(m.partitions) != len(topics[topic]) {
+			s.rebalance(sarama.ErrSessionPartitionCountChanged)
+			return false
 		}
 	}
+	return true
 }
 
 // claim is a sarama.ConsumerGroupClaim.

@@ -136,17 +136,14 @@ type Call struct {
 
 	goroutine uint64 // that made the call, while a driver detects ambiguity
 
-	subject Op             // what it is about, if it said so, or once faults were asked about it
+	subject *Op            // what it is about, if it said so, or once faults were asked about it
 	verdict *fault.Verdict // nil unless faults were asked about it
 	heard   bool           // the broker has answered; guarded by the engine's mu
 
 	answered atomic.Bool
-	reply    chan answer
-}
-
-type answer struct {
-	value any
-	err   error
+	value    any           // the answer
+	err      error         // or why there is none
+	reply    chan struct{} // capacity 1: answered since; nil unless somebody waits for that
 }
 
 // Resolve answers the call, with the engine's lock held. Only the first answer counts.
@@ -165,8 +162,12 @@ func (call *Call) Resolve(value any, err error) {
 }
 
 func (call *Call) resolve(value any, err error) {
-	if call.answered.CompareAndSwap(false, true) {
-		call.reply <- answer{value, err}
+	if !call.answered.CompareAndSwap(false, true) {
+		return
+	}
+	call.value, call.err = value, err
+	if call.reply != nil {
+		call.reply <- struct{}{}
 	}
 }
 
@@ -179,7 +180,11 @@ func (c *Client) Ask(ctx context.Context, kind Kind, about string, apply Request
 // AskOf is Ask for requests of which kind and about do not tell enough for faults: op names the operation and what it is
 // about. Its client and its broker are filled in.
 func (c *Client) AskOf(ctx context.Context, kind Kind, about string, op Op, apply Request) (any, error) {
-	call := &Call{client: c, kind: kind, name: about, apply: apply, subject: op, reply: make(chan answer, 1)}
+	call := &Call{client: c, kind: kind, name: about, apply: apply}
+	if op.Name != "" {
+		subject := op
+		call.subject = &subject
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -190,31 +195,32 @@ func (c *Client) AskOf(ctx context.Context, kind Kind, about string, op Op, appl
 	}
 	c.seq++
 	call.seq = c.seq
-	c.pending = append(c.pending, call)
-	if c.e.mode == Driven {
-		c.e.driver.post(call)
-	} else {
+	if c.e.mode != Driven {
 		c.e.deliver(call)
 		if c.e.mode == ByHand && (kind == "join" || kind == "leave") {
 			c.e.hand.beat()
 		}
+		if call.answered.Load() { // at once, as most are
+			c.e.unlock()
+			return call.value, call.err
+		}
+	}
+	call.reply = make(chan struct{}, 1)
+	c.pending = append(c.pending, call)
+	if c.e.mode == Driven {
+		c.e.driver.post(call)
 	}
 	c.e.unlock()
 
-	var a answer
-	select {
-	case a = <-call.reply:
-	default:
-		stop := context.AfterFunc(ctx, func() { call.resolve(nil, ctx.Err()) })
-		a = <-call.reply
-		stop()
-	}
+	stop := context.AfterFunc(ctx, func() { call.resolve(nil, ctx.Err()) })
+	<-call.reply
+	stop()
 	c.e.mu.Lock()
 	if i := slices.Index(c.pending, call); i >= 0 {
 		c.pending = slices.Delete(c.pending, i, i+1)
 	}
 	c.e.mu.Unlock()
-	return a.value, a.err
+	return call.value, call.err
 }
 
 // deliver gives a call to the cluster. Called with mu held.
@@ -278,7 +284,7 @@ func (c *Client) AskNow(ctx context.Context, kind Kind, about string, apply Requ
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	call := &Call{client: c, kind: kind, name: about, reply: make(chan answer, 1)}
+	call := &Call{client: c, kind: kind, name: about}
 	c.e.mu.Lock()
 	if c.closed {
 		c.e.unlock()
@@ -287,8 +293,7 @@ func (c *Client) AskNow(ctx context.Context, kind Kind, about string, apply Requ
 	apply(c.e.core, nowMillis(), call)
 	c.e.afterStep()
 	c.e.unlock()
-	a := <-call.reply
-	return a.value, a.err
+	return call.value, call.err
 }
 
 func hashName(name string) uint64 {

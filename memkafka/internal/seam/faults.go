@@ -389,7 +389,7 @@ func (e *Engine) judgeCall(call *Call) {
 	op.ClientID = call.client.id
 	op.Broker = e.brokerOf(op)
 	v := e.judge(op)
-	call.verdict, call.subject = &v, op
+	call.verdict, call.subject = &v, &op
 	e.travel(&v, call.client.patience, func(now kafka.Millis) {
 		code, only := whole(v.Before, &op)
 		if code != kafka.None {
@@ -419,7 +419,7 @@ func (e *Engine) refuse(call *Call, code kafka.ErrorCode, only []kafka.TopicPart
 
 // ghost is a copy of a call whose answers nobody hears.
 func (call *Call) ghost() *Call {
-	g := &Call{client: call.client, kind: call.kind, name: call.name, apply: call.apply, reply: make(chan answer, 1)}
+	g := &Call{client: call.client, kind: call.kind, name: call.name, apply: call.apply}
 	g.answered.Store(true)
 	return g
 }
@@ -431,7 +431,7 @@ func (e *Engine) respond(call *Call, value any, err error) {
 	}
 	call.heard = true
 	v := call.verdict
-	if code, only := whole(v.After, &call.subject); code != kafka.None && err == nil {
+	if code, only := whole(v.After, call.subject); code != kafka.None && err == nil {
 		value, err = e.spoil(call, value, code, only)
 	}
 	e.answer(v, call.client, func() { call.resolve(value, err) }, func(err error) { call.resolve(nil, err) })
@@ -480,8 +480,8 @@ var operations = map[Kind]string{
 
 // op is what a call is about: what it said, or else what its kind and name tell.
 func (call *Call) op() Op {
-	if call.subject.Name != "" {
-		return call.subject
+	if call.subject != nil {
+		return *call.subject
 	}
 	op := Op{Name: operations[call.kind]}
 	if op.Name == "" {

@@ -32,7 +32,7 @@ func (e *Engine) expel(clientID string) {
 			}
 		}
 		if len(gone) > 0 {
-			nobody := &Call{client: &Client{e: e}, reply: make(chan answer, 1)}
+			nobody := &Call{client: &Client{e: e}}
 			e.core.GroupStep(now, name, group.Leave{Tag: nobody, Members: gone})
 		}
 	}
