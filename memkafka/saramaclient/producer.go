@@ -47,6 +47,8 @@ type asyncProducer struct {
 	results  []*outbound
 	spare    []*outbound // to be used again
 	finished bool        // no more results will come
+
+	reporting bool // there are results, or some are being handed out
 }
 
 // outbound is one message on its way.
@@ -211,10 +213,17 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// handOver gives results to the goroutine that hands them out, and takes back what it is done with.
+// handOver hands a result out that comes alone, if nobody has to wait for that. Others it gives to the goroutine that hands
+// them out, and takes back what that is done with.
 func (p *asyncProducer) handOver(results []*outbound) {
+	if o := results[0]; len(results) == 1 && p.allReported() && p.handOut(o, false) {
+		*o = outbound{}
+		p.free = append(p.free, o)
+		return
+	}
 	p.mu.Lock()
 	p.results = append(p.results, results...)
+	p.reporting = true
 	p.free = append(p.free, p.spare...)
 	clear(p.spare)
 	p.spare = p.spare[:0]
@@ -235,9 +244,12 @@ func (p *asyncProducer) report() {
 		last := p.finished
 		p.mu.Unlock()
 		for _, o := range results {
-			p.handOut(o)
+			p.handOut(o, true)
 			*o = outbound{}
 		}
+		p.mu.Lock()
+		p.reporting = len(p.results) > 0
+		p.mu.Unlock()
 		reported = results
 		if last {
 			break
@@ -252,18 +264,40 @@ func (p *asyncProducer) report() {
 	close(p.errors)
 }
 
-func (p *asyncProducer) handOut(o *outbound) {
+// allReported reports whether report has handed out all that it was given.
+func (p *asyncProducer) allReported() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.reporting
+}
+
+// handOut gives a message its result, and reports false if it would have to wait for that and is not to.
+func (p *asyncProducer) handOut(o *outbound, wait bool) bool {
 	err := p.outcome(&o.emit, o.message)
 	switch {
 	case o.awaited != nil:
-		o.awaited <- err
+		return put(o.awaited, err, wait)
 	case err == nil && p.config.Producer.Return.Successes:
-		p.successes <- o.message
+		return put(p.successes, o.message, wait)
 	case err == nil:
 	case p.config.Producer.Return.Errors:
-		p.errors <- &sarama.ProducerError{Msg: o.message, Err: err}
+		return put(p.errors, &sarama.ProducerError{Msg: o.message, Err: err}, wait)
 	default:
 		sarama.Logger.Println(&sarama.ProducerError{Msg: o.message, Err: err})
+	}
+	return true
+}
+
+func put[T any](ch chan<- T, v T, wait bool) bool {
+	if wait {
+		ch <- v
+		return true
+	}
+	select {
+	case ch <- v:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -24,6 +24,7 @@ type sending struct {
 	spent     []*outBatch    // to be used again
 	done      []*outbound    // about to be handed over
 	unsettled int            // messages taken and not done
+	noAnswers []*seam.Emit   // answers that were taken, to be used again
 	timer     *time.Timer    // for what is due next
 	closed    bool           // Close was called
 	ending    *endOfTxn      // a transaction is to end when all is settled
@@ -366,7 +367,7 @@ func (p *asyncProducer) enlist(batches []*outBatch) []*outBatch {
 func (p *asyncProducer) takeAnswers() {
 	p.mu.Lock()
 	answers, learned := p.answers, p.learned
-	p.answers, p.learned = nil, nil
+	p.answers, p.learned = p.noAnswers, nil
 	p.mu.Unlock()
 	for _, l := range learned {
 		p.learn(l)
@@ -383,6 +384,8 @@ func (p *asyncProducer) takeAnswers() {
 			p.settle(b)
 		}
 	}
+	clear(answers)
+	p.noAnswers = answers[:0]
 }
 
 // settle looks at the result of a batch.

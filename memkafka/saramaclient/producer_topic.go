@@ -88,13 +88,7 @@ func (p *asyncProducer) topic(name string) (*producerTopic, error) {
 			t = p.newTopic(name)
 		}
 		t.asking, t.shape = true, shape
-		go func() {
-			m, err := topicMetadata(p.seam, name, create)
-			p.mu.Lock()
-			p.learned = append(p.learned, learned{t, m, err})
-			p.mu.Unlock()
-			signal(p.answered)
-		}()
+		go p.ask(t, create)
 		return t, nil
 	}
 	m, err := topicMetadata(p.seam, name, create)
@@ -108,6 +102,15 @@ func (p *asyncProducer) topic(name string) (*producerTopic, error) {
 	t.shape = shape
 	p.last = t
 	return t, nil
+}
+
+// ask has learn told what the cluster knows of a topic.
+func (p *asyncProducer) ask(t *producerTopic, create bool) {
+	m, err := topicMetadata(p.seam, t.name, create)
+	p.mu.Lock()
+	p.learned = append(p.learned, learned{t, m, err})
+	p.mu.Unlock()
+	signal(p.answered)
 }
 
 func (p *asyncProducer) newTopic(name string) *producerTopic {

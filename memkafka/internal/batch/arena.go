@@ -14,7 +14,7 @@ const (
 	firstChunk = 8   // batches
 	maxChunk   = 56  // batches: 4 KB of them
 	chunkBytes = 32  // of records, for each batch of a chunk
-	shortBytes = 128 // the longest record that an arena has room for
+	shortBytes = 128 // the longest batch that an arena has room for
 )
 
 // bare makes a batch of a record alone.
@@ -29,7 +29,7 @@ func (a *Arena) bare(r *kafka.Record) *Batch {
 	return b
 }
 
-// room is an empty batch, and memory for its record.
+// room is an empty batch, and memory for its bytes.
 func (a *Arena) room(size int) (*Batch, []byte) {
 	if a == nil || size > shortBytes {
 		return &Batch{}, make([]byte, size)

@@ -76,7 +76,7 @@ func (a *Arena) FromRecords(recs []kafka.Record, opts ...Option) *Batch {
 	if len(recs) > 0 {
 		f.baseTimestamp = recs[0].Timestamp
 	}
-	return f.encode(recs)
+	return f.encode(a, recs)
 }
 
 func (f *frame) apply(o Option) {
@@ -116,7 +116,7 @@ func (b *Batch) Compacted(kept []kafka.Record, horizon kafka.Millis) *Batch {
 	default:
 		f.baseTimestamp = kept[0].Timestamp
 	}
-	return f.encode(kept)
+	return f.encode(nil, kept)
 }
 
 // Recompressed is the same batch with its records compressed by c, b itself if they are already. It has to be done
@@ -145,7 +145,7 @@ func (b *Batch) Recompressed(c Codec) *Batch {
 	return r
 }
 
-func (f *frame) encode(recs []kafka.Record) *Batch {
+func (f *frame) encode(a *Arena, recs []kafka.Record) *Batch {
 	size := HeaderBytes
 	var n int
 	for i := range recs {
@@ -153,8 +153,8 @@ func (f *frame) encode(recs []kafka.Record) *Batch {
 		n = bodyLen(r, int64(r.Timestamp-f.baseTimestamp), f.delta(r, i))
 		size += varintLen(int64(n)) + n
 	}
-	b, wire := &Batch{leaderEpoch: f.leaderEpoch}, make([]byte, size)
-	b.baseOffset, b.maxTimestamp, b.lastDelta, b.count = f.baseOffset, f.maxTimestamp, f.lastDelta, int32(len(recs))
+	b, wire := a.room(size)
+	b.leaderEpoch, b.baseOffset, b.maxTimestamp, b.lastDelta, b.count = f.leaderEpoch, f.baseOffset, f.maxTimestamp, f.lastDelta, int32(len(recs))
 	for i := range recs {
 		r := &recs[i]
 		b.maxTimestamp = max(b.maxTimestamp, r.Timestamp)

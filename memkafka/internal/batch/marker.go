@@ -34,7 +34,7 @@ func FromMarker(now kafka.Millis, producerID int64, epoch kafka.Epoch, end Marke
 		producerEpoch: epoch,
 		baseSequence:  NoSequence,
 	}
-	return f.encode([]kafka.Record{{Timestamp: now, Key: key, Value: value}})
+	return f.encode(nil, []kafka.Record{{Timestamp: now, Key: key, Value: value}})
 }
 
 // Marker is the transaction marker in the batch. It is not there in data, nor once compaction has dropped it.

@@ -212,7 +212,10 @@ func (c *Client) AskOf(ctx context.Context, kind Kind, about string, op Op, appl
 	}
 	c.e.unlock()
 
-	stop := context.AfterFunc(ctx, func() { call.resolve(nil, ctx.Err()) })
+	stop := func() bool { return true }
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() { call.resolve(nil, ctx.Err()) })
+	}
 	<-call.reply
 	stop()
 	c.e.mu.Lock()

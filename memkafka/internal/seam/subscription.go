@@ -61,6 +61,7 @@ type Subscription struct {
 
 	// owned by who delivers
 	ahead []kafka.Record // read and not handed out yet
+	space []kafka.Record // of ahead, to be used again
 	next  kafka.Offset   // position after ahead
 	room  []byte         // of giveAway
 	busy  bool           // driven: the receiver did not wait for a record
@@ -347,7 +348,8 @@ func (s *Subscription) fill(maxRecords int) error {
 	}
 	s.fetched = false
 	var err error
-	s.ahead, s.next, err = s.log.ReadInto(s.ahead[:0], s.pos, maxRecords, s.committed)
+	s.ahead, s.next, err = s.log.ReadInto(s.space, s.pos, maxRecords, s.committed)
+	s.space = s.ahead[:0]
 	if err != nil {
 		return err
 	}
@@ -367,7 +369,7 @@ func (s *Subscription) took() {
 		s.ahead = s.ahead[1:]
 	} else {
 		s.pos = s.next
-		s.ahead = s.ahead[:0]
+		s.ahead = s.space
 	}
 	s.tellReached()
 }
