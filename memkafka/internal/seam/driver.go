@@ -125,7 +125,7 @@ func (f *Feed) next() (kafka.TopicPartition, kafka.Record, bool) {
 // Drive makes e a driven engine. wait is testing/synctest.Wait. It must be called before any client exists.
 func (e *Engine) Drive(seed uint64, wait func()) *Driver {
 	d := &Driver{e: e, wait: wait, seed: seed, posted: make(chan struct{}, 1), start: time.Now()}
-	d.trace.sum = sha256.New()
+	d.trace.sum, d.trace.buf = sha256.New(), make([]byte, 0, hashedAtOnce+1024)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.clients) > 0 {
@@ -663,13 +663,25 @@ func (d *Driver) Note(what string) { d.line("", "note", what) }
 type Trace struct {
 	Text io.Writer // gets each line, when it is set
 
-	sum hash.Hash
-	buf []byte
-	n   uint64
+	sum   hash.Hash
+	buf   []byte // lines that sum does not have yet, and the one that is being written
+	begun int    // where that one begins
+	n     uint64
 }
 
+// hashedAtOnce is how many bytes a trace's digest is given at a time: a line alone is short for that.
+const hashedAtOnce = 4096
+
 // Digest returns the SHA-256 of all lines so far, in hex.
-func (t *Trace) Digest() string { return hex.EncodeToString(t.sum.Sum(nil)) }
+func (t *Trace) Digest() string {
+	t.digest()
+	return hex.EncodeToString(t.sum.Sum(nil))
+}
+
+func (t *Trace) digest() {
+	t.sum.Write(t.buf)
+	t.buf = t.buf[:0]
+}
 
 // Lines returns how many lines there were.
 func (t *Trace) Lines() uint64 { return t.n }
@@ -677,14 +689,17 @@ func (t *Trace) Lines() uint64 { return t.n }
 func (t *Trace) end() {
 	t.buf = append(t.buf, '\n')
 	t.n++
-	t.sum.Write(t.buf)
 	if t.Text != nil {
-		t.Text.Write(t.buf) //nolint:errcheck // a trace that cannot be kept shows as a short file
+		t.Text.Write(t.buf[t.begun:]) //nolint:errcheck // a trace that cannot be kept shows as a short file
+	}
+	if len(t.buf) >= hashedAtOnce {
+		t.digest()
 	}
 }
 
 func (d *Driver) begin(client, what string) {
-	b := d.trace.buf[:0]
+	b := d.trace.buf
+	d.trace.begun = len(b)
 	b = strconv.AppendUint(b, d.step, 10)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, int64(time.Since(d.start)), 10)
@@ -725,7 +740,10 @@ func appendBytes(b, v []byte) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	return strconv.AppendQuote(b, string(v))
+	if slices.ContainsFunc(v, func(c byte) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+		return strconv.AppendQuote(b, string(v))
+	}
+	return append(append(append(b, '"'), v...), '"')
 }
 
 // mix draws a number from a seed, a step and a name (splitmix64's finalizer).
