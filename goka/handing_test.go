@@ -89,3 +89,54 @@ func TestHandedMessagesKeepTheirOrder(t *testing.T) {
 		<-r.done
 	})
 }
+
+// A claim with a buffer is taken many messages at a time: in their order, never more than there are credits for, and what is nil costs none.
+func TestBufferedMessagesAreTakenTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, n = 4, 30
+		var got []int64
+		gate := make(chan struct{})
+		gg := DefineGroup("g", Input("in", new(codec.String), func(ctx Context, _ interface{}) {
+			<-gate
+			got = append(got, ctx.Offset())
+		}))
+		opts, err := newProcessorOptions(gg, []ProcessorOption{WithPartitionChannelSize(size), WithLogger(logger.Discard())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard()}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		r := newPartitionRun(ctx, pp, nil)
+		claim := &channelClaim{make(chan *sarama.ConsumerMessage, 2*n)}
+		for offset := range int64(n) {
+			claim.messages <- nil
+			claim.messages <- &sarama.ConsumerMessage{Topic: "in", Offset: offset, Value: []byte("x")}
+		}
+		ended := make(chan struct{})
+		go r.loop()
+		go func() { defer close(ended); r.consume(ctx, r.byTopic["in"], claim) }()
+		for range n {
+			synctest.Wait()
+			if outside := 2*n - len(claim.messages) - 2*len(got); outside > 3*size { // handled, waiting for that, and in the inbox
+				t.Fatalf("%d messages were taken and not handled, with credits for %d", outside, size)
+			}
+			gate <- struct{}{}
+		}
+		synctest.Wait()
+		for i, offset := range got {
+			if offset != int64(i) {
+				t.Fatalf("handled in the order %v", got)
+			}
+		}
+		if len(got) != n {
+			t.Errorf("%d messages were handled, want %d", len(got), n)
+		}
+		cancel()
+		<-ended
+		r.stop()
+		<-r.done
+	})
+}

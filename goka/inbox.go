@@ -45,14 +45,32 @@ const (
 
 func (b *inbox) push(it item) {
 	b.mu.Lock()
+	first := len(b.items) == 0
 	b.items = append(b.items, it)
-	first := len(b.items) == 1
 	b.mu.Unlock()
 	if first {
-		select {
-		case b.wake <- struct{}{}:
-		default:
-		}
+		b.arrived()
+	}
+}
+
+// pushMessages pushes messages of an input on which credits were spent.
+func (b *inbox) pushMessages(l *lane, messages []*sarama.ConsumerMessage) {
+	b.mu.Lock()
+	first := len(b.items) == 0
+	for _, msg := range messages {
+		b.items = append(b.items, item{kind: itemMessage, paid: true, lane: l, msg: msg})
+	}
+	b.mu.Unlock()
+	if first {
+		b.arrived()
+	}
+}
+
+// arrived wakes the partition's goroutine, or has it look again before it sleeps.
+func (b *inbox) arrived() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -103,15 +121,16 @@ func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
 	return true
 }
 
-// trySpend takes a credit if there is one and nobody waits for it.
-func (c *credits) trySpend() bool {
+// trySpend takes n credits, or as many as there are, unless somebody waits for one. It returns how many it took.
+func (c *credits) trySpend(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.free == 0 || c.waiting > 0 {
-		return false
+	if c.waiting > 0 {
+		return 0
 	}
-	c.free--
-	return true
+	n = min(n, c.free)
+	c.free -= n
+	return n
 }
 
 func (c *credits) giveBack(n int) {

@@ -159,6 +159,7 @@ func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.Co
 		defer h.HandTo(nil)
 	}
 	messages := claim.Messages()
+	var batch []*sarama.ConsumerMessage
 	for !r.isHalted() && session.Err() == nil {
 		select {
 		case <-r.halted:
@@ -169,9 +170,11 @@ func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.Co
 			if !open || !l.credits.spend(r.halted, session.Done()) {
 				return
 			}
-			if msg != nil {
-				r.deliver(l, claim, msg)
+			batch = append(batch[:0], msg)
+			for range l.credits.trySpend(len(messages)) { // what waits behind it comes along
+				batch = append(batch, <-messages)
 			}
+			r.deliver(l, claim, batch...)
 			l.queued.Store(false)
 		}
 	}
@@ -183,7 +186,7 @@ func (r *partitionRun) take(session context.Context, l *lane, claim sarama.Consu
 	if l.queued.Load() || r.isHalted() || session.Err() != nil {
 		return false
 	}
-	if !l.credits.trySpend() {
+	if l.credits.trySpend(1) == 0 {
 		l.queued.Store(true)
 		return false
 	}
@@ -191,9 +194,10 @@ func (r *partitionRun) take(session context.Context, l *lane, claim sarama.Consu
 	return true
 }
 
-func (r *partitionRun) deliver(l *lane, claim sarama.ConsumerGroupClaim, msg *sarama.ConsumerMessage) {
+// deliver takes messages on which credits were spent to the inbox.
+func (r *partitionRun) deliver(l *lane, claim sarama.ConsumerGroupClaim, messages ...*sarama.ConsumerMessage) {
 	l.counter.highWatermark.Store(claim.HighWaterMarkOffset())
-	r.inbox.push(item{kind: itemMessage, lane: l, msg: msg, paid: true})
+	r.inbox.pushMessages(l, messages)
 }
 
 // loop is the goroutine of the run.
@@ -343,7 +347,7 @@ func (r *partitionRun) work() {
 				r.visit(it.visit, it.key)
 			}
 			r.visits.giveBack(1)
-		case it.kind == itemMessage && !r.isHalted():
+		case it.kind == itemMessage && it.msg != nil && !r.isHalted(): // nil means nothing
 			r.handle(it.lane, it.msg)
 		}
 	}
