@@ -18,9 +18,19 @@ type Codec interface {
 	Decode(data []byte) (value interface{}, err error)
 }
 
+// ApartCodec is a Codec whose values share no memory with their bytes that a program could write to: those of encoding/json do not. goka
+// spares it the copies that it makes for others of each row that is read, and of all that is sent. The codecs of package codec need not say so.
+type ApartCodec interface {
+	Codec
+	Apart() // says it; it is never called
+}
+
 // apart returns a codec whose values share no memory with their bytes: c itself where it is known to be one. Rows and what is sent
 // need that, since others see the same bytes. Messages that come in do not: their bytes belong to their callback alone.
 func apart(c Codec) Codec {
+	if _, ok := c.(ApartCodec); ok {
+		return c
+	}
 	t := reflect.TypeOf(c)
 	if t.Kind() == reflect.Pointer && t.Elem().PkgPath() == ownCodecs && t.Elem().Name() != "Bytes" {
 		return c

@@ -6,11 +6,15 @@ import (
 	"sync"
 
 	"github.com/segmentio/encoding/json"
+
+	"github.com/gokasim/gokasim/goka"
 )
 
 // jsonCodec is the codec of topics whose values are *T in Go and JSON objects in Kafka. The library reads and writes what encoding/json
 // does, in a third of the time; fields have to have exactly the names of T's tags.
 type jsonCodec[T any] struct{}
+
+var _ goka.ApartCodec = jsonCodec[flight]{}
 
 // Encode returns the JSON of value, which has to be a *T.
 func (jsonCodec[T]) Encode(value any) ([]byte, error) {
@@ -33,6 +37,9 @@ func (jsonCodec[T]) Decode(data []byte) (any, error) {
 	}
 	return v, nil
 }
+
+// Apart says that goka needs no copies of bytes: values have only strings of them.
+func (jsonCodec[T]) Apart() {}
 
 // tableCodec is a jsonCodec for tables that are looked up far more often than they change: it decodes a row once for as
 // long as its bytes stay the same. Whoever gets a value shares it with others and must not change it.
