@@ -40,7 +40,8 @@ func replaying(name string, set func(r *replaySettings)) Option {
 }
 
 // WithGolden sets the golden file of a replay: that of the recording, with .golden in the place of .jsonl or .jsonl.gz,
-// unless set.
+// unless set. A replay of a part of a recording, by UpToOffset or UpToTime, is compared with as much of it, and writes it only where it is
+// set.
 func WithGolden(file string) Option {
 	return replaying("WithGolden", func(r *replaySettings) { r.golden = file })
 }
@@ -399,5 +400,5 @@ func (r *replay) compare() error {
 		file += ".golden"
 	}
 	partly := !r.settings.replay.until.IsZero() || len(r.settings.replay.upTo) > 0
-	return compareEffects(file, r.golden.Bytes(), partly)
+	return compareEffects(file, r.golden.Bytes(), partly, r.settings.replay.golden != "")
 }

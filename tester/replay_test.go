@@ -67,6 +67,8 @@ func TestReplay(t *testing.T) {
 			tester.Replay(t, "orders.jsonl.gz", bill(2))
 		case "part":
 			tester.Replay(t, "orders.jsonl.gz", tester.UpToOffset("orders", 0, 1), bill(1), tester.WithPartitions(3))
+		case "part of its own":
+			tester.Replay(t, "orders.jsonl.gz", tester.UpToOffset("orders", 0, 1), bill(1), tester.WithGolden("part.golden"))
 		case "hours":
 			tester.Replay(t, "orders.jsonl.gz", bill(1), tester.UpToTime(time.Date(2020, 1, 1, 3, 0, 0, 0, time.UTC)),
 				tester.Afterwards(func(tt *tester.Tester) {
@@ -117,7 +119,11 @@ func TestReplay(t *testing.T) {
 	again("whole", false, "does not exist", "GOKASIM_GOLDEN=1")
 	t.Setenv("GOKASIM_GOLDEN", "1")
 	again("whole", false, "was written")
+	again("part", false, "orders.golden is not written from a part", "WithGolden")
+	again("part of its own", false, "part.golden was written")
+	again("part of its own", true)
 	t.Setenv("GOKASIM_GOLDEN", "")
+	again("part of its own", true)
 	again("whole", true)
 	again("part", true)
 	again("hours", true)
