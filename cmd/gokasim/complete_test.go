@@ -3,7 +3,24 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
+
+func TestEveryCommandHasExamples(t *testing.T) {
+	root := newRoot()
+	nameShells(root)
+	var look func(cmd *cobra.Command)
+	look = func(cmd *cobra.Command) {
+		if !strings.Contains(cmd.Example, cmd.CommandPath()+" ") && !strings.HasSuffix(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s has no example of its use: %q", cmd.CommandPath(), cmd.Example)
+		}
+		for _, c := range cmd.Commands() {
+			look(c)
+		}
+	}
+	look(root)
+}
 
 func TestShellsCompleteValues(t *testing.T) {
 	const files, nothing, directories = ":0", ":4", ":16"

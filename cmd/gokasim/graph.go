@@ -21,6 +21,7 @@ import (
 type graphFlags struct {
 	graphs []string
 	format string
+	json   bool
 	out    string
 }
 
@@ -34,7 +35,7 @@ func() *goka.GroupGraph return, in one picture: groups as boxes, streams with ro
 that Markdown pages show as a picture; SVG is a file that stands alone and suits light and dark pages.`,
 		Example: `  gokasim graph ./orders
   gokasim graph ./orders --graph Totals --out orders.svg
-  gokasim graph ./orders --format json`,
+  gokasim graph ./orders --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
@@ -49,6 +50,7 @@ that Markdown pages show as a picture; SVG is a file that stands alone and suits
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to draw; all of the package unless given")
 	flags.StringVar(&f.format, "format", "", "mermaid, svg or json; what the name of --out ends in unless given, else mermaid")
+	flags.BoolVar(&f.json, "json", false, "another name of --format json")
 	flags.StringVarP(&f.out, "out", "w", "", "`file` to write; standard output unless given")
 	return cmd
 }
@@ -56,6 +58,12 @@ that Markdown pages show as a picture; SVG is a file that stands alone and suits
 // drawing turns a graph into text, in the format that was asked for.
 func (f graphFlags) drawing() (func(*picture.Graph) (string, error), error) {
 	format := f.format
+	if f.json {
+		if format != "" && format != "json" {
+			return nil, usagef("--json and --format %s contradict each other; give one", format)
+		}
+		format = "json"
+	}
 	if format == "" {
 		switch {
 		case strings.HasSuffix(f.out, ".svg"):

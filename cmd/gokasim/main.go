@@ -76,6 +76,13 @@ func nameShells(root *cobra.Command) {
 		return usagef("there is no completion for %q; there is for bash, zsh, fish and powershell", args[0])
 	}
 	cmd.Args = cobra.ArbitraryArgs
+	cmd.Example = `  source <(gokasim completion bash)
+  gokasim completion zsh > "${fpath[1]}/_gokasim"
+  gokasim completion fish > ~/.config/fish/completions/gokasim.fish
+  gokasim completion powershell | Out-String | Invoke-Expression`
+	for _, shell := range cmd.Commands() {
+		shell.Example = "  gokasim completion " + shell.Name()
+	}
 }
 
 // tell writes a message to standard error, which is where a failure to write could be told.
@@ -97,6 +104,9 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gokasim",
 		Short: "Runs group graphs on recorded topics, with or without Kafka",
+		Example: `  gokasim replay ./examples/flights
+  gokasim serve --topic orders:3
+  gokasim record orders --brokers localhost:9092 --out orders.jsonl.gz`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no command %q", args[0])

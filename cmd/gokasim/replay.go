@@ -125,7 +125,7 @@ that it comes from (on a real cluster by offset). A file is there whole or not a
 	addInputFlags(flags, &f.input)
 	flags.StringSliceVar(&f.brokers, "brokers", nil, "brokers of a real cluster, on which the topics must be empty or missing")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show progress: auto, bar, plain or none")
-	flags.BoolVar(&f.json, "json", false, "sum up on standard output as JSON; needs --out or --expect")
+	flags.BoolVar(&f.json, "json", false, "sum up on standard output as JSON, in the place of tables")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what goka logs")
 	return cmd
 }
@@ -196,8 +196,6 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--checkpoint: standard input cannot be read again; replay a file")
 	case f.update && f.expect == "":
 		return nil, usagef("--update writes to the directory of --expect; name one")
-	case f.json && f.out == "" && f.expect == "":
-		return nil, usagef("--json: tables are on standard output; give --out or --expect too")
 	case f.out != "" && sameDir(f.out, f.expect):
 		return nil, usagef("--out and --expect name the same directory %s; results would replace what they are compared with", f.out)
 	}
@@ -453,7 +451,7 @@ func (r *replay) conclude(spool *results.Spool, result *replaywire.Result) error
 			out = r.cmd.ErrOrStderr()
 		}
 		comparison, err = spool.Compare(result, r.expect, out, r.crashes > 0 || r.faults != "")
-	case r.out == "":
+	case r.out == "" && !r.json:
 		long, err = spool.Show(result, out)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 
 // serveOptions is what serve is told on its command line.
 type serveOptions struct {
+	json      bool
 	listen    string
 	advertise string
 	brokers   int32
@@ -121,6 +123,7 @@ has records already is left alone.
 	f.StringArrayVar(&o.load, "load", nil, "dump to fill topics from, a `file` of any kind that gokasim load reads; may be given several times")
 	addInputFlags(f, &o.input)
 	f.StringVar(&o.faults, "faults", "", "`file` with faults, as: on produce topic=t nth=3: drop-response")
+	f.BoolVar(&o.json, "json", false, "write the bootstrap servers as JSON, with the address of each broker")
 	f.StringVarP(&o.logLevel, "log-level", "l", "info", "what is told on standard error: debug, info, warn, error or none")
 	f.StringVar(&o.pprof, "pprof", "", "serve the profiles of package net/http/pprof at this `address`, as 127.0.0.1:6060 or :6060; without a host, for this machine only")
 	f.StringArrayVar(&o.super, "super-user", nil, "`principal`, as User:admin, that may do everything in spite of --acls; may be given several times")
@@ -291,7 +294,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer stopProfiles()
-	if _, err := fmt.Fprintln(stdout, l.Bootstrap()); err != nil {
+	if err := o.tellAddresses(stdout, l); err != nil {
 		return fmt.Errorf("write the bootstrap servers: %w", err)
 	}
 	log.Info("brokers are up", "bootstrap.servers", l.Bootstrap(), "topics", len(cluster.Topics()))
@@ -301,6 +304,18 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 		log.Info("a fault struck", "fault", f.Fault, "times", f.Injected)
 	}
 	return nil
+}
+
+// tellAddresses says where the brokers are.
+func (o serveOptions) tellAddresses(stdout io.Writer, l *memkafka.Listener) error {
+	if !o.json {
+		_, err := fmt.Fprintln(stdout, l.Bootstrap())
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(struct {
+		Bootstrap string   `json:"bootstrap_servers"`
+		Brokers   []string `json:"brokers"` // in the order of their ids
+	}{l.Bootstrap(), l.Addrs()})
 }
 
 // logger is where serve tells what happens.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"strings"
@@ -90,6 +91,21 @@ func TestServe(t *testing.T) {
 	if conn, err := net.DialTimeout("tcp", bootstrap[0], time.Second); err == nil {
 		_ = conn.Close() // it should not be there
 		t.Errorf("%s still listens", bootstrap[0])
+	}
+}
+
+func TestServeTellsItsAddressesAsJSON(t *testing.T) {
+	line, stop := serving(t, "--listen", "127.0.0.1:0", "--brokers", "2", "--json")
+	code, rest, _ := stop()
+	var told struct {
+		Bootstrap string   `json:"bootstrap_servers"`
+		Brokers   []string `json:"brokers"`
+	}
+	if err := json.Unmarshal([]byte(strings.Join(line, ",")), &told); err != nil || code != 0 || rest != "" {
+		t.Fatalf("%q, then %q, status %d: %v", line, rest, code, err)
+	}
+	if len(told.Brokers) != 2 || strings.Join(told.Brokers, ",") != told.Bootstrap {
+		t.Errorf("told %+v", told)
 	}
 }
 

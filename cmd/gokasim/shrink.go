@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/format"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +24,7 @@ type shrinkFlags struct {
 	seed    uint64
 	out     string
 	test    string
+	json    bool
 	timeout time.Duration
 }
 
@@ -56,6 +59,7 @@ from then on. --go-test writes a test that runs the script by itself.`,
 	flags.StringVar(&f.run, "run", "", "the test that fails; needed only when several simulate")
 	flags.StringVarP(&f.out, "out", "w", "", "`file` to copy the script to")
 	flags.StringVar(&f.test, "go-test", "", "`file` in the package to write a Go test to")
+	flags.BoolVar(&f.json, "json", false, "tell test, seed and script on standard output as JSON")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "real time that it may take")
 	return cmd
 }
@@ -101,11 +105,25 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s", script); err != nil {
+	if err := f.tell(cmd.OutOrStdout(), test, at, script); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the script is %s\n", at)
 	return nil
+}
+
+// tell writes the script out, as it is or with what it is about.
+func (f shrinkFlags) tell(out io.Writer, test, file string, script []byte) error {
+	if !f.json {
+		_, err := out.Write(script)
+		return err
+	}
+	return json.NewEncoder(out).Encode(struct {
+		Test   string `json:"test"`
+		Seed   uint64 `json:"seed"`
+		File   string `json:"file"`
+		Script string `json:"script"`
+	}{test, f.seed, file, string(script)})
 }
 
 // writeTest writes a test that runs the script that was left.

@@ -65,6 +65,13 @@ func (r *replay) summariseAsJSON(result *replaywire.Result, c results.Comparison
 		append([]replaywire.Topic{}, result.Inputs...), append([]replaywire.Topic{}, result.Tables...), append([]replaywire.Topic{}, result.Outputs...),
 		result.BadLines, result.Skipped, result.Nanos / 1e6, append([]string{}, c.Different...),
 	}
+	if r.out == "" && r.expect == "" { // there are no files
+		for _, topics := range [][]replaywire.Topic{summary.Tables, summary.Outputs} {
+			for i := range topics {
+				topics[i].File = ""
+			}
+		}
+	}
 	if err := json.NewEncoder(r.cmd.OutOrStdout()).Encode(summary); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}

@@ -147,10 +147,9 @@ func (r *Reader) unpack() error {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(compressed)
 		if err != nil {
-			return fmt.Errorf("reading %s as gzip: %w", name, err)
+			return fmt.Errorf("reading %s as gzip: %w", name, truncated(err))
 		}
-		r.lines, r.packed = bufio.NewReaderSize(z, bufferBytes), true
-		r.close = append(r.close, z.Close)
+		r.lines, r.packed = bufio.NewReaderSize(z, bufferBytes), true // z is not closed: that would only say again what a read has said
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1))
 		if err != nil {
