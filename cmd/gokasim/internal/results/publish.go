@@ -20,6 +20,8 @@ type Spool struct {
 	Dir  string
 	out  string   // where Publish puts the files; empty when there is nothing to publish
 	lock *os.File // as long as this process has the spool
+
+	step func() // called before each thing that Publish does to the disk; nil but in tests, which stop there
 }
 
 // Spools are called so, and so before their lock is there.
@@ -130,17 +132,24 @@ func (s *Spool) Rename(result *replaywire.Result) error {
 
 // Publish gives the files of result their final names once all of them are on the disk, each replacing the one of an earlier run at once.
 func (s *Spool) Publish(result *replaywire.Result) error {
+	step := s.step
+	if step == nil {
+		step = func() {}
+	}
 	all := slices.Concat(result.Tables, result.Outputs)
 	for _, t := range all {
+		step()
 		if err := sync(s.path(t)); err != nil {
 			return fmt.Errorf("publishing %s: %w", t.Name, err)
 		}
 	}
 	for _, t := range all {
+		step()
 		if err := os.Rename(s.path(t), filepath.Join(s.out, t.File)); err != nil {
 			return fmt.Errorf("publishing %s: %w", t.Name, err)
 		}
 	}
+	step()
 	if err := whole.SyncDir(s.out); err != nil {
 		return fmt.Errorf("publishing the results: %w", err)
 	}
