@@ -150,7 +150,11 @@ func (e *Emitter) end(error) {
 	}
 }
 
-// Finish waits until all emits have their results, a minute at most, and closes the producer, whose error it returns. Emits from then on fail
+// closePatience is how much of the time that Finish may take is left to the producer, when emits have no results before.
+const closePatience = 10 * time.Second
+
+// Finish waits until all emits have their results and closes the producer, whose error it returns. It takes a minute at most: emits without
+// a result are an error then, and the producer, which is closed in the background, fails their promises. Emits from then on fail
 // with ErrEmitterAlreadyClosed: EmitSync returns it, the promises of others have it. A second call waits too, and returns nil.
 func (e *Emitter) Finish() error {
 	e.mu.Lock()
@@ -161,14 +165,22 @@ func (e *Emitter) Finish() error {
 	}
 	e.mu.Unlock()
 
-	timeout := time.NewTimer(producerCloseTimeout)
-	defer timeout.Stop()
-	select {
-	case <-e.settled:
-	case <-timeout.C:
-	}
+	began := time.Now()
+	waitFor(e.settled, producerCloseTimeout-closePatience)
 	if again {
 		return nil
 	}
-	return e.producer.Close()
+	closed := make(chan error, 1)
+	go func() { closed <- guarded("producer", e.producer.Close) }()
+	timeout := time.NewTimer(time.Until(began.Add(producerCloseTimeout)))
+	defer timeout.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-timeout.C:
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return fmt.Errorf("error finishing the emitter for %s: %d messages have no result after %s; their promises fail when the producer gives them up",
+		e.topic, e.pending, producerCloseTimeout)
 }

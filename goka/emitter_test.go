@@ -120,6 +120,40 @@ func TestD40_FinishIsBounded(t *testing.T) {
 	})
 }
 
+// closingSlowly is a producer whose Close takes its time.
+type closingSlowly struct {
+	*producer
+	takes  time.Duration
+	closed chan struct{}
+}
+
+func (p closingSlowly) Close() error {
+	defer close(p.closed)
+	time.Sleep(p.takes)
+	return p.producer.Close()
+}
+
+func TestD40_FinishIsBoundedWhereTheProducerWaitsToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("out", 1)
+		held := &producer{hold: func(*goka.Emission) bool { return true }}
+		closed := make(chan struct{})
+		e := w.emitter("out", goka.WithEmitterProducerBuilder(func(brokers []string, id string, hasher func() hash.Hash32) (goka.Producer, error) {
+			_, err := held.builder(brokers, id, hasher)
+			return closingSlowly{held, time.Minute, closed}, err
+		}))
+		_, err := e.Emit("k", "v")
+		w.check(err)
+		began := time.Now()
+		w.refused(e.Finish(), "emitter for out", "1 messages have no result after 1m0s")
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		held.release()
+		<-closed
+	})
+}
+
 func TestE4_AcksOfOnePartitionComeInTheOrderOfOffsets(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("out", 4)

@@ -333,7 +333,8 @@ func (v *View) Has(key string) (bool, error) {
 }
 
 // Evict deletes key from this view only, if it is there. It is there again with its next update, and when the view is filled
-// anew. It fails with ErrNotRunning as Get does.
+// anew: so is a view on disk that is run again while the evicted row is that of its partition's last record, since that row is what tells
+// the topic from another one of its name. It fails with ErrNotRunning as Get does.
 func (v *View) Evict(key string) error {
 	t, err := v.table(key)
 	if err != nil {
