@@ -20,8 +20,8 @@ func init() { globalConfig.Store(DefaultConfig()) }
 //     (Consumer.Group.Rebalance.Retry.Backoff), not after 2 s, and as much more often (Retry.Max is 80).
 //   - Net: a connection that does not come about is given up after 10 s, as Kafka's own clients do
 //     (socket.connection.setup.timeout.ms), not after 30 s.
-//   - Metadata: brokers are looked for during 30 s, after which they are not tried again (Metadata.Timeout). Without that bound,
-//     a broker that takes connections and does not answer is tried four times, a minute and a half each.
+//   - Metadata: brokers are looked for during 30 s (Metadata.Timeout), which those share that take connections and do not
+//     answer. Without that bound, such a broker is tried four times, a minute and a half each.
 //   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
 //     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
 //     batch holds what came while the one before it was under way.

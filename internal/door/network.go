@@ -12,32 +12,32 @@ import (
 type saramaDoor struct{}
 
 func (saramaDoor) NewClient(addrs []string, config *sarama.Config) (sarama.Client, error) {
-	c, err := sarama.NewClient(addrs, config)
+	c, err := sarama.NewClient(addrs, impatient(addrs, config))
 	return c, explain(addrs, config, err)
 }
 
 func (saramaDoor) NewClusterAdmin(addrs []string, config *sarama.Config) (sarama.ClusterAdmin, error) {
-	a, err := sarama.NewClusterAdmin(addrs, config)
+	a, err := sarama.NewClusterAdmin(addrs, impatient(addrs, config))
 	return a, explain(addrs, config, err)
 }
 
 func (saramaDoor) NewConsumer(addrs []string, config *sarama.Config) (sarama.Consumer, error) {
-	c, err := sarama.NewConsumer(addrs, config)
+	c, err := sarama.NewConsumer(addrs, impatient(addrs, config))
 	return c, explain(addrs, config, err)
 }
 
 func (saramaDoor) NewConsumerGroup(addrs []string, group string, config *sarama.Config) (sarama.ConsumerGroup, error) {
-	g, err := sarama.NewConsumerGroup(addrs, group, config)
+	g, err := sarama.NewConsumerGroup(addrs, group, impatient(addrs, config))
 	return g, explain(addrs, config, err)
 }
 
 func (saramaDoor) NewSyncProducer(addrs []string, config *sarama.Config) (sarama.SyncProducer, error) {
-	p, err := sarama.NewSyncProducer(addrs, config)
+	p, err := sarama.NewSyncProducer(addrs, impatient(addrs, config))
 	return p, explain(addrs, config, err)
 }
 
 func (saramaDoor) NewAsyncProducer(addrs []string, config *sarama.Config) (sarama.AsyncProducer, error) {
-	p, err := sarama.NewAsyncProducer(addrs, config)
+	p, err := sarama.NewAsyncProducer(addrs, impatient(addrs, config))
 	return p, explain(addrs, config, err)
 }
 
