@@ -33,7 +33,7 @@ type outputs interface {
 }
 
 // drain writes the outputs of a simulated cluster: by partition, and in each in the order of what they come from. Their
-// offsets are counted in that order. What was gathered is written while the run goes on.
+// offsets are counted in that order. What was gathered is taken and written while the run goes on.
 type drain struct {
 	cluster    *memkafka.Cluster
 	order      *order
@@ -42,7 +42,8 @@ type drain struct {
 	partitions int
 	parts      map[*topic][]*drained
 
-	gathered []gathered // to be written, or used again
+	gathered []gathered // of each partition what is to be written
+	ends     []end      // of each partition of the order, when that was gathered
 	writing  sync.WaitGroup
 	failed   error // of writing, once that is over
 }
@@ -51,9 +52,17 @@ type drain struct {
 type gathered struct {
 	topic     *topic
 	partition int32
+	until     kafka.Offset // they are those before it
 	records   []kafka.Record
 	keys      []byte // what the records are ordered by
 	ranks     []rank
+}
+
+// end is how far a partition has come.
+type end struct {
+	topic     string
+	partition int32
+	offset    kafka.Offset
 }
 
 // drained is one partition of an output.
@@ -89,17 +98,18 @@ func newDrain(c *cluster, simulated *memkafka.Cluster, o *order, topics []*topic
 				return nil, errors.Join(err, d.close())
 			}
 			d.parts[t] = append(d.parts[t], &drained{file: file, out: dump.NewWriter(file), broker: leaders[p]})
+			d.gathered = append(d.gathered, gathered{topic: t, partition: p})
 		}
 	}
 	for name, partitions := range o.topics {
 		for p := range partitions {
-			_, high, err := simulated.Offsets(name, int32(p))
-			if err != nil {
-				return nil, errors.Join(err, d.close())
-			}
-			o.forget(name, int32(p), high)
+			d.ends = append(d.ends, end{topic: name, partition: int32(p)})
 		}
 	}
+	if err := d.findEnds(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.forget()
 	if resumed != nil {
 		if err := d.resume(resumed); err != nil {
 			return nil, errors.Join(err, d.close())
@@ -108,51 +118,68 @@ func newDrain(c *cluster, simulated *memkafka.Cluster, o *order, topics []*topic
 	return d, nil
 }
 
-// kept returns how far a partition may be trimmed.
+// kept returns how far a partition may be trimmed, once what was gathered is written.
 func (d *drain) kept(t *topic, partition int) int64 {
 	if !t.output {
 		return math.MaxInt64
 	}
+	d.writing.Wait()
 	return int64(d.parts[t][partition].next)
 }
 
 func (d *drain) failure() error { return nil } // the next gather tells
 
-// gather takes what was emitted since it was last called, and has it written.
+// gather has all taken and written that was emitted since it was last called.
 func (d *drain) gather() error {
 	if err := d.written(); err != nil {
 		return err
 	}
-	n := 0
-	for _, t := range d.topics {
-		for p := range d.parts[t] {
-			if n == len(d.gathered) {
-				d.gathered = append(d.gathered, gathered{topic: t, partition: int32(p)})
-			}
-			if err := d.take(&d.gathered[n]); err != nil {
-				return fmt.Errorf("output %s: %w", t.name, err)
-			}
-			n++
+	for i := range d.gathered {
+		g := &d.gathered[i]
+		_, high, err := d.cluster.Offsets(g.topic.name, g.partition)
+		if err != nil {
+			return fmt.Errorf("output %s: %w", g.topic.name, err)
 		}
+		g.until = high
 	}
-	for name, partitions := range d.order.topics {
-		for p := range partitions {
-			_, high, err := d.cluster.Offsets(name, int32(p))
-			if err != nil {
-				return err
-			}
-			d.order.forget(name, int32(p), high)
-		}
+	if err := d.findEnds(); err != nil {
+		return err
 	}
 	d.writing.Go(func() {
 		for i := range d.gathered {
 			g := &d.gathered[i]
-			if err := g.write(d.parts[g.topic][g.partition]); err != nil && d.failed == nil {
+			part := d.parts[g.topic][g.partition]
+			err := d.take(g, part)
+			if err == nil {
+				err = g.write(part)
+			}
+			if err != nil && d.failed == nil {
 				d.failed = fmt.Errorf("output %s: %w", g.topic.name, err)
 			}
 		}
+		d.forget()
 	})
 	return nil
+}
+
+// findEnds finds out how far the partitions of the order have come.
+func (d *drain) findEnds() error {
+	for i := range d.ends {
+		e := &d.ends[i]
+		_, high, err := d.cluster.Offsets(e.topic, e.partition)
+		if err != nil {
+			return err
+		}
+		e.offset = high
+	}
+	return nil
+}
+
+// forget lets go of what the order knows of records before the ends, for which nobody asks any more.
+func (d *drain) forget() {
+	for _, e := range d.ends {
+		d.order.forget(e.topic, e.partition, e.offset)
+	}
 }
 
 // written waits until all that was gathered is written.
@@ -161,21 +188,31 @@ func (d *drain) written() error {
 	return d.failed
 }
 
-func (d *drain) take(g *gathered) error {
-	part := d.parts[g.topic][g.partition]
-	_, high, err := d.cluster.Offsets(g.topic.name, g.partition)
-	if err != nil || high == part.next {
-		return err
-	}
-	if g.records, err = d.cluster.Fetch(g.topic.name, g.partition, part.next, int(high-part.next)); err != nil {
-		return err
+// takenAtOnce is how many records are taken while the cluster waits.
+const takenAtOnce = 512
+
+// take takes the records, and finds out what they come from.
+func (d *drain) take(g *gathered, part *drained) error {
+	for part.next < g.until {
+		records, err := d.cluster.Fetch(g.topic.name, g.partition, part.next, int(min(g.until-part.next, takenAtOnce)))
+		if err != nil {
+			return err
+		}
+		part.next = g.until // unless there are more
+		if n := len(records); n > 0 {
+			part.next = min(records[n-1].Offset+1, g.until)
+		}
+		for _, r := range records {
+			if r.Offset < g.until {
+				g.records = append(g.records, r)
+			}
+		}
 	}
 	for i := range g.records {
 		begin := len(g.keys)
 		g.keys = d.order.key(g.keys, g.topic.name, g.partition, g.records[i].Offset)
 		g.ranks = append(g.ranks, rank{i, begin, len(g.keys)})
 	}
-	part.next = high
 	return nil
 }
 
@@ -188,7 +225,8 @@ func (g *gathered) write(to *drained) error {
 			break
 		}
 	}
-	g.records, g.keys, g.ranks = nil, g.keys[:0], g.ranks[:0]
+	clear(g.records) // they hold parts of the log
+	g.records, g.keys, g.ranks = g.records[:0], g.keys[:0], g.ranks[:0]
 	return err
 }
 
