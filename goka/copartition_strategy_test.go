@@ -60,9 +60,9 @@ func TestH2_MembersThatAskForDifferentTopics(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	_, err = goka.StrictCopartitioningStrategy.Plan(members, topics)
-	refused(t, err, "not all members request the same list of topics", "a group name that two applications use")
+	refused(t, err, "Error balancing. Not all members request the same list of topics. A group-name clash might be the reason: ")
 	_, err = goka.CopartitioningStrategy.Plan(members, map[string][]int32{"a": {0, 1}, "b": {0}})
-	refused(t, err, "not all topics are copartitioned", `"a"`, `"b"`)
+	refused(t, err, "Error balancing. Not all topics are copartitioned. ", `"a"`, `"b"`)
 }
 
 func TestD49_PlansLeaveTheCallersSlicesAlone(t *testing.T) {

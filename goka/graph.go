@@ -3,6 +3,7 @@ package goka
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -290,6 +291,7 @@ func (gg *GroupGraph) Validate() error {
 	if len(gg.inputs) == 0 {
 		wrong("no input stream in group graph; give a goka.Input at least")
 	}
+	codecs := map[string]Codec{} // of topics, whatever their role
 	for _, edges := range []struct {
 		role  string
 		edges Edges
@@ -314,8 +316,14 @@ func (gg *GroupGraph) Validate() error {
 				wrong("%s %q: should not directly use group table; give goka.Persist, and use Value and SetValue", edges.role, topic)
 			}
 			seen[topic] = true
-			if e.Codec() == nil {
+			c, other := e.Codec(), codecs[topic]
+			switch {
+			case c == nil:
 				wrong("%s %q has no codec; give one, such as new(codec.Bytes)", edges.role, topic)
+			case other == nil:
+				codecs[topic] = c
+			case reflect.TypeOf(c) != reflect.TypeOf(other):
+				wrong("%s %q has a %T, and a %T in another role; give one codec to a topic", edges.role, topic, c, other)
 			}
 		}
 	}

@@ -59,6 +59,16 @@ func TestG2_WhatIsWrongWithAGraph(t *testing.T) {
 		{"D53: an input twice", []goka.Edge{in, goka.Input("in", c, ignore)}, []string{"Callback for topic in already exists. It is illegal to consume a topic twice"}},
 		{"D53: a lookup twice", []goka.Edge{in, goka.Lookup("l", c), goka.Lookup("l", c)}, []string{`lookup "l" is defined twice`}},
 		{
+			"D53: one topic with two codecs",
+			[]goka.Edge{in, goka.Output("in", new(codec.Int64))},
+			[]string{`input "in" has a *codec.String, and a *codec.Int64 in another role; give one codec to a topic`},
+		},
+		{
+			"D53: one table with two codecs",
+			[]goka.Edge{in, goka.Join("t", c), goka.Lookup("t", new(codec.Bytes))},
+			[]string{`lookup "t" has a *codec.Bytes, and a *codec.String in another role`},
+		},
+		{
 			"D53: no codec",
 			[]goka.Edge{goka.Input("in", nil, ignore), goka.Output("out", nil), goka.Persist(nil), goka.Loop(nil, ignore)},
 			[]string{`input "in" has no codec`, `output "out" has no codec`, `table "g-table" has no codec`, `loop "g-loop" needs a codec`},

@@ -321,7 +321,7 @@ func (r *partitionRun) settle() {
 func (r *partitionRun) storeRows(rows []storage.Row, offset int64) bool {
 	if err := guardedRows(r.store, rows, offset); err != nil {
 		r.broken = true
-		r.fail(fmt.Errorf("error storing rows of %s/%d up to offset %d: %w", r.pp.table.topic, r.pp.partition, offset, err))
+		r.fail(fmt.Errorf("error storing value: %w (rows of %s/%d up to offset %d)", err, r.pp.table.topic, r.pp.partition, offset))
 		return false
 	}
 	r.stored = max(r.stored, offset)

@@ -462,7 +462,7 @@ func (p *PartitionTable) Close() error {
 func (p *PartitionTable) readable() (storage.Storage, error) {
 	st := p.storage()
 	if s := p.CurrentState(); st == nil || s < PartitionConnecting {
-		return nil, fmt.Errorf("%w: partition %s/%d is not running (but %v)", ErrNotRunning, p.topic, p.partition, s)
+		return nil, fmt.Errorf("Partition is not running (but %v) so it's not safe to read values: table %s/%d: %w", s, p.topic, p.partition, ErrNotRunning)
 	}
 	return st, nil
 }

@@ -143,7 +143,7 @@ func TestAWriteOfTheStorageThatFailsStopsTheProcessor(t *testing.T) {
 		w.send("in", "a", "x")
 		w.until("the first is committed", func() bool { return w.committed("g", "in", 0) == 1 })
 		w.send("in", "b", "x")
-		w.refused(p.wait(), "error storing rows of g-table/0", "injected")
+		w.refused(p.wait(), "error storing value: ", "injected", "rows of g-table/0")
 		if got := w.committed("g", "in", 0); got != 1 {
 			t.Errorf("committed %d, want 1", got)
 		}

@@ -272,7 +272,7 @@ func TestT6_ReadingWhileATableIsNotThere(t *testing.T) {
 		}))
 		synctest.Wait()
 		_, err := v.Get("k")
-		w.refused(err, "t/0 is not running (but 1)")
+		w.refused(err, "Partition is not running (but 1) so it's not safe to read values", "t/0")
 		if !errors.Is(err, goka.ErrNotRunning) {
 			t.Error("the error is not an ErrNotRunning")
 		}

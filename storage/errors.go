@@ -5,7 +5,7 @@ import "errors"
 // What a storage's errors are, for errors.Is. The text around them names the table, the place and the way out.
 var (
 	// ErrNilValue reports a Set without a value. A row without a value is no row: use Delete.
-	ErrNilValue = errors.New("cannot write a nil value; use Delete")
+	ErrNilValue = errors.New("cannot write nil value; use Delete")
 
 	// ErrClosed reports a call on a storage that is not open, or on an iterator whose storage was closed.
 	ErrClosed = errors.New("storage is not open")

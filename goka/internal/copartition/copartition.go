@@ -13,10 +13,10 @@ import (
 )
 
 // ErrNotCopartitioned reports topics with different partitions.
-var ErrNotCopartitioned = errors.New("not all topics are copartitioned")
+var ErrNotCopartitioned = errors.New("Error balancing. Not all topics are copartitioned")
 
 // ErrDifferentTopics reports members that ask for different topics.
-var ErrDifferentTopics = errors.New("not all members request the same list of topics")
+var ErrDifferentTopics = errors.New("Error balancing. Not all members request the same list of topics")
 
 // Member is one member of the group, as it joined.
 type Member struct {
@@ -73,7 +73,7 @@ func common(topics map[string][]int32) ([]int32, error) {
 		case first == "":
 			first, partitions = topic, own
 		case !slices.Equal(partitions, own):
-			return nil, fmt.Errorf("%w: %q has the partitions %v and %q has %v", ErrNotCopartitioned, first, partitions, topic, own)
+			return nil, fmt.Errorf("%w. %q has the partitions %v and %q has %v", ErrNotCopartitioned, first, partitions, topic, own)
 		}
 	}
 	return partitions, nil
@@ -83,7 +83,7 @@ func sameTopics(members []Member) error {
 	for _, m := range members[min(1, len(members)):] {
 		a, b := slices.Sorted(slices.Values(members[0].Topics)), slices.Sorted(slices.Values(m.Topics))
 		if !slices.Equal(a, b) {
-			return fmt.Errorf("%w: %q wants %q and %q wants %q; a group name that two applications use might be the reason",
+			return fmt.Errorf("%w. A group-name clash might be the reason: %q wants %q and %q wants %q",
 				ErrDifferentTopics, members[0].ID, a, m.ID, b)
 		}
 	}
