@@ -24,7 +24,8 @@ func init() { globalConfig.Store(DefaultConfig()) }
 //     answer. Without that bound, such a broker is tried four times, a minute and a half each.
 //   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
 //     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
-//     batch holds what came while the one before it was under way.
+//     batch holds what came while the one before it was under way. A few settings have sarama's own producer do the work,
+//     see NewProducer.
 func DefaultConfig() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.V2_8_0_0

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/door"
+	"github.com/gokasim/gokasim/internal/outbox"
 )
 
 // Producer writes messages to Kafka. goka's own ones are EmissionProducers too.
@@ -37,6 +38,11 @@ type producer struct {
 
 // NewProducer makes a producer with a copy of config. In the copy, results are returned; and when Producer.Idempotent
 // is set, Net.MaxOpenRequests is 1, as sarama demands. It refuses Producer.RequiredAcks of NoResponse.
+//
+// At brokers that are reached over a network, batches are made and sent by goka, over connections of sarama's: one request at a time to each
+// broker, with one batch of each partition, so that order holds with idempotence and without. Up to 32 MiB of records may
+// wait for their results, before Produce waits. With settings that only sarama's own producer has, records go through that: a Version before
+// 0.11, Producer.Interceptors, Producer.Transaction.ID, anything in Producer.Flush, Producer.Retry.MaxBufferLength and MaxBufferBytes.
 func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 	if config == nil {
 		return nil, errNilConfig
@@ -55,6 +61,9 @@ func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 	d, err := door.For(brokers)
 	if err != nil {
 		return nil, err
+	}
+	if door.Network(d) && outbox.Serves(c) {
+		return newNetworkProducer(d, brokers, c)
 	}
 	async, err := d.NewAsyncProducer(brokers, c)
 	if err != nil {

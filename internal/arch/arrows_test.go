@@ -31,6 +31,7 @@ var arrows = []row{
 	{name: "internal/dump", ours: "internal/kafka memkafka/logfile", others: "github.com/klauspost/compress"},
 	{name: "internal/door", others: "github.com/IBM/sarama"},
 	{name: "internal/histories", ours: "internal/script", others: "testing pgregory.net/rapid"},
+	{name: "internal/outbox", others: "github.com/IBM/sarama", tests: "memkafka"},
 	{name: "internal/page", others: "github.com/gorilla/mux"},
 	{name: "internal/page/pagetest"},
 	{name: "internal/picture"},
@@ -62,7 +63,7 @@ var arrows = []row{
 	{name: "storage/redis", ours: "storage", others: "github.com/redis/go-redis github.com/tidwall/btree", tests: "storage/storagetest github.com/alicebob/miniredis"},
 	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
-	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
+	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka internal/outbox storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec", others: "google.golang.org/protobuf/proto", tests: "google.golang.org/protobuf/types/known/structpb google.golang.org/protobuf/types/known/wrapperspb"},
 	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang github.com/rcrowley/go-metrics", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
 	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
