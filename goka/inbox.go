@@ -36,6 +36,7 @@ const (
 	itemMessage  itemKind = iota // a message of an input
 	itemResult                   // the result of an emit
 	itemDeferred                 // the result of a deferred commit
+	itemVisitAll                 // a visit that begins once the rows written so far are stored
 	itemVisit                    // a key to visit
 	itemLate                     // a row of a generation before is in Kafka
 	itemFailure                  // something beside the messages failed

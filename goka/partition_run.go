@@ -49,7 +49,8 @@ type partitionRun struct {
 	errs        []error
 	failures    atomic.Pointer[[]error] // errs, for others
 
-	visited  []visited // finished since the last settle; told of when rows are stored
+	upcoming []upcoming // visits that wait for rows to be stored
+	visited  []visited  // finished since the last settle; told of when rows are stored
 	cb       *cbContext
 	inflight []*inflight // to be used again
 	outgoing []*outgoing // to be used again
@@ -237,6 +238,8 @@ func (r *partitionRun) sort() {
 				it.lane.taken++
 			}
 		case itemVisit:
+		case itemVisitAll:
+			r.upcoming = append(r.upcoming, upcoming{it.visit, r.overlay.Next()})
 		case itemResult:
 			r.result(it.out)
 		case itemDeferred:

@@ -17,8 +17,8 @@ func (g *Processor) VisitAll(ctx context.Context, name string, meta interface{})
 // VisitAllWithStats calls the visitor name, with meta as its message, for each row that the group's table has now in
 // the partitions that this instance handles, between messages. It returns how many visits are finished, with their emits, and
 // with their rows where Get finds them: all, if there is no error. A rebalance or a shutdown ends it with ErrVisitAborted, the end of ctx
-// with its error. A row that Kafka has and the storage has not yet, as of a message that is just being handled, is not visited.
-// A visit that fails stops the processor, like a message that fails. A name without a Visitor, and a group without a
+// with its error. Rows that callbacks have written are waited for until Kafka and the storage have them, so that they are visited; those of a
+// message that is just being handled, or comes later, are not waited for. A visit that fails stops the processor, like a message that fails. A name without a Visitor, and a group without a
 // table, are errors. Without partitions, as before Run and between two generations, there is nothing to visit: wait for WaitForReady.
 func (g *Processor) VisitAllWithStats(ctx context.Context, name string, meta interface{}) (int64, error) {
 	if g.graph.isStateless() {

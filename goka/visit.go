@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/gokasim/gokasim/goka/internal/overlay"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -18,14 +19,15 @@ type visit struct {
 	cb   ProcessCallback
 	meta interface{}
 
-	count   *int64       // visits that finished, for the caller
-	left    atomic.Int64 // rows that are queued or being visited, and one for the caller as long as there may be more
+	count   *int64        // visits that finished, for the caller
+	stored  chan struct{} // closed once the rows that were written before are in the storage
+	left    atomic.Int64  // rows that are queued or being visited, and one for the caller as long as there may be more
 	settled chan struct{}
 	aborted atomic.Bool // rows that are queued will not be visited, or were not
 }
 
 func newVisit(name string, cb ProcessCallback, meta interface{}, count *int64) *visit {
-	v := &visit{name: name, cb: cb, meta: meta, count: count, settled: make(chan struct{})}
+	v := &visit{name: name, cb: cb, meta: meta, count: count, stored: make(chan struct{}), settled: make(chan struct{})}
 	v.left.Store(1)
 	return v
 }
@@ -56,8 +58,19 @@ type visited struct {
 	failed bool
 }
 
-// tellVisits counts the visits that finished, after the rows that they wrote were stored: who waits for them reads these rows.
+// upcoming is a visit that waits for the writes before a ticket to be stored.
+type upcoming struct {
+	visit *visit
+	after overlay.Ticket
+}
+
+// tellVisits lets those visits begin whose rows are stored, and counts those that finished, after the rows that they wrote were stored: who
+// waits for them reads these rows.
 func (r *partitionRun) tellVisits() {
+	for len(r.upcoming) > 0 && r.overlay.Passed(r.upcoming[0].after) {
+		close(r.upcoming[0].visit.stored)
+		r.upcoming = r.upcoming[1:]
+	}
 	for _, v := range r.visited {
 		v.visit.finished(v.failed)
 	}
@@ -74,7 +87,7 @@ func (r *partitionRun) visit(v *visit, key string) {
 }
 
 // VisitValues calls the visitor name, with meta as its message, for each row that the partition's table has now,
-// between messages. It returns when all visits, with their emits, are finished and their rows are stored; visited counts these as they finish.
+// between messages. Rows that callbacks have written are waited for until Kafka has them. It returns when all visits, with their emits, are finished and their rows are stored; visited counts these as they finish.
 // When the generation ends before, it returns ErrVisitAborted, and the error of ctx when that ends.
 func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta interface{}, visited *int64) error {
 	cb := pp.graph.visitor(name)
@@ -85,6 +98,15 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 	if r == nil || r.store == nil {
 		return ErrVisitAborted
 	}
+	v := newVisit(name, cb, meta, visited)
+	r.inbox.push(item{kind: itemVisitAll, visit: v})
+	select {
+	case <-v.stored:
+	case <-r.done:
+		return ErrVisitAborted
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	it, err := r.store.Iterator()
 	switch {
 	case errors.Is(err, storage.ErrClosed): // the generation has ended since
@@ -92,7 +114,6 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 	case err != nil:
 		return fmt.Errorf("error iterating over table %s/%d: %w", pp.table.topic, pp.partition, err)
 	}
-	v := newVisit(name, cb, meta, visited)
 	err = r.queueVisits(ctx, it, v)
 	it.Release()
 	v.done()

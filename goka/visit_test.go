@@ -85,6 +85,46 @@ func TestPP9_RowsAreStoredWhenTheVisitReturns(t *testing.T) {
 	})
 }
 
+func TestPP9_RowsOnTheirWayAreVisited(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		held := &producer{}
+		var seen []string
+		p := w.run(visited(func(ctx goka.Context, _ interface{}) { seen = append(seen, fmt.Sprint(ctx.Key(), ctx.Value())) }), held.option()).ready()
+		held.hold = func(*goka.Emission) bool { return true }
+		w.send("in", "a", "1")
+		w.until("the row is on its way", func() bool { return held.waiting() == 1 })
+		visits := make(chan error, 1)
+		go func() { visits <- p.VisitAll(context.Background(), "visit", nil) }()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := p.VisitAll(ctx, "visit", nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while the row is on its way: %v", err)
+		}
+		held.release()
+		w.check(<-visits)
+		if !slices.Equal(seen, []string{"a1"}) {
+			t.Errorf("visited %v", seen)
+		}
+	})
+}
+
+func TestPP9_AStopEndsAVisitThatWaits(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		held := &producer{hold: func(*goka.Emission) bool { return true }}
+		p := w.run(visited(ignore), held.option(), goka.WithShutdownTimeout(time.Second)).ready()
+		w.send("in", "a", "1")
+		w.until("the row is on its way", func() bool { return held.waiting() == 1 })
+		time.AfterFunc(time.Second, p.Stop)
+		if err := p.VisitAll(context.Background(), "visit", nil); !errors.Is(err, goka.ErrVisitAborted) {
+			t.Errorf("the visit ended with %v", err)
+		}
+		w.check(p.wait())
+		held.refuse(errInjected)
+	})
+}
+
 func TestPP9_WhatCannotBeVisited(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("in", 1)

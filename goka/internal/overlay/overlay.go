@@ -98,5 +98,11 @@ func (o *Overlay) Take(rows []storage.Row) (_ []storage.Row, offset int64) {
 	return rows, offset
 }
 
+// Next is the ticket of the write that comes next: all that there were have a smaller one.
+func (o *Overlay) Next() Ticket { return Ticket(o.next) }
+
+// Passed reports whether Take has removed all writes with a smaller ticket than t.
+func (o *Overlay) Passed(t Ticket) bool { return o.first >= uint64(t) }
+
 // Len is the number of writes that Take has not removed.
 func (o *Overlay) Len() int { return int(o.next - o.first) }

@@ -145,3 +145,21 @@ func BenchmarkPutAckTake(b *testing.B) {
 		rows, _ = o.Take(rows[:0])
 	}
 }
+
+func TestPassed(t *testing.T) {
+	var o Overlay
+	if !o.Passed(o.Next()) {
+		t.Error("without writes there is nothing to wait for")
+	}
+	first := o.Put("a", []byte("1"))
+	after := o.Next()
+	o.Put("a", []byte("2"))
+	if o.Passed(after) {
+		t.Error("a write that is not acknowledged has passed")
+	}
+	o.Ack(first, 0)
+	o.Take(nil)
+	if !o.Passed(after) || o.Passed(o.Next()) {
+		t.Error("the first write has passed, the second has not")
+	}
+}
