@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ func assignedPartitions(claims map[string][]int32, topics []string) ([]int32, er
 		first      string
 		partitions []int32
 	)
-	for _, topic := range slices.Sorted(slices.Values(topics)) {
-		own := slices.Sorted(slices.Values(claims[topic]))
+	for _, topic := range sorted(topics) {
+		own := sorted(claims[topic])
 		switch {
 		case first == "":
 			first, partitions = topic, own
@@ -74,6 +75,12 @@ func assignedPartitions(claims map[string][]int32, topics []string) ([]int32, er
 		}
 	}
 	return partitions, nil
+}
+
+func sorted[T cmp.Ordered](s []T) []T {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
 }
 
 func assignmentOf(partitions []int32) Assignment {

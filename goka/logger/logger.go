@@ -57,8 +57,8 @@ func (s structured) write(line string) {
 
 // Prefixed returns a logger that puts prefix and a space before each line of l. A nil l discards them.
 func Prefixed(l Logger, prefix string) Logger {
-	if l == nil {
-		return Discard()
+	if l = OrDiscard(l); l == Discard() {
+		return l // there is nothing to format
 	}
 	return prefixed{l, prefix}
 }

@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -267,22 +268,26 @@ func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
 	}
 	g := c.groups[id]
 	if g == nil {
-		g = group.New(id, c.settings.Group, c.memberID)
-		c.groups[id] = g
+		g = c.newGroup(id)
 	}
-	if _, ok := cmd.(group.ConsumerHeartbeat); ok && c.knownTopics[id] != c.topicsVersion {
-		// nothing moves before a heartbeat, so this is early enough
-		c.knownTopics[id] = c.topicsVersion
-		c.step(now, id, g, c.groupMetadata())
-	}
-	switch cmd := cmd.(type) {
-	case group.Join:
-		c.waiting[id] = append(c.waiting[id], waiting{cmd.Tag, group.JoinResponse{Err: kafka.NotCoordinator, Generation: -1, MemberID: cmd.MemberID}})
-	case group.Sync:
-		c.waiting[id] = append(c.waiting[id], waiting{cmd.Tag, group.SyncResponse{Err: kafka.NotCoordinator}})
+	switch cmd.(type) {
+	case group.ConsumerHeartbeat:
+		if c.knownTopics[id] != c.topicsVersion { // nothing moves before a heartbeat, so this is early enough
+			c.knownTopics[id] = c.topicsVersion
+			c.step(now, id, g, c.groupMetadata())
+		}
+	case group.Join, group.Sync: // which may wait
+		gone, _ := refuseGroup(cmd, kafka.NotCoordinator)
+		c.waiting[id] = append(c.waiting[id], waiting{gone.Tag, gone.Response})
 	}
 	c.step(now, id, g, cmd)
 	c.forgetDead(id)
+}
+
+func (c *Cluster) newGroup(id string) *group.Group {
+	g := group.New(id, c.settings.Group, c.memberID)
+	c.groups[id] = g
+	return g
 }
 
 // forgetDead forgets a group that does not exist, or no more: whoever asks about one makes none. What it wrote in a
@@ -373,7 +378,12 @@ func (c *Cluster) note(id string, e group.Entry) {
 // memberID makes an id as Kafka does: the client's id and a UUID.
 func (c *Cluster) memberID(clientID string) string {
 	u := uuid(c.names)
-	return fmt.Sprintf("%s-%x-%x-%x-%x-%x", clientID, u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+	id := make([]byte, 0, len(clientID)+37)
+	id = append(id, clientID...)
+	for _, part := range [...][]byte{u[0:4], u[4:6], u[6:8], u[8:10], u[10:16]} {
+		id = hex.AppendEncode(append(id, '-'), part)
+	}
+	return string(id)
 }
 
 // NewUUID makes an id of 22 letters, as Kafka does where it needs one.

@@ -11,7 +11,7 @@ import (
 // and nobody leads.
 
 // joinConsumer is a JoinGroup to a KIP-848 group that has members.
-func (g *Group) joinConsumer(cmd Join) {
+func (g *Group) joinConsumer(cmd *Join) {
 	c := &g.consumer
 	first := cmd.MemberID == ""
 	switch {
@@ -35,7 +35,7 @@ func (g *Group) joinConsumer(cmd Join) {
 			return
 		}
 	}
-	if err := c.admitClassic(&cmd); err != kafka.None {
+	if err := c.admitClassic(cmd); err != kafka.None {
 		g.refuseJoin(cmd, err)
 		return
 	}
@@ -104,7 +104,7 @@ func (c *consumer) admitClassic(cmd *Join) kafka.ErrorCode {
 }
 
 // updatedClassic is the member with what its join says of it.
-func (c *consumer) updatedClassic(cmd Join, s consumerSubscription) memberMetadata {
+func (c *consumer) updatedClassic(cmd *Join, s consumerSubscription) memberMetadata {
 	m := memberMetadata{id: cmd.MemberID}
 	if old, known := c.members[cmd.MemberID]; known {
 		m = old.memberMetadata

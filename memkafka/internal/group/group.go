@@ -36,6 +36,7 @@ type core struct {
 
 	now       kafka.Millis
 	effects   []Effect
+	spent     []Effect                // of the step before, used again
 	unwritten []kafka.Record          // of this step: they are appended before the next reply
 	timers    map[string]kafka.Millis // the timers that are set, by key
 
@@ -112,12 +113,12 @@ var ErrCommand = errors.New("invalid group command")
 
 // Step applies cmd at time now and returns what the caller has to carry out, in order. What Kafka answers with an
 // error code travels in the [Reply]; an error of Step itself wraps [ErrCommand], means a mistake of the caller, and
-// leaves the group as it was.
+// leaves the group as it was. The effects are valid until the next Step.
 func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
-	g.now, g.effects = now, nil
+	g.now, g.effects = now, g.spent[:0]
 	switch c := cmd.(type) {
 	case Join:
-		g.join(c)
+		g.join(&c) // a copy for each step of its long way would make goroutines grow their stacks
 	case Sync:
 		g.sync(c)
 	case Heartbeat:
@@ -128,6 +129,20 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 		g.consumerHeartbeat(c)
 	case Metadata:
 		g.learn(c)
+	case Timer:
+		g.timer(c)
+	default:
+		if g.stepOffsets(cmd) {
+			break
+		}
+		return nil, fmt.Errorf("group %q: %w: %T is not one of this package's commands; pass a value, not a pointer", g.id, ErrCommand, cmd)
+	}
+	return g.finish(), nil
+}
+
+// stepOffsets applies what is about committed offsets, and reports whether cmd is.
+func (g *Group) stepOffsets(cmd Command) bool {
+	switch c := cmd.(type) {
 	case Commit:
 		g.commit(c)
 	case FetchOffsets:
@@ -142,12 +157,10 @@ func (g *Group) Step(now kafka.Millis, cmd Command) ([]Effect, error) {
 		g.topicDeleted(c)
 	case Delete:
 		g.delete(c)
-	case Timer:
-		g.timer(c)
 	default:
-		return nil, fmt.Errorf("group %q: %w: %T is not one of this package's commands; pass a value, not a pointer", g.id, ErrCommand, cmd)
+		return false
 	}
-	return g.finish(), nil
+	return true
 }
 
 // finish closes a step: what is left to be written is written, and the timer for the next expiry looked at.
@@ -158,7 +171,7 @@ func (g *Group) finish() []Effect {
 		g.armExpiry()
 	}
 	effects := g.effects
-	g.effects = nil
+	g.effects, g.spent = nil, effects
 	return effects
 }
 

@@ -49,7 +49,7 @@ type JoinedMember struct {
 	Metadata   []byte
 }
 
-func (g *Group) join(cmd Join) {
+func (g *Group) join(cmd *Join) {
 	switch {
 	case g.id == "":
 		g.refuseJoin(cmd, kafka.InvalidGroupID)
@@ -66,7 +66,7 @@ func (g *Group) join(cmd Join) {
 	}
 }
 
-func (c *classic) join(cmd Join) {
+func (c *classic) join(cmd *Join) {
 	switch {
 	case c.state == Dead && cmd.MemberID != "":
 		c.refuseJoin(cmd, kafka.UnknownMemberID)
@@ -97,7 +97,7 @@ func (c *classic) join(cmd Join) {
 	}
 }
 
-func (c *core) refuseJoin(cmd Join, err kafka.ErrorCode) {
+func (c *core) refuseJoin(cmd *Join, err kafka.ErrorCode) {
 	c.reply(cmd.Tag, JoinResponse{Err: err, Generation: -1, MemberID: cmd.MemberID})
 }
 
@@ -142,7 +142,7 @@ func (c *classic) forget(id string) {
 	c.expiryChanged = true
 }
 
-func (c *classic) joinNew(cmd Join) {
+func (c *classic) joinNew(cmd *Join) {
 	if cmd.InstanceID != "" {
 		id := c.newID(cmd.InstanceID)
 		if owner, taken := c.members.instances[cmd.InstanceID]; taken {
@@ -166,7 +166,7 @@ func (c *classic) joinNew(cmd Join) {
 	c.addMember(id, cmd)
 }
 
-func (c *classic) joinAgain(cmd Join) {
+func (c *classic) joinAgain(cmd *Join) {
 	if _, given := c.pending[cmd.MemberID]; given && cmd.InstanceID == "" {
 		c.addMember(cmd.MemberID, cmd)
 		return
@@ -191,7 +191,7 @@ func (c *classic) joinAgain(cmd Join) {
 	}
 }
 
-func (c *classic) addMember(id string, cmd Join) {
+func (c *classic) addMember(id string, cmd *Join) {
 	m := &member{
 		id: id, instanceID: cmd.InstanceID, clientID: cmd.ClientID, clientHost: cmd.ClientHost, isNew: true,
 	}
@@ -216,7 +216,7 @@ func (c *classic) addMember(id string, cmd Join) {
 }
 
 // updateMember takes over what the member says of itself now, and lets it wait for the generation.
-func (c *classic) updateMember(m *member, cmd Join) {
+func (c *classic) updateMember(m *member, cmd *Join) {
 	m.protocols = cmd.Protocols
 	m.sessionTimeout, m.rebalanceTimeout = cmd.SessionTimeout, cmd.RebalanceTimeout
 	// The client gave up on an earlier request of the same member, so that answer is for nobody.

@@ -32,6 +32,14 @@ func (c *classic) selectProtocol() string {
 			candidates = append(candidates, p.Name)
 		}
 	}
+	if len(candidates) == 1 {
+		return candidates[0]
+	}
+	return c.mostVoted(candidates)
+}
+
+// mostVoted is the protocol that most members prefer among candidates, the first of several.
+func (c *classic) mostVoted(candidates []string) string {
 	votes := make(map[string]int, len(candidates))
 	for _, m := range c.members.list {
 		for _, p := range m.protocols {

@@ -4,7 +4,7 @@ import "github.com/gokasim/gokasim/internal/kafka"
 
 // takeOver lets a static member that came back, under a new member id, have the place of the one before it (KIP-345).
 // In a stable group whose choice of protocol stays the same nobody else notices.
-func (c *classic) takeOver(old *member, id string, cmd Join) {
+func (c *classic) takeOver(old *member, id string, cmd *Join) {
 	formerLeader := c.leader
 	c.replace(old, id)
 	m := c.members.byID[id]
