@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/IBM/sarama"
 
@@ -31,12 +32,11 @@ type party struct {
 
 // parties are all that registered, in order.
 type parties struct {
-	mu   sync.Mutex // guards all below, and the states of each party
-	list []*party
-	gen  uint64 // counts changes
-	ok   uint64 // the gen for which everything was found to have started
-	done bool   // ok is set
+	gen atomic.Uint64 // counts changes
+	ok  atomic.Uint64 // 1 + the gen and the ground's version for which everything was found to have started; 0 for none
 
+	mu     sync.Mutex // guards all below, the states of each party, and changes of gen
+	list   []*party
 	visits int // members that joined for a rebalance alone
 }
 
@@ -53,7 +53,7 @@ func (ps *parties) add(p *party) string {
 	defer ps.mu.Unlock()
 	p.id = "client-" + strconv.Itoa(len(ps.list))
 	ps.list = append(ps.list, p)
-	ps.gen++
+	ps.gen.Add(1)
 	return p.id
 }
 
@@ -68,14 +68,14 @@ func (ps *parties) opened(id string) (closed func()) {
 	p := ps.list[i]
 	p.began, p.ended = true, false
 	p.open++
-	ps.gen++
+	ps.gen.Add(1)
 	return sync.OnceFunc(func() {
 		ps.mu.Lock()
 		defer ps.mu.Unlock()
 		if p.open--; p.open == 0 {
 			p.ended = true
 		}
-		ps.gen++
+		ps.gen.Add(1)
 	})
 }
 
@@ -146,10 +146,7 @@ func countPartitions(subs []memkafka.Subscription, topic string, claim bool, cli
 
 // started reports whether nothing changed since every processor and view was found to have started.
 func (tt *Tester) started() bool {
-	version := tt.ground.version()
-	tt.parties.mu.Lock()
-	defer tt.parties.mu.Unlock()
-	return tt.parties.done && tt.parties.ok == tt.parties.gen+version
+	return tt.parties.ok.Load() == 1+tt.parties.gen.Load()+tt.ground.version()
 }
 
 // toRead is how many partitions of a topic have to be read.
@@ -167,15 +164,10 @@ func (tt *Tester) awaitStart() error {
 		return nil
 	}
 	missing, err := tt.ground.await(func() string {
-		version := tt.ground.version()
-		tt.parties.mu.Lock()
-		gen := tt.parties.gen
-		tt.parties.mu.Unlock()
+		now := 1 + tt.parties.gen.Load() + tt.ground.version()
 		missing := tt.parties.missing(tt.ground.reading(), tt.toRead)
 		if missing == "" {
-			tt.parties.mu.Lock()
-			tt.parties.done, tt.parties.ok = true, gen+version
-			tt.parties.mu.Unlock()
+			tt.parties.ok.Store(now)
 		}
 		return missing
 	})

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/kafka"
@@ -15,10 +16,10 @@ import (
 // ErrStuck reports that Settle waited in vain for records to be handled.
 var ErrStuck = errors.New("records were handed out and not handled")
 
-// hand is what the ByHand mode keeps beside the subscriptions. All is guarded by the engine's mu.
+// hand is what the ByHand mode keeps beside the subscriptions. All but version is guarded by the engine's mu.
 type hand struct {
 	subs     []*Subscription // all of the cluster, in the fixed order
-	version  uint64          // counts changes of subs
+	version  atomic.Uint64   // counts changes of subs
 	driving  bool            // a Settle is under way
 	idle     chan struct{}   // closed when it has ended; nil unless somebody waits for that
 	progress chan struct{}   // capacity 1: something changed since it was last empty; for the Settle under way alone
@@ -28,13 +29,13 @@ type hand struct {
 }
 
 func (h *hand) add(s *Subscription) {
-	h.version++
+	h.version.Add(1)
 	h.subs = insertSubInPlace(h.subs, s)
 	h.signal()
 }
 
 func (h *hand) remove(s *Subscription) {
-	h.version++
+	h.version.Add(1)
 	h.subs = removeSubInPlace(h.subs, s)
 	h.signal()
 }
@@ -305,7 +306,5 @@ func (e *Engine) Wake() {
 
 // SubscriptionsVersion counts how often a subscription began or ended.
 func (e *Engine) SubscriptionsVersion() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.hand.version
+	return e.hand.version.Load()
 }
