@@ -29,7 +29,11 @@ type client struct {
 // NewClient mirrors sarama.NewClient. A nil config is sarama's default. Methods that return a *sarama.Broker return one that
 // reaches the cluster's wire door in memory.
 func NewClient(c *memkafka.Cluster, config *sarama.Config) (sarama.Client, error) {
-	return newClient(c, config, "client")
+	client, err := newClient(c, config, "client")
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
 }
 
 func newClient(c *memkafka.Cluster, config *sarama.Config, kind string) (*client, error) {
@@ -110,23 +114,6 @@ func listTopics(s *seam.Client) ([]string, error) {
 	return v.([]string), nil
 }
 
-// getOffset looks at all records, also for consumers of committed ones: sarama's clients send no isolation level here.
-func getOffset(s *seam.Client, topic string, partition int32, at int64) (int64, error) {
-	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
-	v, err := s.AskAgain(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
-		if p := core.Partition(topic, partition); p != nil && p.Leader == cluster.NoLeader {
-			call.Resolve(nil, kafka.LeaderNotAvailable) // there is nobody to ask
-			return
-		}
-		o, _, err := core.ListOffset(topic, partition, kafka.Millis(at), false)
-		call.Resolve(o, err)
-	})
-	if err != nil {
-		return -1, saramaError(err)
-	}
-	return int64(v.(kafka.Offset)), nil
-}
-
 func (c *client) Config() *sarama.Config { return c.config }
 
 func (c *client) Topics() ([]string, error) { return listTopics(c.seam) }
@@ -160,14 +147,44 @@ func (c *client) RefreshMetadata(topics ...string) error {
 	return nil
 }
 
+// GetOffset looks at all records, also for consumers of committed ones: sarama's clients send no isolation level here.
 func (c *client) GetOffset(topic string, partition int32, at int64) (int64, error) {
-	return getOffset(c.seam, topic, partition, at)
+	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
+	v, err := c.seam.AskAgain(context.Background(), "list offsets", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+		if err := c.asked(core, topic); err != nil {
+			call.Resolve(nil, err)
+			return
+		}
+		if p := core.Partition(topic, partition); p != nil && p.Leader == cluster.NoLeader {
+			call.Resolve(nil, kafka.LeaderNotAvailable) // there is nobody to ask
+			return
+		}
+		o, _, err := core.ListOffset(topic, partition, kafka.Millis(at), false)
+		call.Resolve(o, err)
+	})
+	if err != nil {
+		return -1, saramaError(err)
+	}
+	return int64(v.(kafka.Offset)), nil
+}
+
+// asked has a topic come into being that is missing, as a request for its metadata does (auto.create.topics.enable).
+func (c *client) asked(core *cluster.Cluster, topic string) error {
+	if core.Topic(topic) != nil || !c.config.Metadata.AllowAutoTopicCreation {
+		return nil
+	}
+	_, err := core.AutoCreate(topic)
+	return err
 }
 
 // partition asks who leads and holds a partition.
 func (c *client) partition(topic string, partition int32) (cluster.PartitionMetadata, error) {
 	tp := kafka.TopicPartition{Topic: topic, Partition: partition}
 	v, err := c.seam.Ask(context.Background(), "metadata", tp.String(), func(core *cluster.Cluster, _ kafka.Millis, call *seam.Call) {
+		if err := c.asked(core, topic); err != nil {
+			call.Resolve(nil, err)
+			return
+		}
 		p := core.Partition(topic, partition)
 		if p == nil {
 			call.Resolve(nil, kafka.UnknownTopicOrPartition)

@@ -75,7 +75,11 @@ func (c *consumer) Partitions(topic string) ([]int32, error) {
 }
 
 func (c *consumer) ConsumePartition(topic string, partition int32, offset int64) (sarama.PartitionConsumer, error) {
-	return c.consume(context.Background(), topic, partition, offset)
+	child, err := c.consume(context.Background(), topic, partition, offset)
+	if err != nil {
+		return nil, err
+	}
+	return child, nil
 }
 
 func (c *consumer) consume(ctx context.Context, topic string, partition int32, offset int64) (*partitionConsumer, error) {

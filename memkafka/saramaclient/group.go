@@ -73,7 +73,7 @@ func NewConsumerGroupFromClient(groupID string, c sarama.Client) (sarama.Consume
 
 const errGroupVersion = sarama.ConfigurationError("consumer groups require Version to be >= V0_10_2_0")
 
-func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (*consumerGroup, error) {
+func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (sarama.ConsumerGroup, error) {
 	if len(strategies(config)) == 0 {
 		s.Close()
 		return nil, sarama.ConfigurationError("no Consumer.Group.Rebalance balance strategies configured")

@@ -62,7 +62,11 @@ type outbound struct {
 
 // NewAsyncProducer mirrors sarama.NewAsyncProducer. A nil config is sarama's default.
 func NewAsyncProducer(c *memkafka.Cluster, config *sarama.Config) (sarama.AsyncProducer, error) {
-	return newAsyncProducer(c, config, false)
+	p, err := newAsyncProducer(c, config, false)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // NewAsyncProducerFromClient mirrors sarama.NewAsyncProducerFromClient: closing the producer does not close the client. A
@@ -72,7 +76,11 @@ func NewAsyncProducerFromClient(c sarama.Client) (sarama.AsyncProducer, error) {
 	if !ok {
 		return sarama.NewAsyncProducerFromClient(c)
 	}
-	return newAsyncProducerFrom(own, false)
+	p, err := newAsyncProducerFrom(own, false)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func newAsyncProducerFrom(c *client, awaited bool) (*asyncProducer, error) {

@@ -93,6 +93,38 @@ var clientCases = slices.Concat([]kase{
 		ps, err := c.Partitions(topic)
 		e.check(err, "Partitions")
 		same(e, "Partitions", ps, []int32{0})
+		offset, err := c.GetOffset(e.name("auto"), 0, sarama.OffsetNewest)
+		e.check(err, "GetOffset")
+		equal(e, "GetOffset", offset, 0)
+		_, err = c.Leader(e.name("auto"), 0)
+		e.check(err, "Leader")
+		replicas, err := c.Replicas(e.name("auto"), 0)
+		e.check(err, "Replicas")
+		equal(e, "Replicas", len(replicas) > 0, true)
+	}},
+	{"what cannot be made is nothing", func(e *env) {
+		wrong := e.config(func(c *sarama.Config) { c.Net.MaxOpenRequests = 0 })
+		if c, err := e.NewClient(wrong); c != nil || err == nil {
+			e.Errorf("NewClient gives %v, %v", c, err)
+		}
+		if p, err := e.NewAsyncProducer(wrong); p != nil || err == nil {
+			e.Errorf("NewAsyncProducer gives %v, %v", p, err)
+		}
+		if g, err := e.NewConsumerGroup(e.name("group"), wrong); g != nil || err == nil {
+			e.Errorf("NewConsumerGroup gives %v, %v", g, err)
+		}
+		topic := e.topic(1)
+		consumer, err := e.NewConsumer(e.config(func(c *sarama.Config) { c.Metadata.Retry.Max = 1 }))
+		e.check(err, "NewConsumer")
+		if pc, err := consumer.ConsumePartition(topic, 7, sarama.OffsetOldest); pc != nil || err == nil {
+			e.Errorf("ConsumePartition gives %v, %v", pc, err)
+		}
+		e.check(consumer.Close(), "Close")
+		closed := e.client()
+		e.check(closed.Close(), "Close")
+		if p, err := e.NewAsyncProducerFromClient(closed); p != nil || err == nil {
+			e.Errorf("NewAsyncProducerFromClient gives %v, %v", p, err)
+		}
 	}},
 	{"brokers are told", func(e *env) {
 		c := e.client()
