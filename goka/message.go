@@ -15,15 +15,15 @@ func (r *partitionRun) handle(l *lane, msg *sarama.ConsumerMessage) {
 	m := r.newInflight()
 	m.lane, m.ticket, m.offset, m.key, m.pending = l, l.window.Start(msg.Offset), msg.Offset, string(msg.Key), 1
 
-	delay := time.Duration(0)
+	delay, at := time.Duration(0), int64(0)
 	if !msg.Timestamp.IsZero() {
 		if r.now.IsZero() { // the clock is read once for all that came together, and for messages without a time not at all
 			r.now = time.Now()
 		}
-		delay = r.now.Sub(msg.Timestamp)
+		delay, at = r.now.Sub(msg.Timestamp), r.now.UnixNano()
 	}
 	l.counter.add(msg.Offset, len(msg.Value), delay)
-	l.counter.at.Store(r.now.UnixNano())
+	l.counter.at.Store(at)
 
 	var value interface{}
 	switch {

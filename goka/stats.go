@@ -22,11 +22,11 @@ type InputStats struct {
 	OffsetLag  int64         // how many offsets the partition has after the last one, as far as is known
 	LastOffset int64         // of the last one; -1 before
 	Delay      time.Duration // the age of the last one when it was read, by its timestamp
-	LastRead   time.Time     // when it was read; zero before, and for tables
+	LastRead   time.Time     // when it was read; zero before, for tables, and where it has no timestamp
 }
 
 // LagTime is how far a reader is behind in time: how old by now the last record is that was read, if there are more, and 0
-// if there are none.
+// if there are none, or if it has no timestamp.
 func (s *InputStats) LagTime(now time.Time) time.Duration {
 	if s.OffsetLag == 0 || s.LastRead.IsZero() {
 		return 0

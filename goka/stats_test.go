@@ -81,6 +81,24 @@ func TestD50_TheLagOfAnInput(t *testing.T) {
 	})
 }
 
+func TestAMessageWithoutATimestampIsNoAgesLate(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		for range 2 {
+			_, err := w.cluster.Append("in", 0, memkafka.Record{Key: []byte("k"), Value: []byte("x"), Timestamp: memkafka.NoTimestamp})
+			w.check(err)
+		}
+		goOn := make(chan struct{})
+		p := w.run(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(goka.Context, interface{}) { <-goOn }))).ready()
+		in := func() *goka.InputStats { return p.Stats().Group[0].Input["in"] }
+		w.until("the first message is handled", func() bool { return in().Count == 1 })
+		if s := in(); !s.LastRead.IsZero() || s.OffsetLag != 1 || s.LagTime(time.Now()) != 0 {
+			t.Errorf("the input is %+v, and %s behind", s, s.LagTime(time.Now()))
+		}
+		close(goOn)
+	})
+}
+
 func TestD54_AnUpdateContextForTests(t *testing.T) {
 	at := time.Now()
 	ctx := goka.NewUpdateContext(&sarama.ConsumerMessage{
