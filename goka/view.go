@@ -37,7 +37,7 @@ type View struct {
 	opts    *voptions
 	log     Logger
 	state   *Signal
-	hashers sync.Pool
+	hashers sync.Pool // of *keyHasher
 
 	mu         sync.RWMutex // guards what follows; held while the state is computed from all partitions
 	running    bool
@@ -67,7 +67,7 @@ func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) 
 		state: NewSignal(State(ViewStateIdle), State(ViewStateInitializing), State(ViewStateConnecting),
 			State(ViewStateCatchUp), State(ViewStateRunning)),
 	}
-	v.hashers.New = func() any { return v.opts.hasher() }
+	v.hashers.New = func() any { return &keyHasher{Hash32: v.opts.hasher()} }
 	if v.known, err = v.countPartitions(); err != nil && !opts.startsWithout {
 		return nil, err
 	}
@@ -293,9 +293,19 @@ func (v *View) table(key string) (*PartitionTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := v.hashers.Get().(hash.Hash32)
+	if len(tables) == 1 {
+		return tables[0], nil
+	}
+	h := v.hashers.Get().(*keyHasher)
 	defer v.hashers.Put(h)
-	return tables[hashPartition(h, []byte(key), int32(len(tables)))], nil
+	h.key = append(h.key[:0], key...)
+	return tables[hashPartition(h.Hash32, h.key, int32(len(tables)))], nil
+}
+
+// keyHasher is a hasher, and room for the key that it hashes.
+type keyHasher struct {
+	hash.Hash32
+	key []byte
 }
 
 // Get returns the value of key, nil without an error when there is none. Each call decodes the row anew: the value is the

@@ -111,17 +111,17 @@ func (l *line) field(name []byte, rec *Record, enc *encodings) (err error) {
 		n, err = l.integer("broker", math.MaxInt32)
 		rec.Broker = int32(n)
 	case "ts", "timestamp", "Timestamp":
-		rec.Timestamp, err = l.time(string(name))
+		rec.Timestamp, err = l.time(l.names.of(name))
 	case "tstype":
 		rec.TimestampType, err = l.timestampType()
 	case "headers", "Headers":
 		rec.Headers, err = l.headers(rec.Headers[:0])
 		enc.headersAt = start
 	case "key", "Key":
-		rec.Key, err = l.content(string(name), l.keys)
+		rec.Key, err = l.content(l.names.of(name), l.keys)
 		enc.keyAt = start
 	case "payload", "value", "Value":
-		rec.Value, err = l.content(string(name), l.values)
+		rec.Value, err = l.content(l.names.of(name), l.values)
 		enc.valueAt = start
 	case "key_encoding":
 		enc.key, err = l.encoding("key_encoding")

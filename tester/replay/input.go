@@ -97,12 +97,12 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 	placer := placer{plan: p, partitions: partitions, hasher: goka.DefaultHasher()(), next: map[*topic]int32{}}
 	merge := dump.NewMerge(placer.rank, in.files...)
 	var told int
+	var bad *dump.LineError
 	pace := pacer{speed: in.settings.Speed}
 	for {
 		b := batch{records: make([]record, 0, size)}
 		for b.err == nil && len(b.records) < size && !pace.due(len(b.records)) {
 			rec, err := merge.Next()
-			var bad *dump.LineError
 			switch {
 			case errors.As(err, &bad):
 				in.badLines.Add(1)

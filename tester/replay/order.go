@@ -130,7 +130,8 @@ func (o *order) emitted(topic string, partition int32, offset kafka.Offset, sour
 	if parent, ok := o.resolve(source.Topic, source.Partition, source.Offset, false); ok {
 		at.follow(parent)
 	} else { // it went on before it was noted itself
-		at.from = &source
+		from := source
+		at.from = &from
 	}
 	o.note(topic, partition, offset, at)
 }
