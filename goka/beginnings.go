@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/internal/beginning"
+	"github.com/gokasim/gokasim/goka/logger"
 )
 
 // claimed names a topic's partition.
@@ -87,7 +88,7 @@ func (g *Processor) begin(session sarama.ConsumerGroupSession, partitions []int3
 		if err == nil || try == beginTries {
 			return marks, err
 		}
-		g.log.Printf("error finding out where the partitions begin, trying again in %s: %v", beginPause, err)
+		logger.Warnf(g.log, "error finding out where the partitions begin, trying again in %s: %v", beginPause, err)
 		if err := sleep(session.Context(), beginPause); err != nil {
 			return nil, err
 		}

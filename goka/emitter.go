@@ -55,7 +55,7 @@ func NewEmitter(brokers []string, topic Stream, codec Codec, options ...EmitterO
 		topic:          string(topic),
 		defaultHeaders: o.defaultHeaders,
 		observer:       o.observer,
-		log:            logger.Prefixed(o.log, fmt.Sprintf("[Emitter %s]", topic)),
+		log:            logger.Of(o.log, fmt.Sprintf("[Emitter %s]", topic), "topic", string(topic)),
 		settled:        make(chan struct{}),
 	}, nil
 }

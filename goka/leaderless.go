@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/logger"
 )
 
 // For how long a partition of a table is waited for that has no leader, and how often brokers are asked meanwhile.
@@ -31,7 +33,7 @@ func (p *PartitionTable) whileLeaderless(ctx context.Context, f func() error) er
 		}
 		if !told {
 			told = true
-			p.log.Printf("table %s/%d has no leader, which is waited for up to %s: %v", p.topic, p.partition, leaderPatience, err)
+			logger.Warnf(p.log, "table %s/%d has no leader, which is waited for up to %s: %v", p.topic, p.partition, leaderPatience, err)
 		}
 		if err := sleep(ctx, leaderPause); err != nil {
 			return err

@@ -105,7 +105,7 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		partition:      partition,
 		graph:          s.graph,
 		opts:           s.opts,
-		log:            logger.Prefixed(s.log, fmt.Sprintf("> PartitionProcessor (%d)", partition)),
+		log:            logger.Of(s.log, fmt.Sprintf("> PartitionProcessor (%d)", partition), "partition", partition),
 		outputs:        make(map[string]*output),
 		joinByTopic:    make(map[string]*joined),
 		lookups:        s.lookups,
@@ -399,7 +399,7 @@ func (pp *PartitionProcessor) endRun(timeout time.Duration) (alive bool, err err
 	pp.state.SetState(PPStateStopping)
 	r.stop()
 	if !waitFor(r.done, timeout) {
-		pp.log.Printf("partition processor did not shutdown in time. Will stop waiting: "+
+		logger.Warnf(pp.log, "partition processor did not shutdown in time. Will stop waiting: "+
 			"%s passed since the generation ended, and a callback, a result or a deferred commit is outstanding", timeout)
 		r.abandon()
 		alive = waitFor(r.done, abandonTimeout)

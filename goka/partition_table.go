@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/internal/recovery"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -172,7 +173,7 @@ func (p *PartitionTable) retrying(ctx context.Context, restart bool, f func(ctx 
 			p.backoff.Reset()
 		}
 		pause := p.backoff.Duration()
-		p.log.Printf("error reading table %s/%d, trying again in %s: %v", p.topic, p.partition, pause, err)
+		logger.Warnf(p.log, "error reading table %s/%d, trying again in %s: %v", p.topic, p.partition, pause, err)
 		p.setState(PartitionConnecting)
 		if err := sleep(ctx, pause); err != nil {
 			return err
@@ -265,7 +266,7 @@ func (p *PartitionTable) opened(o *opening) {
 	}
 	if o.st != nil {
 		if err := closeStorage(o.st); err != nil {
-			p.log.Printf("error closing storage for %s/%d: %v", p.topic, p.partition, err)
+			logger.Warnf(p.log, "error closing storage for %s/%d: %v", p.topic, p.partition, err)
 		}
 	}
 }
@@ -324,7 +325,7 @@ func (p *PartitionTable) plan(ctx context.Context) (recovery.Plan, error) {
 	}
 	plan := recovery.Decide(stored, oldest, hwm)
 	if plan.Kind == recovery.Rebuild {
-		p.log.Printf("table %s/%d: the storage has offset %d, the topic ends before %d: somebody created it again, "+
+		logger.Warnf(p.log, "table %s/%d: the storage has offset %d, the topic ends before %d: somebody created it again, "+
 			"so the storage is emptied and filled from offset %d", p.topic, p.partition, stored, hwm, plan.Start)
 		if err := p.clear(stored, plan.Start-1); err != nil {
 			return plan, permanent("error emptying the storage of %s/%d: %w", p.topic, p.partition, err)
@@ -452,7 +453,7 @@ func (p *PartitionTable) Close() error {
 		select {
 		case <-p.released:
 		case <-timeout.C:
-			p.log.Printf("the consumer of %s/%d did not end within %s", p.topic, p.partition, closeTimeout)
+			logger.Warnf(p.log, "the consumer of %s/%d did not end within %s", p.topic, p.partition, closeTimeout)
 		}
 	}
 	return err

@@ -77,7 +77,7 @@ func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) 
 		brokers: brokers,
 		graph:   gg,
 		opts:    opts,
-		log:     logger.Prefixed(opts.log, fmt.Sprintf("[Processor %s]", gg.Group())),
+		log:     logger.Of(opts.log, fmt.Sprintf("[Processor %s]", gg.Group()), "group", string(gg.Group())),
 		lookups: make(map[string]*View),
 		state:   NewSignal(processorStates...),
 		done:    make(chan struct{}),
@@ -367,7 +367,7 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 			time.Since(troubled) > passingPatience && !troubled.IsZero()):
 			return fmt.Errorf("error consuming from group consumer: %w", err)
 		case err != nil:
-			g.log.Printf("error joining the group, trying again: %v", err)
+			logger.Warnf(g.log, "error joining the group, trying again: %v", err)
 		case g.generations != before:
 			backoff.Reset()
 			continue
@@ -418,7 +418,7 @@ func (g *Processor) logGroupErrors(errs <-chan error, closed <-chan struct{}) {
 			if !open {
 				return
 			}
-			g.log.Printf("error in consumer group: %v", err)
+			logger.Warnf(g.log, "error in consumer group: %v", err)
 		case <-closed:
 			return
 		}

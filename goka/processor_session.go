@@ -11,6 +11,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/door"
 )
 
@@ -113,7 +114,7 @@ func (g *Processor) drop(assigned []int32) {
 		g.background.Go(func() {
 			defer close(gone)
 			if err := pp.Stop(); err != nil {
-				g.log.Printf("error closing partition %d, which has moved away: %v", p, err)
+				logger.Warnf(g.log, "error closing partition %d, which has moved away: %v", p, err)
 			}
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/gokasim/gokasim/goka/logger"
 )
 
 // joinedGroup is a group member as goka's own builders make it: it tells where it begins without a commit, and can be cut
@@ -151,7 +153,7 @@ func (g *Processor) watchLeaving(ctx context.Context, group sarama.ConsumerGroup
 			if g.inSession.Load() {
 				continue // its partitions have a bound of their own
 			}
-			g.log.Printf("the group's coordinator does not answer, so this instance leaves without a word %s after it was stopped", patience)
+			logger.Warnf(g.log, "the group's coordinator does not answer, so this instance leaves without a word %s after it was stopped", patience)
 			l.cut.Store(true)
 			own.lines.cut()
 			return

@@ -12,6 +12,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/internal/recovery"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/storage"
 )
@@ -23,7 +24,7 @@ func (p *PartitionTable) load(ctx context.Context) error {
 	if !errors.As(err, &other) {
 		return err
 	}
-	p.log.Printf("table %s/%d: %v: somebody created the topic again, so the storage is emptied and filled anew", p.topic, p.partition, err)
+	logger.Warnf(p.log, "table %s/%d: %v: somebody created the topic again, so the storage is emptied and filled anew", p.topic, p.partition, err)
 	p.releaseConsumer()
 	if err := p.clear(other.stored, recovery.Never); err != nil {
 		return permanent("error emptying the storage of %s/%d: %w", p.topic, p.partition, err)

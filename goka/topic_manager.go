@@ -85,7 +85,7 @@ func NewTopicManager(brokers []string, saramaConfig *sarama.Config, topicManager
 }
 
 func newTopicManager(client sarama.Client, admin sarama.ClusterAdmin, config *TopicManagerConfig) *topicManager {
-	m := &topicManager{client: client, admin: admin, config: *config, log: logger.Prefixed(config.Logger, "[Topic Manager]")}
+	m := &topicManager{client: client, admin: admin, config: *config, log: logger.Of(config.Logger, "[Topic Manager]")}
 	m.logTo(DefaultLogger())
 	return m
 }
@@ -93,7 +93,7 @@ func newTopicManager(client sarama.Client, admin sarama.ClusterAdmin, config *To
 // logTo sets where warnings go to, unless the configuration has done so. It is called before anything can be logged.
 func (m *topicManager) logTo(l Logger) {
 	if m.config.Logger == nil {
-		m.log = logger.Prefixed(l, "[Topic Manager]")
+		m.log = logger.Of(l, "[Topic Manager]")
 	}
 }
 
@@ -309,7 +309,7 @@ func (m *topicManager) report(diff mismatch) error {
 	case TMConfigMismatchBehaviorFail:
 		return diff.err
 	case TMConfigMismatchBehaviorWarn:
-		m.log.Printf("Warning: %v", diff.err)
+		logger.Warnf(m.log, "Warning: %v", diff.err)
 	case TMConfigMismatchBehaviorIgnore:
 	}
 	return nil
@@ -320,7 +320,7 @@ func (m *topicManager) reportOwn(diff mismatch) error {
 	case diff.partitions:
 		return fmt.Errorf("%w; delete it, or create the inputs with as many partitions", diff.err)
 	case diff.policy && m.config.MismatchBehavior == TMConfigMismatchBehaviorIgnore:
-		m.log.Printf("Warning: %v", diff.err)
+		logger.Warnf(m.log, "Warning: %v", diff.err)
 		return nil
 	}
 	return m.report(diff)

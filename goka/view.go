@@ -63,7 +63,7 @@ func NewView(brokers []string, topic Table, codec Codec, options ...ViewOption) 
 		topic:   string(topic),
 		codec:   apart(codec),
 		opts:    opts,
-		log:     logger.Prefixed(opts.log, fmt.Sprintf("[View %s]", topic)),
+		log:     logger.Of(opts.log, fmt.Sprintf("[View %s]", topic), "table", string(topic)),
 		state: NewSignal(State(ViewStateIdle), State(ViewStateInitializing), State(ViewStateConnecting),
 			State(ViewStateCatchUp), State(ViewStateRunning)),
 	}
@@ -130,7 +130,7 @@ func (v *View) Run(ctx context.Context) (rerr error) {
 			backoff.Reset()
 		}
 		pause := backoff.Duration()
-		v.log.Printf("error, trying again in %s: %v", pause, err)
+		logger.Warnf(v.log, "error, trying again in %s: %v", pause, err)
 		v.state.SetState(State(ViewStateConnecting)) // it has no partitions now that would say how they are
 		if sleep(ctx, pause) != nil {
 			return nil

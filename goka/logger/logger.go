@@ -2,7 +2,6 @@
 package logger
 
 import (
-	"context"
 	"fmt"
 	"log"
 	"log/slog"
@@ -40,7 +39,8 @@ func (discard) Print(...interface{})          {}
 func (discard) Println(...interface{})        {}
 func (discard) Printf(string, ...interface{}) {}
 
-// FromSlog returns a logger that hands each line to l as a message of level Info.
+// FromSlog returns a logger that hands each line to l as a message of level Info, and those of Warnf with level Warn. What goka
+// puts before lines to say who writes them, it has as attributes: group, table, topic and partition.
 func FromSlog(l *slog.Logger) Logger { return structured{l} }
 
 type structured struct{ log *slog.Logger }
@@ -51,8 +51,30 @@ func (s structured) Printf(format string, args ...interface{}) {
 	s.write(fmt.Sprintf(format, args...))
 }
 
-func (s structured) write(line string) {
-	s.log.Log(context.Background(), slog.LevelInfo, strings.TrimRight(line, "\n"))
+func (s structured) Warnf(format string, args ...interface{}) {
+	s.log.Warn(fmt.Sprintf(format, args...))
+}
+
+func (s structured) write(line string) { s.log.Info(strings.TrimRight(line, "\n")) }
+
+// Warnf writes a line about something that went wrong and is tried again, or made do with.
+func Warnf(l Logger, format string, args ...interface{}) {
+	if w, ok := l.(interface {
+		Warnf(format string, args ...interface{})
+	}); ok {
+		w.Warnf(format, args...)
+		return
+	}
+	l.Printf(format, args...)
+}
+
+// Of returns a logger for lines of somebody: with attributes, names and values in turn, where l is made by FromSlog, and with a prefix as
+// Prefixed has it elsewhere.
+func Of(l Logger, prefix string, attributes ...any) Logger {
+	if s, ok := l.(structured); ok {
+		return structured{s.log.With(attributes...)}
+	}
+	return Prefixed(l, prefix)
 }
 
 // Prefixed returns a logger that puts prefix and a space before each line of l. A nil l discards them.
@@ -71,6 +93,10 @@ type prefixed struct {
 func (p prefixed) Print(args ...interface{}) { p.log.Print(p.prefix, " ", fmt.Sprint(args...)) }
 func (p prefixed) Println(args ...interface{}) {
 	p.log.Println(append([]interface{}{p.prefix}, args...)...)
+}
+
+func (p prefixed) Warnf(format string, args ...interface{}) {
+	Warnf(p.log, "%s %s", p.prefix, fmt.Sprintf(format, args...))
 }
 
 func (p prefixed) Printf(format string, args ...interface{}) {

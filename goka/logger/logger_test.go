@@ -41,3 +41,23 @@ func TestSlogGetsLinesWithoutTheirEnd(t *testing.T) {
 		t.Errorf("got %q, want %q", b.String(), want)
 	}
 }
+
+func TestSlogKnowsWhoWarns(t *testing.T) {
+	var b bytes.Buffer
+	h := slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	l := Of(Of(FromSlog(slog.New(h)), "[Processor g]", "group", "g"), "> PartitionProcessor (3)", "partition", 3)
+	l.Printf("begins")
+	Warnf(l, "%d is late", 1)
+	Warnf(Prefixed(l, "own"), "%d%%", 2)
+	Warnf(Of(log.New(&b, "", 0), "[Processor g]", "group", "g"), "%d is late", 3)
+	want := "level=INFO msg=begins group=g partition=3\nlevel=WARN msg=\"1 is late\" group=g partition=3\n" +
+		"level=WARN msg=\"own 2%\" group=g partition=3\n[Processor g] 3 is late\n"
+	if b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
