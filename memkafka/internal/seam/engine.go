@@ -138,12 +138,19 @@ func (e *Engine) Client(id, kind string) (*Client, error) {
 
 // Append writes records to a partition as one batch, outside of any client: at once, in every mode.
 func (e *Engine) Append(tp kafka.TopicPartition, records ...kafka.Record) (plog.Appended, error) {
+	var b *batch.Batch
+	if len(records) > 1 { // while nobody waits: the arena has memory for one alone
+		b = batch.FromRecords(records)
+	}
 	e.mu.Lock()
 	defer e.unlock()
 	if e.closed {
 		return plog.Appended{}, ErrClosed
 	}
-	return e.append(nowMillis(), tp, e.arena.FromRecords(records))
+	if b == nil {
+		b = e.arena.FromRecords(records)
+	}
+	return e.append(nowMillis(), tp, b)
 }
 
 // AppendOne is Append for one record.
