@@ -51,7 +51,7 @@ func seedOf2000(t *testing.T) (events uint64) {
 		for i := range 3 {
 			s.StartProcessor(fmt.Sprint("p", i), counter("count", "in"), goka.WithLogger(logger.Discard()))
 		}
-		var records []tester.Record
+		records := make([]tester.Record, 0, 430)
 		for i := range 430 {
 			records = append(records, tester.Msg(fmt.Sprint("k", i%25), "x"))
 		}

@@ -42,8 +42,11 @@ type Driver struct {
 	emits []*Emit
 	gone  []*Client
 
-	noCalls []*Call // used again for calls, by the driver's goroutine alone, as noEmits is
-	noEmits []*Emit
+	// used again, by the driver's goroutine alone
+	noCalls []*Call     // for calls
+	noEmits []*Emit     // for emits
+	spent   *shipment   // that nobody knows any more; may be nil
+	timer   *time.Timer // of pass; nil until there was one
 
 	// owned by the driver's goroutine, changed by others only under mu while they are settled
 	subs  []*Subscription
@@ -474,12 +477,16 @@ func (d *Driver) pass(span time.Duration) {
 		span = min(span, max(time.Until(time.UnixMilli(int64(at))), 0))
 	}
 	d.e.mu.Unlock()
-	timer := time.NewTimer(span)
+	if d.timer == nil {
+		d.timer = time.NewTimer(span)
+	} else {
+		d.timer.Reset(span)
+	}
 	select {
-	case <-timer.C:
+	case <-d.timer.C:
 	case <-d.posted:
 	}
-	timer.Stop()
+	d.timer.Stop()
 	d.forgetBusy()
 	d.Settle()
 }
@@ -528,10 +535,19 @@ func (d *Driver) append(l *lane) {
 	d.appended++
 	m := l.queue[0]
 	l.queue = slices.Delete(l.queue, 0, 1)
-	l.shipment = &shipment{c: l.client, one: [1]*Emit{m}, lane: l}
-	l.shipment.emits = l.shipment.one[:]
+	b := d.spent
+	if d.spent = nil; b == nil {
+		b = new(shipment)
+	}
+	*b = shipment{c: l.client, one: [1]*Emit{m}, lane: l}
+	b.emits = b.one[:]
+	l.shipment = b
 	d.e.mu.Lock()
-	d.e.ship(l.shipment)
+	direct := d.e.direct(b)
+	d.e.ship(b)
+	if direct && b.over { // at once, so that nobody remembers it
+		d.spent = b
+	}
 	d.e.unlock()
 }
 

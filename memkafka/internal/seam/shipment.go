@@ -88,7 +88,7 @@ func (e *Engine) ship(b *shipment) {
 		b.from, b.first = b.c.numbersOf(b.emits)
 		b.c.takeNumbers(b.emits)
 	}
-	if e.faults == nil && len(b.c.held) == 0 { // nothing is in the way, and most batches come here
+	if e.direct(b) { // as most are
 		e.land(b)
 		return
 	}
@@ -121,6 +121,9 @@ func (e *Engine) ship(b *shipment) {
 	}
 	e.travel(v, b.c.patience, arrive, lose)
 }
+
+// direct reports whether nothing can be in the way of a batch. Called with mu held.
+func (e *Engine) direct(b *shipment) bool { return e.faults == nil && len(b.c.held) == 0 }
 
 // land lets a batch have its effect that no fault is to meet, and answers it.
 func (e *Engine) land(b *shipment) {
