@@ -24,6 +24,7 @@ type handler struct {
 	got     []string
 	claims  []map[string][]int32
 	changed chan struct{}
+	setup   func() // called by the first Setup; may be nil
 }
 
 func newHandler() *handler { return &handler{changed: make(chan struct{}, 1)} }
@@ -40,6 +41,10 @@ func (h *handler) note(f func()) {
 
 func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 	h.note(func() { h.claims = append(h.claims, s.Claims()) })
+	if f := h.setup; f != nil {
+		h.setup = nil
+		f()
+	}
 	return nil
 }
 
@@ -253,4 +258,35 @@ func TestReceiverMayChangeWhatItGot(t *testing.T) {
 	if err := consumer.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestALeaderSeesNewPartitionsAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.New()
+		defer c.Close()
+		createTopic(t, c, "in", 1)
+		admin, err := saramaclient.NewClusterAdmin(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newHandler()
+		stop := member(t, c, "g", "m", h, "in")
+		for n := int32(1); n <= 3; n++ {
+			h.until(t, "all partitions", func() bool { return len(h.claims) > 0 && len(h.claims[len(h.claims)-1]["in"]) == int(n) })
+			time.Sleep(25 * time.Minute) // twice Metadata.RefreshFrequency, without a change
+			h.mu.Lock()
+			if got := len(h.claims); got != int(n) {
+				t.Errorf("%d generations with %d partitions, want %d", got, n, n)
+			}
+			h.mu.Unlock()
+			if err := admin.CreatePartitions("in", n+1, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(11 * time.Minute)
+		}
+		stop()
+		if err := admin.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
