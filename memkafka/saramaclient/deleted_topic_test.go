@@ -93,12 +93,14 @@ func TestAMembersSessionEndsWithItsTopic(t *testing.T) {
 		c := memkafka.New()
 		defer c.Close()
 		createTopic(t, c, "t", 1)
-		h := newHandler()
+		h, created := newHandler(), make(chan struct{})
+		h.cleanup = func() { <-created } // or else the member may make the topic itself, by asking for it
 		stop := member(t, c, "g", "m", h, "t")
 		h.until(t, "a generation", func() bool { return len(h.claims) == 1 })
 		synctest.Wait() // its claim has begun
 		deleteTopic(t, c, "t")
 		createTopic(t, c, "t", 2)
+		close(created)
 		h.until(t, "another generation", func() bool { return len(h.claims) == 2 })
 		if n := len(h.claims[1]["t"]); n != 2 {
 			t.Errorf("the second generation has %d partitions, want 2", n)

@@ -25,6 +25,7 @@ type handler struct {
 	claims  []map[string][]int32
 	changed chan struct{}
 	setup   func() // called by the first Setup; may be nil
+	cleanup func() // called by each Cleanup; may be nil
 }
 
 func newHandler() *handler { return &handler{changed: make(chan struct{}, 1)} }
@@ -48,7 +49,12 @@ func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 	return nil
 }
 
-func (h *handler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+func (h *handler) Cleanup(sarama.ConsumerGroupSession) error {
+	if h.cleanup != nil {
+		h.cleanup()
+	}
+	return nil
+}
 
 func (h *handler) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
 	for m := range c.Messages() {
