@@ -49,6 +49,8 @@ var outcomes = map[sarama.KError]outcome{
 	sarama.ErrConsumerCoordinatorNotAvailable: {retriable: true, refused: true},
 	sarama.ErrNotCoordinatorForConsumer:       {retriable: true, refused: true},
 
+	sarama.ErrSASLAuthenticationFailed: {retriable: true, refused: true}, // when the connection was made, or its session had expired
+
 	sarama.ErrMessageSizeTooLarge:         {refused: true, tooLarge: true},
 	sarama.ErrMessageSetSizeTooLarge:      {refused: true, tooLarge: true}, // RECORD_LIST_TOO_LARGE
 	sarama.ErrInvalidTopic:                {refused: true},
