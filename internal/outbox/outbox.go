@@ -42,7 +42,7 @@ const bufferBytes = 32 << 20
 // requestOverhead is what sarama leaves for all in a request that is not records.
 const requestOverhead = 10 << 10
 
-// lastWait is how long Close waits for goroutines once connections are cut.
+// lastWait is how long Close waits for what should end soon, each time before and after it cuts connections.
 const lastWait = 5 * time.Second
 
 // Outbox writes records.
@@ -238,7 +238,7 @@ func (o *Outbox) Close(within time.Duration) (failed int, err error) {
 	o.noteEmpty()
 	o.mu.Unlock()
 
-	if !o.emptyWithin(within) {
+	if !closedWithin(o.empty, within) {
 		o.giveUp(within)
 	}
 	o.mu.Lock()
@@ -248,28 +248,30 @@ func (o *Outbox) Close(within time.Duration) (failed int, err error) {
 		s.more.Signal()
 	}
 	o.mu.Unlock()
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
+	var closing error
 	go func() {
+		defer close(ended)
 		o.working.Wait()
-		err := o.client.Close()
+		closing = o.client.Close()
 		o.cut()
-		ended <- err
 	}()
-	timeout := time.NewTimer(o.lastWait)
-	defer timeout.Stop()
-	select {
-	case err = <-ended:
-	case <-timeout.C:
-		err = fmt.Errorf("connections have not ended for %s", o.lastWait)
+	if closedWithin(ended, o.lastWait) {
+		return failed, closing
 	}
-	return failed, err
+	o.cut() // all is settled, and yet the client may wait for metadata
+	if closedWithin(ended, o.lastWait) {
+		return failed, closing
+	}
+	return failed, fmt.Errorf("connections have not ended for %s", 2*o.lastWait)
 }
 
-func (o *Outbox) emptyWithin(d time.Duration) bool {
+// closedWithin waits for a channel that is closed, and reports whether it was in time.
+func closedWithin(c <-chan struct{}, d time.Duration) bool {
 	timeout := time.NewTimer(d)
 	defer timeout.Stop()
 	select {
-	case <-o.empty:
+	case <-c:
 		return true
 	case <-timeout.C:
 		return false
@@ -302,7 +304,7 @@ func (o *Outbox) giveUp(waited time.Duration) {
 	o.mu.Unlock()
 	o.cut()
 	o.tell(failed)
-	if o.emptyWithin(o.lastWait) {
+	if closedWithin(o.empty, o.lastWait) {
 		return
 	}
 	failed = failed[:0]

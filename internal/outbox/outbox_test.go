@@ -531,3 +531,18 @@ func (h *hanging) Dial(network, addr string) (net.Conn, error) {
 	}
 	return new(net.Dialer).DialContext(context.Background(), network, addr)
 }
+
+// The client looks at Kafka every now and then, and Close does not wait for an answer that does not come.
+func TestCloseWhileTheClientLooksAtAMuteBroker(t *testing.T) {
+	config := quick()
+	config.Metadata.RefreshFrequency = time.Millisecond
+	config.Net.ReadTimeout, config.Metadata.Timeout = time.Hour, time.Hour
+	o := opened(t, config)
+	o.check(o.write("t", 0, "a"))
+	o.faults("on metadata: drop-request")
+	o.until("the client asks", func() bool { return len(o.cluster.MissedFaults()) == 0 })
+	o.box.lastWait = 100 * time.Millisecond
+	if failed, err := o.box.Close(time.Minute); failed != 0 || err != nil {
+		t.Errorf("%d records have failed: %v", failed, err)
+	}
+}
