@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -40,6 +42,7 @@ func numbered(n int) *batch {
 func TestWhatBecomesOfABatch(t *testing.T) {
 	first := stamp{id: 7, epoch: 3, sequence: 10}
 	higher := stamp{id: 7, epoch: 4}
+	refusal := fmt.Errorf("it failed: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
 	for name, c := range map[string]struct {
 		errs    []error // the answers to its attempts
 		verdict verdict // after the last of them
@@ -53,6 +56,7 @@ func TestWhatBecomesOfABatch(t *testing.T) {
 		"refused for long":                      {[]error{sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicas}, failed, first, false},
 		"refused, written":                      {[]error{sarama.ErrNotEnoughReplicas, nil}, written, stamp{7, 3, 12}, false},
 		"no connection":                         {[]error{sarama.ErrNotConnected, sarama.ErrNotConnected, sarama.ErrNotConnected}, failed, first, false},
+		"no connection can be made":             {[]error{refusal, refusal, refusal}, failed, first, false},
 		"no answer":                             {[]error{fmt.Errorf("read: EOF")}, again, first, false},
 		"no answer for long":                    {[]error{fmt.Errorf("a"), fmt.Errorf("b"), fmt.Errorf("c")}, failed, higher, false},
 		"no answer, refused":                    {[]error{sarama.ErrRequestTimedOut, sarama.ErrTopicAuthorizationFailed}, failed, higher, false},

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"errors"
+	"net"
 
 	"github.com/IBM/sarama"
 )
@@ -73,10 +74,11 @@ var outcomes = map[sarama.KError]outcome{
 // kind returns under which code an error is listed in outcomes.
 func kind(err error) sarama.KError {
 	var encoding sarama.PacketEncodingError
+	var network *net.OpError
 	switch {
 	case errors.As(err, &encoding), errors.Is(err, sarama.ErrUnsupportedVersion):
 		return unsendable
-	case errors.Is(err, sarama.ErrNotConnected):
+	case errors.Is(err, sarama.ErrNotConnected), errors.As(err, &network) && network.Op == "dial":
 		return notSent
 	}
 	var code sarama.KError
