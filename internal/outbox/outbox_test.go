@@ -546,3 +546,17 @@ func TestCloseWhileTheClientLooksAtAMuteBroker(t *testing.T) {
 		t.Errorf("%d records have failed: %v", failed, err)
 	}
 }
+
+// What a batch is beside its records counts too, or else many small ones would not go into a request as sarama encodes it.
+func TestManySmallBatchesAreNoLargeRequest(t *testing.T) {
+	s := &sender{outbox: &Outbox{requestLimit: 10_000}}
+	for id := range int32(1000) {
+		p := s.outbox.newPartition(nil, id)
+		p.add(letter{msg: new(sarama.ProducerMessage), size: 36}, 1000)
+		s.ready = append(s.ready, p)
+	}
+	s.loadReady()
+	if got, want := len(s.flight), 10_000/(36+batchOverhead); got != want {
+		t.Errorf("%d batches go into a request, not %d", got, want)
+	}
+}

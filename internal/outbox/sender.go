@@ -100,7 +100,7 @@ func (s *sender) loadReady() {
 	bytes, n := 0, 0
 	for _, p := range s.ready {
 		b := p.head()
-		if b != nil && len(s.flight) > 0 && bytes+b.bytes > s.outbox.requestLimit {
+		if b != nil && len(s.flight) > 0 && bytes+batchOverhead+b.bytes > s.outbox.requestLimit {
 			break
 		}
 		n++
@@ -110,7 +110,7 @@ func (s *sender) loadReady() {
 		}
 		p.ledger.enter(b)
 		s.flight = append(s.flight, p)
-		bytes += b.bytes
+		bytes += batchOverhead + b.bytes
 	}
 	s.ready = slices.Delete(s.ready, 0, n)
 }

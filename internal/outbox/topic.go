@@ -96,8 +96,7 @@ func (o *Outbox) lookUp(t *topic) {
 				failed = append(failed, result{batch: alone(l), err: err})
 			}
 		}
-		clear(t.waiting)
-		t.waiting = t.waiting[:0]
+		t.waiting = nil // it may have been long
 		o.mu.Unlock()
 		o.tell(failed)
 	})
