@@ -541,7 +541,11 @@ func TestCloseWhileTheClientLooksAtAMuteBroker(t *testing.T) {
 	o.check(o.write("t", 0, "a"))
 	o.faults("on metadata: drop-request")
 	o.until("the client asks", func() bool { return len(o.cluster.MissedFaults()) == 0 })
-	o.box.lastWait = 100 * time.Millisecond
+	o.box.lastWait = 10 * time.Millisecond
+	o.box.cut = sync.OnceFunc(func() {
+		o.box.lastWait = time.Minute
+		o.wires.cut()
+	})
 	if failed, err := o.box.Close(time.Minute); failed != 0 || err != nil {
 		t.Errorf("%d records have failed: %v", failed, err)
 	}
