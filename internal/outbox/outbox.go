@@ -30,7 +30,8 @@ import (
 
 // Settle is told how a record went, exactly once, from any goroutine and possibly before Produce returns. When err is nil,
 // Partition and Offset of msg say where it is, and Offset is negative where the broker did not say. Otherwise err is a
-// *sarama.ProducerError, or ErrClosed. It must not block: the sender of a broker waits for it.
+// *sarama.ProducerError, or ErrClosed. It must not block: the sender of a broker waits for it. So it must not
+// call Produce, which may wait for room that only that sender makes.
 type Settle func(msg *sarama.ProducerMessage, err error)
 
 // ErrClosed is what records fail with that come after Close.
