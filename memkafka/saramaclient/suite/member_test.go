@@ -180,10 +180,13 @@ func (m *member) result() error {
 	return m.results[len(m.results)-1]
 }
 
-// untilHolds waits until the member consumes n partitions of a topic.
+// untilHolds waits until the member consumes n partitions of a topic, which are all that its session has: claims of a larger session start one
+// after the other, too.
 func (m *member) untilHolds(topic string, n int) {
 	m.e.Helper()
-	m.e.until("a member holds that many partitions of "+topic, func() bool { return len(m.holds(topic)) == n })
+	m.e.until("a member holds that many partitions of "+topic, func() bool {
+		return len(m.holds(topic)) == n && (n == 0 || len(m.current().Claims()[topic]) == n)
+	})
 }
 
 // untilGot waits for values, which may come in any order between partitions.
