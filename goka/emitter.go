@@ -82,17 +82,10 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
 	}
 	sent := false
-	defer func() {
-		if !sent { // the value cannot be encoded, or the producer panicked, as a mock does: no result is to come
-			e.end(nil)
-		}
-	}()
-	var data []byte
-	if msg != nil {
-		var err error
-		if data, err = encode(e.codec, msg); err != nil {
-			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
-		}
+	defer e.endUnless(&sent)
+	data, err := e.encoded(msg)
+	if err != nil {
+		return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 	}
 	headers = e.defaultHeaders.Merged(headers)
 	if e.observer != nil {
@@ -111,6 +104,14 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 	}
 	sent = promise != nil
 	return promise.ofEmitter(e), nil
+}
+
+// encoded returns the bytes of msg, nil for a tombstone.
+func (e *Emitter) encoded(msg interface{}) ([]byte, error) {
+	if msg == nil {
+		return nil, nil
+	}
+	return encode(e.codec, msg)
 }
 
 // EmitSync sends msg and waits for the result, for as long as the producer tries (Producer.Retry, Producer.Timeout).
@@ -147,6 +148,13 @@ func (e *Emitter) end(error) {
 	e.pending--
 	if e.closed && e.pending == 0 {
 		close(e.settled)
+	}
+}
+
+// endUnless ends an emit of which no result is to come: the value cannot be encoded, or the producer panicked, as a mock does.
+func (e *Emitter) endUnless(sent *bool) {
+	if !*sent {
+		e.end(nil)
 	}
 }
 

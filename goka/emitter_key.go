@@ -46,17 +46,10 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 		return NewPromise().Finish(nil, ErrEmitterAlreadyClosed), nil
 	}
 	sent := false
-	defer func() {
-		if !sent { // the value cannot be encoded, or the producer panicked, as a mock does: no result is to come
-			e.end(nil)
-		}
-	}()
-	var data []byte
-	if msg != nil {
-		var err error
-		if data, err = encode(e.codec, msg); err != nil {
-			return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
-		}
+	defer e.endUnless(&sent)
+	data, err := e.encoded(msg)
+	if err != nil {
+		return nil, fmt.Errorf("Error encoding value for key %s in topic %s: %w", key, e.topic, err)
 	}
 	key = bytes.Clone(key) // the caller's own may change while the message is on its way
 	headers := e.defaultHeaders.Merged(o.headers)
