@@ -40,9 +40,7 @@ func (p *networkProducer) Emit(topic string, key string, value []byte) *Promise 
 }
 
 func (p *networkProducer) EmitWithHeaders(topic string, key string, value []byte, headers Headers) *Promise {
-	e, promise := newPromisedEmission(topic, []byte(key), value, headers.ToSarama())
-	p.Produce(e)
-	return promise
+	return producePromised(p, topic, key, value, headers)
 }
 
 // Produce writes e. After Close it fails with ErrEmitterAlreadyClosed.

@@ -93,6 +93,11 @@ func (p *producer) Emit(topic string, key string, value []byte) *Promise {
 }
 
 func (p *producer) EmitWithHeaders(topic string, key string, value []byte, headers Headers) *Promise {
+	return producePromised(p, topic, key, value, headers)
+}
+
+// producePromised is EmitWithHeaders of producers that know emissions.
+func producePromised(p EmissionProducer, topic string, key string, value []byte, headers Headers) *Promise {
 	e, promise := newPromisedEmission(topic, []byte(key), value, headers.ToSarama())
 	p.Produce(e)
 	return promise
@@ -183,12 +188,8 @@ func (p *producer) Close() error {
 		p.async.AsyncClose()
 		p.drains.Wait()
 	}()
-	timeout := time.NewTimer(producerCloseTimeout)
-	defer timeout.Stop()
-	select {
-	case <-settled:
+	if waitFor(settled, producerCloseTimeout) {
 		return nil
-	case <-timeout.C:
 	}
 
 	n := 0
