@@ -104,10 +104,18 @@ func (o *order) origin(topic string, partition int32, offset kafka.Offset) origi
 	}
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	if i := int(offset - at.base); i >= 0 && i < len(at.of) {
-		return at.of[i]
+	if from := at.find(offset); from != nil {
+		return *from
 	}
 	return origin{}
+}
+
+// find returns the origin of a record, nil when there is none, or when it was forgotten. at.mu is held.
+func (at *origins) find(offset kafka.Offset) *origin {
+	if i := int(offset - at.base); i >= 0 && i < len(at.of) {
+		return &at.of[i]
+	}
+	return nil
 }
 
 // forget lets go of all that is known of a partition's records before an offset.
@@ -138,17 +146,16 @@ func (o *order) emitted(topic string, partition int32, offset kafka.Offset, sour
 
 // number returns which record of the input it is, false for none, and when that was forgotten.
 func (o *order) number(topic string, partition int32, offset kafka.Offset) (int64, bool) {
-	of := o.of(topic, partition)
-	if of == nil {
+	origins := o.of(topic, partition)
+	if origins == nil {
 		return 0, false
 	}
-	of.mu.Lock()
-	defer of.mu.Unlock()
-	i := int(offset - of.base)
-	if i < 0 || i >= len(of.of) {
+	origins.mu.Lock()
+	defer origins.mu.Unlock()
+	at := origins.find(offset) // not a copy: all of an origin is a lot for each look-up
+	if at == nil {
 		return 0, false
 	}
-	at := &of.of[i]
 	return at.root, at.known && at.from == nil && at.hops == 0
 }
 
