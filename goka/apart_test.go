@@ -8,7 +8,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/codec"
-	"github.com/gokasim/gokasim/goka/logger"
 )
 
 // Messages that were fetched together are one piece of memory, with sarama.
@@ -20,15 +19,7 @@ func TestWhatIsAppendedToAMessageStaysOutOfTheNext(t *testing.T) {
 		_ = append(msg.([]byte), "????"...)
 		_ = append(header, "????"...)
 	}))
-	opts, err := newProcessorOptions(gg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard(), producer: new(ackingProducer)}, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newPartitionRun(context.Background(), pp, nil)
+	r := runOf(context.Background(), t, gg, nil)
 	block := []byte("k1v1h1k2v2h2")
 	for i := range 2 {
 		b := block[6*i:]

@@ -8,7 +8,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/codec"
-	"github.com/gokasim/gokasim/goka/logger"
 )
 
 // handingClaim offers each message by a call, and sends it only if nobody takes it.
@@ -42,16 +41,8 @@ func TestHandedMessagesKeepTheirOrder(t *testing.T) {
 			<-gate
 			got = append(got, ctx.Offset())
 		}))
-		opts, err := newProcessorOptions(gg, []ProcessorOption{WithPartitionChannelSize(2), WithLogger(logger.Discard())})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard()}, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
 		ctx, cancel := context.WithCancel(t.Context())
-		r := newPartitionRun(ctx, pp, nil)
+		r := runOf(ctx, t, gg, nil, WithPartitionChannelSize(2))
 		claim := &handingClaim{messages: make(chan *sarama.ConsumerMessage)}
 		ended := make(chan struct{})
 		go r.loop()
@@ -100,16 +91,8 @@ func TestBufferedMessagesAreTakenTogether(t *testing.T) {
 			<-gate
 			got = append(got, ctx.Offset())
 		}))
-		opts, err := newProcessorOptions(gg, []ProcessorOption{WithPartitionChannelSize(size), WithLogger(logger.Discard())})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard()}, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
 		ctx, cancel := context.WithCancel(t.Context())
-		r := newPartitionRun(ctx, pp, nil)
+		r := runOf(ctx, t, gg, nil, WithPartitionChannelSize(size))
 		claim := &channelClaim{make(chan *sarama.ConsumerMessage, 2*n)}
 		for offset := range int64(n) {
 			claim.messages <- nil

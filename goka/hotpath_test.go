@@ -51,21 +51,27 @@ func (m *markUntil) MarkOffset(_ string, _ int32, offset int64, _ string) {
 	}
 }
 
-// handleMessages has n messages handled by a group, from the claim to the mark.
-func handleMessages(b *testing.B, gg *GroupGraph, n int) {
-	opts, err := newProcessorOptions(gg, nil)
+// runOf makes a group's run of partition 0, with a table in memory if it has one, whose emits are all acknowledged at once.
+func runOf(ctx context.Context, tb testing.TB, gg *GroupGraph, marks marker, options ...ProcessorOption) *partitionRun {
+	tb.Helper()
+	opts, err := newProcessorOptions(gg, append(options, WithLogger(logger.Discard())))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard(), producer: new(ackingProducer)}, 0)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	if pp.table != nil {
 		pp.table.st = storage.NewMemory()
 	}
+	return newPartitionRun(ctx, pp, marks)
+}
+
+// handleMessages has n messages handled by a group, from the claim to the mark.
+func handleMessages(b *testing.B, gg *GroupGraph, n int) {
 	marks := &markUntil{offset: int64(n), done: make(chan struct{})}
-	r := newPartitionRun(context.Background(), pp, marks)
+	r := runOf(context.Background(), b, gg, marks)
 	claim := &channelClaim{make(chan *sarama.ConsumerMessage, 256)}
 	go r.loop()
 	go r.consume(context.Background(), r.byTopic["in"], claim)
@@ -119,16 +125,7 @@ func BenchmarkCallback(b *testing.B) {
 			ctx.SetValue(n + 1)
 		}),
 		Persist(new(codec.Int64)))
-	opts, err := newProcessorOptions(gg, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	pp, err := newPartitionProcessor(&shared{graph: gg, opts: opts, log: logger.Discard(), producer: new(ackingProducer)}, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	pp.table.st = storage.NewMemory()
-	r := newPartitionRun(context.Background(), pp, &markUntil{offset: 1 << 62})
+	r := runOf(context.Background(), b, gg, &markUntil{offset: 1 << 62})
 	msg := &sarama.ConsumerMessage{Topic: "in", Key: []byte("key"), Value: []byte("some value")}
 	b.ReportAllocs()
 	for b.Loop() {

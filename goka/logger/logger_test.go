@@ -2,6 +2,7 @@ package logger
 
 import (
 	"bytes"
+	"io"
 	"log"
 	"log/slog"
 	"testing"
@@ -25,15 +26,19 @@ func TestD51_ANilLoggerDiscards(t *testing.T) {
 	l.Printf("%s", "x")
 }
 
-func TestSlogGetsLinesWithoutTheirEnd(t *testing.T) {
-	var b bytes.Buffer
-	h := slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+// untimed writes lines without their time.
+func untimed(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}})
-	l := FromSlog(slog.New(h))
+	}}))
+}
+
+func TestSlogGetsLinesWithoutTheirEnd(t *testing.T) {
+	var b bytes.Buffer
+	l := FromSlog(untimed(&b))
 	l.Println("two", "words")
 	l.Printf("n=%d", 1)
 	l.Print("x")
@@ -44,13 +49,7 @@ func TestSlogGetsLinesWithoutTheirEnd(t *testing.T) {
 
 func TestSlogKnowsWhoWarns(t *testing.T) {
 	var b bytes.Buffer
-	h := slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})
-	l := Of(Of(FromSlog(slog.New(h)), "[Processor g]", "group", "g"), "> PartitionProcessor (3)", "partition", 3)
+	l := Of(Of(FromSlog(untimed(&b)), "[Processor g]", "group", "g"), "> PartitionProcessor (3)", "partition", 3)
 	l.Printf("begins")
 	Warnf(l, "%d is late", 1)
 	Warnf(Prefixed(l, "own"), "%d%%", 2)
