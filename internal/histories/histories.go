@@ -12,7 +12,7 @@ import (
 	"github.com/gokasim/gokasim/internal/script"
 )
 
-// Check is rapid.Check. When property fails it also logs the shortest history that does, in the language of internal/script: a
+// Check is rapid.Check. When property fails it also logs the shortest history that rapid has found to do so, in the language of internal/script: a
 // line "begin" with what was drawn before the first action of [rapid.T.Repeat], then each action with what was drawn for
 // it, in order. The same history runs again with the seed or the file that rapid names.
 func Check(t *testing.T, property func(*rapid.T)) {
