@@ -181,8 +181,12 @@ func (p *PartitionTable) retrying(ctx context.Context, restart bool, f func(ctx 
 	}
 }
 
-// sleep waits for d or until ctx ends, whose error it returns then.
+// sleep waits for d or until ctx ends, whose error it returns then. For no time at all it makes no timer: one that is due when it is asked runs in
+// the goroutine that asks, and in a bubble the race detector breaks when two do at once (golang/go#78156).
 func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

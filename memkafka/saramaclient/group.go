@@ -284,6 +284,9 @@ func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string, held *
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -333,6 +333,14 @@ func isKafkas(err error) bool {
 
 // waitOr waits for d, or until the client is closed, which it reports by false.
 func waitOr(c *seam.Client, d time.Duration) bool {
+	if d <= 0 {
+		select {
+		case <-c.Done():
+			return false
+		default:
+			return true
+		}
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

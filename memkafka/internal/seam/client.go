@@ -262,7 +262,11 @@ func (c *Client) AskAgain(ctx context.Context, kind Kind, about string, apply Re
 		if left <= 0 || !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrNoAnswer) && !errors.Is(err, kafka.LeaderNotAvailable) {
 			return v, err
 		}
-		timer := time.NewTimer(c.pause(left))
+		pause := c.pause(left)
+		if pause <= 0 {
+			continue
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

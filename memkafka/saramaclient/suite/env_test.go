@@ -238,16 +238,11 @@ func nothing[T any](e *env, ch <-chan T, what string) {
 func (e *env) until(what string, condition func() bool) {
 	e.Helper()
 	deadline := time.Now().Add(e.pace.patience)
-	look := time.NewTimer(0)
-	defer look.Stop()
-	for range look.C {
-		if condition() {
-			return
-		}
+	for !condition() {
 		if time.Now().After(deadline) {
 			e.Fatalf("within %v it did not come to pass that %s", e.pace.patience, what)
 		}
-		look.Reset(e.pace.poll)
+		<-time.After(e.pace.poll)
 	}
 }
 
