@@ -27,7 +27,8 @@ const producerCloseTimeout = 60 * time.Second
 // producer writes through one of sarama's asynchronous producers.
 type producer struct {
 	async  sarama.AsyncProducer
-	drains sync.WaitGroup // the two goroutines that read results
+	send   func(*sarama.ProducerMessage)
+	drains sync.WaitGroup // goroutines that read results
 	idle   chan struct{}  // closed once closed is set and nobody sends any more
 
 	mu        sync.Mutex // guards what follows
@@ -75,6 +76,11 @@ func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 func newProducer(async sarama.AsyncProducer) *producer {
 	p := &producer{async: async, idle: make(chan struct{})}
 	p.unsettled.prev, p.unsettled.next = &p.unsettled, &p.unsettled
+	if t, ok := async.(door.Telling); ok && t.TellTo(p.settle) {
+		p.send = t.Send
+		return p
+	}
+	p.send = func(msg *sarama.ProducerMessage) { async.Input() <- msg }
 	p.drains.Go(func() {
 		for msg := range async.Successes() {
 			p.settle(msg, nil)
@@ -131,7 +137,7 @@ func (p *producer) Produce(e *Emission) {
 	e.prev.next, e.next.prev = e, e
 	p.mu.Unlock()
 
-	p.async.Input() <- msg
+	p.send(msg)
 
 	p.mu.Lock()
 	p.sending--
@@ -187,6 +193,8 @@ func (p *producer) Close() error {
 		<-p.idle
 		p.async.AsyncClose()
 		p.drains.Wait()
+		for range p.async.Successes() { //nolint:revive // closed when all is told
+		}
 	}()
 	if waitFor(settled, producerCloseTimeout) {
 		return nil

@@ -43,6 +43,17 @@ type Handing interface {
 	HandTo(take func(msg *sarama.ConsumerMessage) bool)
 }
 
+// Telling is what a door's sarama.AsyncProducer may offer beyond sarama's interface: messages and results with fewer changes of
+// goroutines. sarama's own producers do not offer it.
+type Telling interface {
+	// TellTo has settle called with each message and what Errors would have for it, nil for success, in place of Successes and
+	// Errors. The calls come one after the other, from any goroutine; the next one waits for settle to return. It is called before
+	// the first message, and reports false if the producer does not do it as it is configured: then there is no Send either.
+	TellTo(settle func(msg *sarama.ProducerMessage, failure error)) bool
+	// Send is to send to Input, without a wait. It must not be called after AsyncClose.
+	Send(msg *sarama.ProducerMessage)
+}
+
 // Curious is what the session that Setup of a sarama.ConsumerGroupHandler gets may offer beyond sarama's interface: somebody
 // wants to know why messages are not finished.
 type Curious interface {

@@ -14,7 +14,7 @@ import (
 
 // asyncProducer is a sarama.AsyncProducer on a cluster. One goroutine takes messages from Input, chooses their partitions,
 // sends them in batches and tries again what failed for a while; another hands out results, so that nothing waits for a
-// reader.
+// reader. As a door.Telling it takes messages where they are made, and the first goroutine tells results.
 type asyncProducer struct {
 	sarama.AsyncProducer
 	config  *sarama.Config
@@ -38,7 +38,9 @@ type asyncProducer struct {
 	ready     chan struct{}  // capacity 1: results is not empty, or all is done
 
 	doneOne func(e *seam.Emit) // answer
+	tellTo  func(*sarama.ProducerMessage, error)
 
+	turn sync.Mutex // guards sending; taken before mu
 	sending
 
 	mu       sync.Mutex // guards all below
@@ -135,7 +137,6 @@ func makeAsyncProducer(s *seam.Client, config *sarama.Config, awaited bool) (*as
 		return nil, err
 	}
 	go p.send()
-	go p.report()
 	return p, nil
 }
 
@@ -237,6 +238,10 @@ func (p *asyncProducer) handOver(results []*outbound) {
 	p.spare = p.spare[:0]
 	p.mu.Unlock()
 	signal(p.ready)
+	if !p.reports {
+		p.reports = true
+		go p.report()
+	}
 }
 
 // report hands out results until the last one, and closes the channels.

@@ -13,7 +13,7 @@ import (
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
 
-// sending is what the goroutine that sends has at hand. Nobody else looks at it.
+// sending is what whoever sends has at hand.
 type sending struct {
 	topics    map[string]*producerTopic
 	last      *producerTopic // of the message before
@@ -27,6 +27,8 @@ type sending struct {
 	noAnswers []*seam.Emit   // answers that were taken, to be used again
 	timer     *time.Timer    // for what is due next
 	closed    bool           // Close was called
+	reports   bool           // report runs in a goroutine
+	told      []told         // about to be told
 	ending    *endOfTxn      // a transaction is to end when all is settled
 }
 
@@ -71,6 +73,7 @@ func (p *asyncProducer) send() {
 			closing, p.closed = nil, true
 		}
 		// Whatever was ready, all that is ready is looked at, in this order.
+		p.turn.Lock()
 		p.takeAnswers()
 		p.takeDue()
 		p.takeInput(m)
@@ -86,19 +89,49 @@ func (p *asyncProducer) send() {
 			close(p.ending.settled)
 			p.ending, endings = nil, p.endings
 		}
-		if len(p.done) > 0 {
-			p.handOver(p.done)
-			clear(p.done)
-			p.done = p.done[:0]
+		results := p.takeDone()
+		over := p.closed && p.unsettled == 0 && len(p.input) == 0
+		p.turn.Unlock()
+		for _, r := range results {
+			p.tellTo(r.message, r.failure)
 		}
-		if p.closed && p.unsettled == 0 && len(p.input) == 0 {
-			p.mu.Lock()
-			p.finished = true
-			p.mu.Unlock()
-			signal(p.ready)
+		clear(results)
+		if over {
+			p.finish()
 			return
 		}
 	}
+}
+
+// finish ends what hands out results, after the last one.
+func (p *asyncProducer) finish() {
+	p.mu.Lock()
+	p.finished = true
+	p.mu.Unlock()
+	signal(p.ready)
+	if !p.reports {
+		p.report()
+	}
+}
+
+// takeDone hands over what is done, or returns what is to be told of that, which is the sending goroutine's until it comes again.
+func (p *asyncProducer) takeDone() []told {
+	if len(p.done) == 0 {
+		return nil
+	}
+	p.told = p.told[:0]
+	if p.tellTo == nil {
+		p.handOver(p.done)
+	} else {
+		for _, o := range p.done {
+			p.told = append(p.told, p.resultOf(o))
+			*o = outbound{}
+			p.free = append(p.free, o)
+		}
+	}
+	clear(p.done)
+	p.done = p.done[:0]
+	return p.told
 }
 
 // takeInput sends m, unless it is nil, and what waits in Input, but not without end if there is always more.
