@@ -26,6 +26,9 @@ type batch struct {
 	stamp    stamp
 	stamped  bool // stamp holds
 	doubtful bool // an attempt may have been written, although nobody said so
+
+	cause   error // of the last retry
+	renewed bool  // the partition's epoch or producer id changed, and the log does not say so yet
 }
 
 // batchOverhead is what sarama counts for a batch beside its records.

@@ -44,6 +44,11 @@ func (l *ledger) renew() {
 	}
 }
 
+// renewed reports whether l has begun anew since it was as before.
+func (l *ledger) renewed(before ledger) bool {
+	return l.next.epoch != before.next.epoch || l.used != before.used
+}
+
 // abandon takes note of a batch that fails without another answer.
 func (l *ledger) abandon(b *batch) {
 	if b.doubtful {

@@ -184,6 +184,7 @@ type result struct {
 // tell settles the records of batches that are done.
 func (o *Outbox) tell(results []result) {
 	for _, r := range results {
+		logResult(r)
 		for i, msg := range r.messages {
 			if r.err != nil {
 				o.settle(msg, &sarama.ProducerError{Msg: msg, Err: r.err})

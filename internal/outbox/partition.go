@@ -54,8 +54,9 @@ func (o *Outbox) handOn(p *partition) {
 // conclude draws the conclusions from the answer to the batch that is under way, and hands the partition on. When the batch is done, it
 // returns true, and the batch is to be told.
 func (o *Outbox) conclude(p *partition, err error, offset int64) (result, bool) {
-	b := p.current
+	b, before := p.current, p.ledger
 	what := p.ledger.resolve(b, err, o.config.Producer.Retry.Max)
+	b.renewed = p.ledger.renewed(before)
 	p.stale = err != nil && outcomes[kind(err)].retriable
 	if (what == again || what == split) && o.isOver() {
 		what, err = failed, o.ending
@@ -63,6 +64,7 @@ func (o *Outbox) conclude(p *partition, err error, offset int64) (result, bool) 
 	switch what {
 	case again:
 		b.retries++
+		b.cause = err
 		o.handOn(p)
 		return result{}, false
 	case split:
@@ -92,6 +94,7 @@ func (o *Outbox) seek(p *partition) {
 		}
 		o.mu.Unlock()
 		if b.retries > 0 {
+			logRetry(p, b)
 			o.pause(o.backoff(b.retries))
 		}
 		if stale && !o.isOver() {
@@ -107,9 +110,14 @@ func (o *Outbox) seek(p *partition) {
 			if needsID {
 				p.ledger = ledger{next: fresh}
 			}
+			last := p.sender
 			p.sender, p.stale = o.senderOf(leader), false
+			moved := last != nil && last != p.sender
 			p.sender.push(p)
 			o.mu.Unlock()
+			if moved {
+				logLeader(p, leader)
+			}
 			return
 		}
 		failures := o.unfound(p, err)
@@ -124,12 +132,15 @@ func (o *Outbox) unfound(p *partition, err error) []result {
 	p.stale = true
 	if !o.isOver() && outcomes[kind(err)].retriable && b.retries < o.config.Producer.Retry.Max {
 		b.retries++
+		b.cause = err
 		return nil
 	}
 	if o.isOver() {
 		err = o.ending
 	}
+	before := p.ledger
 	p.ledger.abandon(b)
+	b.renewed = p.ledger.renewed(before)
 	p.current = nil
 	if b.taken {
 		return nil
