@@ -34,7 +34,7 @@ func TestAFullDiskLeavesNothingUnderAFinalName(t *testing.T) {
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "gokasim: ") || !strings.Contains(stderr, "no space left on device") {
 		t.Errorf("status %d, stdout %q, stderr:\n%s", code, stdout, stderr)
 	}
-	left, err := os.ReadDir(filepath.Join(disk, "out"))
+	left, err := os.ReadDir(disk)
 	if len(left) != 0 || err != nil {
 		t.Errorf("left behind: %v, %v", left, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ that Markdown pages show as a picture; SVG is a file that stands alone and suits
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to draw; all of the package unless given")
-	flags.StringVar(&f.format, "format", "", "mermaid, svg or json; what the name of --out ends in unless given, else mermaid")
+	flags.StringVar(&f.format, "format", "", "mermaid, svg or json; unless given what the name of --out ends in, .svg, .json or .mmd, else mermaid")
 	flags.BoolVar(&f.json, "json", false, "another name of --format json")
 	flags.StringVarP(&f.out, "out", "w", "", "`file` to write; standard output unless given")
 	return cmd
@@ -65,13 +66,13 @@ func (f graphFlags) drawing() (func(*picture.Graph) (string, error), error) {
 		format = "json"
 	}
 	if format == "" {
-		switch {
-		case strings.HasSuffix(f.out, ".svg"):
-			format = "svg"
-		case strings.HasSuffix(f.out, ".json"):
-			format = "json"
-		default:
+		switch ending := strings.ToLower(filepath.Ext(f.out)); ending {
+		case ".svg", ".json":
+			format = ending[1:]
+		case "", ".mmd", ".mermaid", ".md", ".txt":
 			format = "mermaid"
+		default:
+			return nil, usagef("--out %s: there is no picture of the kind %s; name a file .svg, .mmd or .json, or give --format", f.out, ending)
 		}
 	}
 	switch format {

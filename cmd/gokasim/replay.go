@@ -81,7 +81,11 @@ the one before when it is complete, and is removed when the run has come to its 
 
 Without --out, tables of up to 50 rows are shown. With it, each table becomes DIR/TOPIC.jsonl, sorted by key, and each
 output topic DIR/TOPIC.jsonl, as kcat -J prints it: partition by partition, and in each in the order of the input records
-that it comes from (on a real cluster by offset). A file is there whole or not at all.`,
+that it comes from (on a real cluster by offset). A file is there whole or not at all; so is DIR, where
+there was none before.
+
+With --expect, each file in the directory is compared, TOPIC.jsonl, plain or compressed. A table or output that has none there is
+named, and not compared: a directory of tables compares only those. --update writes all of them.`,
 		Example: `  gokasim replay ./examples/flights
   gokasim replay ./orders --graph Totals --in orders.jsonl.gz --partitions 8 --instances 3 --out now
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected

@@ -68,6 +68,7 @@ func TestWrongUsage(t *testing.T) {
 		{"fewer than no crashes", "replay --crash -1 .", "gokasim: --rebalance 0, --crash -1: give 0 or more"},
 		{"update of nothing", "replay --update .", "gokasim: --update writes to the directory of --expect; name one"},
 		{"two formats", "graph --json --format svg .", "gokasim: --json and --format svg contradict each other; give one"},
+		{"picture that is not drawn", "graph --out x.pdf .", "gokasim: --out x.pdf: there is no picture of the kind .pdf; name a file .svg, .mmd or .json, or give --format"},
 		{"two forms of a segment", "dump-log --json --print-data-log a.log", "gokasim: --json writes records as JSON"},
 		{"no package", "replay", "gokasim: name the package that has the group graphs, as in gokasim replay ./orders"},
 		{"two packages", "replay ./a ./b", `gokasim: "./a" and "./b" are two packages`},

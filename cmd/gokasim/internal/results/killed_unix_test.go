@@ -3,6 +3,7 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -61,13 +62,7 @@ func TestPublishingThatIsKilledAtAnyStepLeavesWholeFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPublishAndBeKilled$")
-		cmd.Env = append(os.Environ(), outVariable+"="+out, fmt.Sprintf("%s=%d", stepVariable, step))
-		text, err := cmd.CombinedOutput()
-		status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
-		if err != nil && status.Signal() != syscall.SIGKILL {
-			t.Fatalf("step %d: %v:\n%s", step, err, text)
-		}
+		ended := publishAndKill(t, out, step)
 		states := map[string]bool{}
 		for _, name := range []string{"rows", "more", "out"} {
 			got, err := os.ReadFile(filepath.Join(out, name+".jsonl"))
@@ -83,7 +78,7 @@ func TestPublishingThatIsKilledAtAnyStepLeavesWholeFiles(t *testing.T) {
 		if len(states) == 2 {
 			mixed++
 		}
-		if err == nil { // it came to its end
+		if ended {
 			if states["old"] || step < 7 {
 				t.Errorf("published in %d steps, with %v", step, states)
 			}
@@ -103,4 +98,45 @@ func TestPublishingThatIsKilledAtAnyStepLeavesWholeFiles(t *testing.T) {
 	if mixed != 2 { // among the three renames
 		t.Errorf("%d kills came between two files, want 2", mixed)
 	}
+}
+
+func TestPublishingANewDirectoryThatIsKilledAtAnyStepLeavesAllOfItOrNothing(t *testing.T) {
+	for step := 0; ; step++ {
+		parent := t.TempDir()
+		out := filepath.Join(parent, "deep", "out")
+		if publishAndKill(t, out, step) { // it came to its end
+			if got := names(t, out); got != "more.jsonl out.jsonl rows.jsonl" || step < 8 {
+				t.Errorf("published in %d steps: %s", step, got)
+			}
+			if got := names(t, filepath.Dir(out)); got != "out" {
+				t.Errorf("beside the results there are %s", got)
+			}
+			return
+		}
+		if _, err := os.Lstat(out); err == nil {
+			if got := names(t, out); got != "more.jsonl out.jsonl rows.jsonl" {
+				t.Errorf("step %d: a part of the results is there: %q", step, got)
+			}
+		}
+		next := fill(t, out, map[string]string{"rows.jsonl": "1", "more.jsonl": "2", "out.jsonl": "3"})
+		if err := errors.Join(next.Publish(published), next.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, filepath.Dir(out)); got != "out" && whole.CanSweep {
+			t.Errorf("step %d: after the next run there are %s", step, got)
+		}
+	}
+}
+
+// publishAndKill publishes into out in a process that is killed before a step, and reports whether that came to its end.
+func publishAndKill(t *testing.T, out string, step int) bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPublishAndBeKilled$")
+	cmd.Env = append(os.Environ(), outVariable+"="+out, fmt.Sprintf("%s=%d", stepVariable, step))
+	text, err := cmd.CombinedOutput()
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if err != nil && status.Signal() != syscall.SIGKILL {
+		t.Fatalf("step %d: %v:\n%s", step, err, text)
+	}
+	return err == nil
 }

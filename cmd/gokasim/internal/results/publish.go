@@ -5,6 +5,7 @@ package results
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 type Spool struct {
 	Dir  string
 	out  string   // where Publish puts the files; empty when there is nothing to publish
+	made bool     // Publish makes out, with all the files at once
 	lock *os.File // as long as this process has the spool
 
 	step func() // called before each thing that Publish does to the disk; nil but in tests, which stop there
@@ -31,21 +33,41 @@ const (
 	lock   = ".lock" // the file in each that its process has locked
 )
 
-// NewSpool makes a spool for results that are going to be published in out, which is made when it is missing; it lies
-// inside out, so that publishing is a mere renaming. With an empty out it lies in the directory for temporary files. What processes
-// that were killed left in out is removed.
+// NewSpool makes a spool for results that are going to be published in out. It lies inside out, or beside it when there is no out yet, so that
+// publishing is a mere renaming. With an empty out it lies in the directory for temporary files. What processes that were killed left
+// in and beside out is removed.
 func NewSpool(out string) (*Spool, error) {
-	if out != "" {
-		if err := os.MkdirAll(out, 0o777); err != nil {
-			return nil, fmt.Errorf("making the directory of --out: %w; choose another one", err)
-		}
+	if out == "" {
+		return newSpool("")
 	}
-	s, err := makeSpool(out)
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return nil, fmt.Errorf("the directory of --out: %w", err)
+	}
+	parent := filepath.Dir(out)
+	_, err = os.Lstat(out)
+	made := errors.Is(err, fs.ErrNotExist)
+	room := out
+	if made {
+		room = parent
+	}
+	if err := os.MkdirAll(room, 0o777); err != nil {
+		return nil, fmt.Errorf("making the directory of --out: %w; choose another one", err)
+	}
+	s, err := newSpool(room)
+	if err != nil {
+		return nil, err
+	}
+	s.out, s.made = out, made
+	sweep(out)
+	sweep(parent)
+	return s, nil
+}
+
+func newSpool(room string) (*Spool, error) {
+	s, err := makeSpool(room)
 	if err != nil {
 		return nil, fmt.Errorf("making room for the results: %w; choose another --out directory", err)
-	}
-	if out != "" {
-		sweep(out)
 	}
 	return s, nil
 }
@@ -61,12 +83,12 @@ func NewTemporary() (*Spool, error) {
 	return s, nil
 }
 
-func makeSpool(out string) (*Spool, error) {
-	dir, err := os.MkdirTemp(out, unborn+"*")
+func makeSpool(room string) (*Spool, error) {
+	dir, err := os.MkdirTemp(room, unborn+"*")
 	if err != nil {
 		return nil, err
 	}
-	s := &Spool{Dir: dir, out: out}
+	s := &Spool{Dir: dir}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -96,14 +118,14 @@ func (s *Spool) open() (err error) {
 	return nil
 }
 
-// sweep removes the spools in out that nobody has any more. That it cannot is worth no error: it is asked again the next time.
-func sweep(out string) {
-	entries, _ := os.ReadDir(out)
+// sweep removes the spools in room that nobody has any more. That it cannot is worth no error: it is asked again the next time.
+func sweep(room string) {
+	entries, _ := os.ReadDir(room)
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), spools) {
 			continue
 		}
-		dir := filepath.Join(out, e.Name())
+		dir := filepath.Join(room, e.Name())
 		f, err := os.Open(filepath.Join(dir, lock))
 		if err != nil {
 			continue
@@ -130,7 +152,8 @@ func (s *Spool) Rename(result *replaywire.Result) error {
 	return nil
 }
 
-// Publish gives the files of result their final names once all of them are on the disk, each replacing the one of an earlier run at once.
+// Publish gives the files of result their final names once all of them are on the disk: a directory that was not there appears with all of them
+// at once; in one that was there each file replaces the one of an earlier run at once.
 func (s *Spool) Publish(result *replaywire.Result) error {
 	step := s.step
 	if step == nil {
@@ -143,14 +166,37 @@ func (s *Spool) Publish(result *replaywire.Result) error {
 			return fmt.Errorf("publishing %s: %w", t.Name, err)
 		}
 	}
-	for _, t := range all {
+	if !s.made {
+		return move(all, s.Dir, s.out, step)
+	}
+	together := filepath.Join(s.Dir, "together")
+	if err := os.Mkdir(together, 0o777); err != nil {
+		return fmt.Errorf("publishing the results: %w", err)
+	}
+	if err := move(all, s.Dir, together, step); err != nil {
+		return err
+	}
+	step()
+	err := whole.Rename(together, s.out)
+	if errors.Is(err, fs.ErrExist) { // somebody else has made it since
+		return move(all, together, s.out, step)
+	}
+	if err != nil {
+		return fmt.Errorf("publishing the results: %w", err)
+	}
+	return nil
+}
+
+// move moves the files of topics from one directory to another, and puts their names there on the disk.
+func move(topics []replaywire.Topic, from, to string, step func()) error {
+	for _, t := range topics {
 		step()
-		if err := os.Rename(s.path(t), filepath.Join(s.out, t.File)); err != nil {
+		if err := os.Rename(filepath.Join(from, t.File), filepath.Join(to, t.File)); err != nil {
 			return fmt.Errorf("publishing %s: %w", t.Name, err)
 		}
 	}
 	step()
-	if err := whole.SyncDir(s.out); err != nil {
+	if err := whole.SyncDir(to); err != nil {
 		return fmt.Errorf("publishing the results: %w", err)
 	}
 	return nil

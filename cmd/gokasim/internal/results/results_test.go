@@ -114,7 +114,7 @@ func names(t *testing.T, dir string) string {
 }
 
 func TestFilesAppearUnderTheirNamesByPublishOnly(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "a", "b")
+	out := t.TempDir()
 	s := fill(t, out, map[string]string{"t.jsonl": "new", "left.part": "x"})
 	if err := os.WriteFile(filepath.Join(out, "t.jsonl"), []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
@@ -141,6 +141,20 @@ func TestSpoolNamesADirectoryThatCannotBe(t *testing.T) {
 	dir := write(t, map[string]string{"file": ""})
 	if _, err := NewSpool(filepath.Join(dir, "file", "out")); err == nil || !strings.Contains(err.Error(), "making the directory of --out") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestADirectoryThatAppearsMeanwhileIsPublishedInto(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	first := fill(t, out, map[string]string{"rows.jsonl": "1"})
+	second := fill(t, out, map[string]string{"rows.jsonl": "2"})
+	for _, s := range []*Spool{first, second} {
+		if err := s.Publish(&replaywire.Result{Tables: topics("rows")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(out, "rows.jsonl")); err != nil || string(got) != "2" {
+		t.Errorf("there is %q, %v, want what was published last", got, err)
 	}
 }
 
