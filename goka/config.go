@@ -23,9 +23,11 @@ func init() { globalConfig.Store(DefaultConfig()) }
 //   - Metadata: brokers are looked for during 30 s (Metadata.Timeout), which those share that take connections and do not
 //     answer. Without that bound, such a broker is tried four times, a minute and a half each.
 //   - Producer: idempotent, so that a retried batch never lands behind a newer one: RequiredAcks is WaitForAll,
-//     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Up to 10 retries, snappy, no linger: a
+//     Net.MaxOpenRequests 1 (for producers only, see ProducerBuilderWithConfig). Snappy, no linger: a
 //     batch holds what came while the one before it was under way. A few settings have sarama's own producer do the work,
-//     see NewProducer.
+//     see NewProducer. Up to 10 retries within 26 s: the pauses before them grow from Producer.Retry.Backoff, 100 ms, to 5 s
+//     (Producer.Retry.BackoffFunc), so that a record outlives a broker that is killed. It takes Kafka 9 s to miss
+//     one (broker.session.timeout.ms), 18 s with ZooKeeper.
 func DefaultConfig() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.V2_8_0_0
@@ -48,7 +50,22 @@ func DefaultConfig() *sarama.Config {
 	config.Producer.Return.Successes = true
 	config.Producer.Return.Errors = true
 	config.Producer.Retry.Max = 10
+	config.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
+		return growing(config.Producer.Retry.Backoff, retries)
+	}
 	return config
+}
+
+// longestPause is between two retries of a record. Kafka's own clients pause for a second at most (retry.backoff.max.ms), and retry more often.
+const longestPause = 5 * time.Second
+
+// growing returns the pause before a retry, the first of which is 1: twice the one before, up to longestPause or what is first.
+func growing(first time.Duration, retries int) time.Duration {
+	pause := first
+	for ; retries > 1 && 0 < pause && pause < longestPause; retries-- {
+		pause *= 2
+	}
+	return min(pause, max(first, longestPause))
 }
 
 // ReplaceGlobalConfig makes config the one that is used where no other is given, by what is made from now on. It is copied; nil

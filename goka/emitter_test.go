@@ -284,6 +284,52 @@ func TestD5_TheDefaultProducerIsIdempotent(t *testing.T) {
 	}
 }
 
+// Kafka may take as long as zookeeper.session.timeout.ms, 18 s, until it misses a broker that was killed.
+func TestRecordsOutliveTheirLeader(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("out", 1)
+		e, err := goka.NewEmitter(w.brokers, "out", new(codec.String), goka.WithEmitterLogger(w.log))
+		w.check(err)
+		for _, outage := range []struct{ lasts, noticed time.Duration }{
+			{50 * time.Millisecond, 100 * time.Millisecond},
+			{time.Second, 1500 * time.Millisecond},
+			{20 * time.Second, 21300 * time.Millisecond},
+		} {
+			w.check(w.cluster.BrokerDown(1))
+			start := time.Now()
+			up := time.AfterFunc(outage.lasts, func() { w.check(w.cluster.BrokerUp(1)) })
+			w.check(e.EmitSync("k", "v"))
+			if took := time.Since(start); took != outage.noticed {
+				t.Errorf("after %s without a leader the record is written after %s", outage.lasts, took)
+			}
+			up.Stop()
+		}
+		w.check(e.Finish())
+	})
+}
+
+func TestPausesBetweenRetriesGrow(t *testing.T) {
+	config := goka.DefaultConfig()
+	pause := func(retries int) time.Duration {
+		return config.Producer.Retry.BackoffFunc(retries, config.Producer.Retry.Max)
+	}
+	for retries, want := range map[int]int64{1: 100, 2: 200, 3: 400, 6: 3200, 7: 5000, 10: 5000, 1 << 40: 5000} {
+		if got := pause(retries); got.Milliseconds() != want {
+			t.Errorf("retry %d comes after %s", retries, got)
+		}
+	}
+	config.Producer.Retry.Backoff = 0
+	if got := pause(10); got != 0 {
+		t.Errorf("without a backoff a retry comes after %s", got)
+	}
+	config.Producer.Retry.Backoff = time.Minute
+	for retries := range 3 {
+		if got := pause(retries); got != time.Minute {
+			t.Errorf("with a backoff of a minute retry %d comes after %s", retries, got)
+		}
+	}
+}
+
 func TestAProducerWithoutAcksIsRefused(t *testing.T) {
 	config := goka.DefaultConfig()
 	config.Producer.Idempotent, config.Producer.RequiredAcks = false, sarama.NoResponse
