@@ -16,6 +16,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -256,4 +257,33 @@ func TestBadInputNothingPanics(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Keys change their partitions when an input gets more of them, so that rows are not found any more.
+func TestMorePartitionsThanTheTableHas(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 2)
+		config := goka.DefaultConfig()
+		config.Metadata.RefreshFrequency = time.Minute
+		i := w.run(counter("g", "in"), goka.WithConfig(config)).ready()
+		d, err := door.For(w.brokers)
+		w.check(err)
+		admin, err := d.NewClusterAdmin(w.brokers, goka.DefaultConfig())
+		w.check(err)
+		defer func() { w.check(admin.Close()) }()
+		w.check(admin.CreatePartitions("in", 4, nil, false))
+		w.refused(i.wait(), "inputs [in] have more than the 2 partitions that they had when this processor was made", "tables of group g have", "new topics and a new group")
+	})
+}
+
+func TestAGroupThatCommitsNothingIsToldSo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("in", 1)
+		config := goka.DefaultConfig()
+		config.Consumer.Offsets.AutoCommit.Enable = false
+		w.run(counter("g", "in"), goka.WithConfig(config)).ready()
+		if !w.log.has("Consumer.Offsets.AutoCommit.Enable is false") {
+			t.Errorf("it is not said that nothing is committed: %s", w.log.lines)
+		}
+	})
 }

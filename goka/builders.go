@@ -69,7 +69,7 @@ func ConsumerGroupBuilderWithConfig(config *sarama.Config) ConsumerGroupBuilder 
 		if err != nil {
 			return nil, err
 		}
-		member := &joinedGroup{initial: c.Consumer.Offsets.Initial}
+		member := &joinedGroup{initial: c.Consumer.Offsets.Initial, commits: c.Consumer.Offsets.AutoCommit.Enable}
 		if door.Network(d) {
 			member.lines = linesOf(c)
 		}

@@ -326,6 +326,10 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 		return fmt.Errorf("error creating consumer group: %w", err)
 	}
 	g.initial = initialOf(group)
+	if own, ok := group.(*joinedGroup); ok && !own.commits {
+		logger.Warnf(g.log, "Consumer.Offsets.AutoCommit.Enable is false: nothing is ever committed, so that each start begins again where "+
+			"Consumer.Offsets.Initial says; set it to true, and hold messages back by DeferCommit")
+	}
 	backoff, err := g.opts.builders.backoff()
 	if err != nil {
 		return errors.Join(fmt.Errorf("error building backoff: %w", err), group.Close())

@@ -29,6 +29,9 @@ func (g *Processor) Setup(session sarama.ConsumerGroupSession) error {
 	g.state.SetState(ProcStateSetup)
 	claims := session.Claims()
 	assigned, err := assignedPartitions(claims, g.graph.consumed())
+	if err == nil {
+		err = g.checkGrowth(assigned)
+	}
 	if err != nil {
 		return fmt.Errorf("error setting up: %w", err)
 	}
@@ -76,6 +79,17 @@ func assignedPartitions(claims map[string][]int32, topics []string) ([]int32, er
 		}
 	}
 	return partitions, nil
+}
+
+// checkGrowth reports partitions that were added to the inputs of a group with tables, which lack them.
+func (g *Processor) checkGrowth(assigned []int32) error {
+	known := g.allPartitions()
+	if len(known) == 0 || len(assigned) == 0 || assigned[len(assigned)-1] < int32(len(known)) {
+		return nil
+	}
+	return fmt.Errorf("%w: the inputs %v have more than the %d partitions that they had when this processor was made, and that the tables of group %s have: "+
+		"keys have changed their partitions, away from their rows; move to new topics and a new group, or start again if you have made all anew",
+		ErrNotCopartitioned, g.graph.InputStreams().Topics(), len(known), g.graph.Group())
 }
 
 func sorted[T cmp.Ordered](s []T) []T {

@@ -18,6 +18,7 @@ import (
 type joinedGroup struct {
 	sarama.ConsumerGroup
 	initial int64
+	commits bool   // Consumer.Offsets.AutoCommit.Enable
 	lines   *lines // nil where there is nothing to cut
 }
 
