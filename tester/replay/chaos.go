@@ -34,7 +34,7 @@ func newChaos(s replaywire.Settings, records int64) (*chaos, error) {
 		return c, nil
 	}
 	if records < 2 {
-		return nil, fmt.Errorf("the input has %d records; there is no place in it for rebalances and crashes", records)
+		return nil, fmt.Errorf("the input has %d records beside rows without a time; there is no place in it for rebalances and crashes", records)
 	}
 	for i := range n {
 		c.incidents = append(c.incidents, incident{before: 1 + c.rng.Int64N(records-1), crash: i >= s.Rebalances})
@@ -53,18 +53,36 @@ func newChaos(s replaywire.Settings, records int64) (*chaos, error) {
 	return c, nil
 }
 
+// recordCount is how many records there are with a time, and without one by topic.
+type recordCount struct {
+	timed    int64
+	timeless map[string]int64
+}
+
+// fed returns how many of them come while groups run: rows without a time are there before.
+func (n recordCount) fed(p *plan) int64 {
+	all := n.timed
+	for topic, count := range n.timeless {
+		if t := p.topics[topic]; t == nil || !t.table {
+			all += count
+		}
+	}
+	return all
+}
+
 // countRecords counts what the settings want of the inputs. Standard input cannot be read twice.
-func countRecords(ctx context.Context, s replaywire.Settings) (n int64, err error) {
+func countRecords(ctx context.Context, s replaywire.Settings) (n recordCount, err error) {
+	n.timeless = map[string]int64{}
 	if slices.ContainsFunc(s.Inputs, dump.Once) {
-		return 0, errors.New("where rebalances and crashes happen is drawn before the input is read, and standard input or a pipe cannot be read twice; replay a file")
+		return n, errors.New("where rebalances and crashes happen is drawn before the input is read, and standard input or a pipe cannot be read twice; replay a file")
 	}
 	in, err := openInput(s)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
 	merge := dump.NewMerge(nil, in.files...)
-	for {
+	for seen := 0; ; seen++ {
 		rec, err := merge.Next()
 		var bad *dump.LineError
 		switch {
@@ -73,12 +91,14 @@ func countRecords(ctx context.Context, s replaywire.Settings) (n int64, err erro
 		case errors.As(err, &bad):
 			continue
 		case err != nil:
-			return 0, err
-		case n%4096 == 0 && ctx.Err() != nil:
-			return 0, errInterrupted
-		}
-		if rec.Timestamp >= 0 && in.wanted(rec) {
-			n++
+			return n, err
+		case seen%4096 == 0 && ctx.Err() != nil:
+			return n, errInterrupted
+		case !in.wanted(rec):
+		case rec.Timestamp >= 0:
+			n.timed++
+		default:
+			n.timeless[rec.Topic]++
 		}
 	}
 }

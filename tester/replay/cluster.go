@@ -44,7 +44,6 @@ func connect(brokers []string, partitions int, idle func(), interrupted func() b
 	c := &cluster{brokers: brokers, partitions: partitions, idle: idle, interrupted: interrupted, meet: func() {}, config: goka.DefaultConfig()}
 	c.config.ClientID = "gokasim"
 	c.config.Consumer.Offsets.Initial = sarama.OffsetOldest
-	c.config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides
 	if c.simulated() {
 		c.config.Consumer.Group.Rebalance.Timeout = simulatedPatience // see groups.options
 	}

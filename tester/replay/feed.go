@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,11 +19,14 @@ type feed struct {
 	producer sarama.AsyncProducer
 	direct   *memkafka.Cluster // nil to be a producer
 	loads    map[place]*load
-	queued   []*load          // those with records, first come first
-	loaded   int              // records in them
-	order    *order           // nil on a real cluster
-	kept     histories        // filled where records go straight in; nil else
-	counts   map[*topic]int64 // what was sent, by topic
+	core     *memkafka.Cluster // the simulated cluster, nil on a real one
+	queued   []*load           // those with records, first come first
+	loaded   int               // records in them
+	bytes    int               // of the records that are put or sent since the last flush
+	widest   map[*topic]int    // the largest record so far, of topics that have been told to take such large ones
+	order    *order            // nil on a real cluster
+	kept     histories         // filled where records go straight in; nil else
+	counts   map[*topic]int64  // what was sent, by topic
 	sent     atomic.Int64
 	results  sync.WaitGroup // the goroutines that read results
 
@@ -54,8 +58,12 @@ type fedLine struct {
 	line int
 }
 
-// atOnce is how many records go into a simulated cluster together.
-const atOnce = 256
+// atOnce is how many records go into a simulated cluster together, and atOnceBytes how large those are together that go into any cluster: brokers take
+// about twice that in a batch (max.message.bytes).
+const (
+	atOnce      = 256
+	atOnceBytes = 512 << 10
+)
 
 // fedRecord is a record on its way, used again when it has arrived.
 type fedRecord struct {
@@ -74,13 +82,14 @@ func (c *content) Length() int             { return len(*c) }
 
 // newFeed returns a feed into c. With direct it puts records straight into that cluster, and rows into their histories.
 func newFeed(c *cluster, direct *memkafka.Cluster, o *order, kept histories) (*feed, error) {
-	f := &feed{counts: map[*topic]int64{}, direct: direct, order: o, kept: kept, loads: map[place]*load{}}
+	f := &feed{counts: map[*topic]int64{}, direct: direct, core: c.core, order: o, kept: kept, loads: map[place]*load{}, widest: map[*topic]int{}}
 	f.changed = sync.NewCond(&f.mu)
 	if direct != nil {
 		return f, nil
 	}
 	config := *c.config
 	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) // the broker's limit decides
 	producer, err := c.door.NewAsyncProducer(c.brokers, &config)
 	if err != nil {
 		return nil, fmt.Errorf("making a producer for %s: %w", c, err)
@@ -101,6 +110,9 @@ func newFeed(c *cluster, direct *memkafka.Cluster, o *order, kept histories) (*f
 
 // send writes r, the record of that number. It waits while the producer is saturated. Failures are told by flush.
 func (f *feed) send(ctx context.Context, r *record, number int64) error {
+	if err := f.makeRoom(r); err != nil {
+		return err
+	}
 	if f.direct != nil {
 		return f.put(r, number)
 	}
@@ -125,6 +137,32 @@ func (f *feed) send(ctx context.Context, r *record, number int64) error {
 		f.settle(&m.msg, nil)
 		return context.Cause(ctx)
 	}
+}
+
+// makeRoom sees to it that the cluster can take r, alone or with what has not arrived yet.
+func (f *feed) makeRoom(r *record) error {
+	const besides = 32 // at most: lengths, a time, an offset
+	size := besides + len(r.key) + len(r.value)
+	for _, h := range r.headers {
+		size += besides + len(h.Key) + len(h.Value)
+	}
+	if f.bytes > 0 && f.bytes+size > atOnceBytes {
+		if err := f.flush(); err != nil {
+			return err
+		}
+		f.bytes = 0
+	}
+	f.bytes += size
+	if f.core == nil || size <= max(atOnceBytes, f.widest[r.topic]) {
+		return nil
+	}
+	f.widest[r.topic] = size // the topic that it was recorded from took it, too
+	for _, name := range []string{"max.message.bytes", "segment.bytes"} {
+		if err := f.core.SetTopicConfig(r.topic.name, name, strconv.Itoa(2*size)); err != nil {
+			return fmt.Errorf("%s:%d: making room for a record of %d bytes: %w", r.file, r.line, size, err)
+		}
+	}
+	return nil
 }
 
 // put keeps r until there are enough to go together.
@@ -191,7 +229,7 @@ func (f *feed) putAll() error {
 			return err
 		}
 	}
-	f.queued, f.loaded = f.queued[:0], 0
+	f.queued, f.loaded, f.bytes = f.queued[:0], 0, 0
 	return nil
 }
 

@@ -70,7 +70,7 @@ const batchSize = 1024
 
 // replay runs a replay: in a bubble on a simulated cluster, or on real brokers.
 func replay(ctx context.Context, t *testing.T, settings replaywire.Settings, graphs []Graph, pipe *reporter) (result *replaywire.Result, err error) {
-	var records int64
+	var records recordCount
 	if settings.Rebalances+settings.Crashes > 0 {
 		if records, err = countRecords(ctx, settings); err != nil {
 			return nil, err

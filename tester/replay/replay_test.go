@@ -290,6 +290,37 @@ func TestGroupsFollowEachOther(t *testing.T) {
 	}
 }
 
+// TestRecordsOfAnySizeAreReplayed has records that a broker takes one by one and not together, and one that the topic it is from had a setting for.
+func TestRecordsOfAnySizeAreReplayed(t *testing.T) {
+	var records []dump.Record
+	for at := range 2 * atOnce {
+		records = append(records, message("words", "k", strings.Repeat("x", 10_000), at))
+	}
+	records = append(records, message("words", "large", strings.Repeat("x", 3<<20), len(records)))
+	echo := graph("echo", goka.Output("echoed", text), goka.Input("words", text, func(ctx goka.Context, msg any) {
+		if ctx.Key() == "k" {
+			ctx.Emit("echoed", ctx.Key(), msg)
+		}
+	}))
+	for name, settings := range map[string]replaywire.Settings{
+		"in any order": {}, "as a seed decides": {Driven: true, Seed: 1}, "as a producer": {Faults: "on produce topic=none: disconnect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup{graphs: []Graph{counts(), echo}, dumps: []string{dumpOf(records...)}, settings: settings}.run(t)
+			if o.failure != "" {
+				t.Fatal(o.failure)
+			}
+			want := fmt.Sprintf("{\"key\":\"k\",\"payload\":\"%d\"}\n{\"key\":\"large\",\"payload\":\"1\"}\n", 2*atOnce)
+			if diff := cmp.Diff(want, o.file(t, "counts-table.jsonl")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got := len(o.records(t, "echoed.jsonl")); got != 2*atOnce {
+				t.Errorf("%d records came out, want %d", got, 2*atOnce)
+			}
+		})
+	}
+}
+
 func TestHandledInputIsForgotten(t *testing.T) {
 	var records []dump.Record
 	for at := range trimEvery + 2*underWay {
@@ -499,6 +530,23 @@ func TestCallbacksThatTakeLongAreCalledOnce(t *testing.T) {
 		if diff := cmp.Diff(want.String(), o.file(t, "slow-table.jsonl")); diff != "" {
 			t.Errorf("with seed %d (-want +got):\n%s", seed, diff)
 		}
+	}
+}
+
+func TestIncidentsHappenAmongMessagesWithoutATime(t *testing.T) {
+	var records []dump.Record
+	for i := range 300 {
+		records = append(records, word(fmt.Sprint("k", i%3), -1))
+	}
+	o := setup{
+		graphs: []Graph{counts()}, dumps: []string{dumpOf(records...)}, instances: 2, partitions: 2,
+		settings: replaywire.Settings{Rebalances: 2, Crashes: 2},
+	}.run(t)
+	if o.failure != "" || len(o.Incidents) != 4 || o.Incidents[3].Record < 100 {
+		t.Fatalf("%s: %+v, want 4 incidents all over 300 records", o.failure, o.Result)
+	}
+	if got := o.file(t, "counts-table.jsonl"); strings.Count(got, `"100"`) != 3 {
+		t.Errorf("the table is %s", got)
 	}
 }
 

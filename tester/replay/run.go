@@ -22,7 +22,7 @@ type run struct {
 	plans     chan<- *plan // takes the plan, once the topics are there, so that reading begins
 	tell      func(replaywire.Event)
 	outer     context.Context   // ends when the run is to end; see cluster.interrupted
-	records   int64             // of the input, when incidents are to happen among them
+	records   recordCount       // of the input, when incidents are to happen among them
 	simulated *memkafka.Cluster // nil on a real cluster
 	drive     *drive            // nil unless a seed decides what happens
 
@@ -53,7 +53,7 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	disorder, err := newChaos(r.settings, r.records)
+	disorder, err := newChaos(r.settings, r.records.fed(p))
 	if err != nil {
 		return nil, err
 	}
