@@ -47,13 +47,14 @@ func (l *line) failf(pos int, format string, args ...any) error {
 }
 
 // record reads the one object that the line holds. Fields may come in any order; unknown ones are skipped; of a field
-// that comes twice the last one counts.
+// that comes twice the last one counts. An object that has nothing a record is known by, as the value of one has, is none.
 func (l *line) record(rec *Record) error {
 	*rec = Record{
 		Partition: NoPartition, Offset: kafka.NoOffset, Timestamp: kafka.NoTimestamp, Broker: NoBroker,
 		Headers: rec.Headers[:0], File: rec.File, Line: rec.Line,
 	}
 	var enc encodings
+	begun, known := l.pos, false
 	if err := l.expect('{', "a record begins with {"); err != nil {
 		return err
 	}
@@ -70,6 +71,7 @@ func (l *line) record(rec *Record) error {
 			return err
 		}
 		l.space()
+		known = known || tells(name)
 		if err := l.field(name, rec, &enc); err != nil {
 			return err
 		}
@@ -86,7 +88,20 @@ func (l *line) record(rec *Record) error {
 	if l.pos < len(l.text) {
 		return l.failf(l.pos, "text after the record: %s; put each record on a line of its own", l.excerpt(l.pos))
 	}
+	if !known {
+		return l.failf(begun, "the object is no record: it has none of the fields topic, partition, offset, headers, key, payload and value; "+
+			`a value alone is written {"payload":VALUE}, and read with the format json`)
+	}
 	return enc.apply(l, rec)
+}
+
+// tells reports whether the field called name tells a record from other objects. A time and what is unknown do not.
+func tells(name []byte) bool {
+	switch string(name) {
+	case "topic", "Topic", "partition", "Partition", "partitionID", "offset", "Offset", "headers", "Headers", "key", "Key", "payload", "value", "Value":
+		return true
+	}
+	return false
 }
 
 // field reads the value of the field called name.

@@ -102,7 +102,7 @@ func TestAcceptedLines(t *testing.T) {
 		name, line string
 		want       Record
 	}{
-		{"no fields", `{}`, plain(nil, nil)},
+		{"nothing but a place", `{"partition":-1}`, plain(nil, nil)},
 		{"null differs from empty", `{"key":"","payload":null}`, plain([]byte{}, nil)},
 		{"fields in any order and with spaces", " {\"payload\" : \"v\" ,\t\"key\":\"k\" } ", plain([]byte("k"), []byte("v"))},
 		{"unknown fields of every kind", `{"a":[1,{"b":[]},"]"],"b":{"c":{"key":"x"}},"c":-1.5e3,"d":true,"e":false,"f":null,"key":"k"}`, plain([]byte("k"), nil)},
@@ -135,6 +135,8 @@ func withHeaders(headers ...kafka.Header) Record {
 
 func TestMalformedLines(t *testing.T) {
 	for _, tc := range []struct{ name, line, want string }{
+		{"no fields", `{}`, `in:1:1: the object is no record: it has none of the fields topic, partition, offset, headers, key, payload and value; a value alone is written {"payload":VALUE}, and read with the format json`},
+		{"a value alone", `{"id":7,"timestamp":1,"amount":{"key":"k"}}`, `in:1:1: the object is no record: it has none of the fields topic, partition, offset, headers, key, payload and value; a value alone is written {"payload":VALUE}, and read with the format json`},
 		{"no object", `hello`, `in:1:1: found "hello": a record begins with {`},
 		{"an array", `[1]`, `in:1:1: found "[1]": a record begins with {`},
 		{"cut off in a string", `{"key":"abc`, `in:1:12: the line ends inside a string`},

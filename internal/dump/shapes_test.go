@@ -93,6 +93,7 @@ func TestShapesOfOtherTools(t *testing.T) {
 		{"kafkactl", `{"Partition":3,"Offset":17,"Headers":{"a":"1"},"Key":"k1","Value":"v","Timestamp":"2013-01-01T10:17:00Z"}`, Options{Topic: "given"}, []Record{same("given", a)}},
 		{"kafkactl's input", `{"key":"k1","value":"v","headers":{"a":"1"}}`, Options{}, []Record{{Partition: -1, Offset: -1, Timestamp: -1, Broker: -1, Key: []byte("k1"), Value: []byte("v"), Headers: []kafka.Header{a}}}},
 		{"Redpanda Console", console, Options{Topic: "given"}, []Record{same("given", a), {Topic: "given", Partition: 3, Offset: 18, Timestamp: at, Broker: NoBroker, Value: []byte{}}}},
+		{"Redpanda Console, of nothing", " [ ]\n", Options{}, nil},
 		{"values as JSON", `{"key":{"id": 1},"payload":{"n": [1, 2]}}` + "\n" + `{"key":null,"payload":"text"}`, Options{Keys: JSON, Values: JSON}, []Record{plain([]byte(`{"id":1}`), []byte(`{"n":[1,2]}`)), plain(nil, []byte(`"text"`))}},
 		{"values in base64", `{"key":"azE=","payload":"/v8="}`, Options{Keys: Base64, Values: Base64}, []Record{plain([]byte("k1"), []byte{0xfe, 0xff})}},
 	} {
@@ -113,7 +114,8 @@ func TestMalformedShapes(t *testing.T) {
 	}{
 		{"value in the middle", "in", "{\n \"key\": 7,\n \"value\": \"v\"\n}\n", Options{}, "in:2:9: key is a number, not a string or null"},
 		{"end inside", "in", "{\n \"key\": \"k\",\n", Options{}, "in:1:1: the file ends inside the record that begins here"},
-		{"between records", "in", "{\n}\nwhat\n{\n}\n", Options{}, `in:3:1: found "what" where a record should begin with {`},
+		{"between records", "in", "{\n\"key\":null}\nwhat\n{\n\"key\":null}\n", Options{}, `in:3:1: found "what" where a record should begin with {`},
+		{"an array that is not closed", "in", "[{\"key\":\"k\"},\n{\"key\":\"l\"}\n", Options{}, "in:3:1: the file ends inside the array that begins in line 1: records are missing, or just the ] behind them"},
 		{"time", "in", `{"timestamp":"yesterday"}`, Options{}, `in:1:14: timestamp "yesterday" is no time`},
 		{"header without key", "in", `{"headers":[{"value":"1"}]}`, Options{}, "in:1:26: a header has no key"},
 		{"header not in base64", "in", `{"headers":[{"Key":"?","Value":"1"}]}`, Options{}, "in:1:20: the name of a header is not base64"},

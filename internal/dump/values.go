@@ -11,7 +11,7 @@ import (
 type values struct {
 	from  *bufio.Reader
 	line  int // of the next byte
-	array bool
+	array int // the line that the array begins in, 0 outside of one
 	begun bool
 	text  []byte
 }
@@ -20,17 +20,21 @@ type values struct {
 func (v *values) next() (text []byte, line int, err error) {
 	for {
 		c, err := v.read()
+		if begun := v.array; err == io.EOF && begun > 0 {
+			v.array = 0
+			return nil, v.line, &LineError{Line: v.line, Column: 1, Reason: fmt.Sprintf("the file ends inside the array that begins in line %d: records are missing, or just the ] behind them", begun)}
+		}
 		if err != nil {
 			return nil, v.line, err
 		}
 		switch {
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || v.array && c == ',' || c == '\x1e':
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || v.array > 0 && c == ',' || c == '\x1e':
 			continue
 		case c == '[' && !v.begun:
-			v.array, v.begun = true, true
+			v.array, v.begun = v.line, true
 			continue
-		case c == ']' && v.array:
-			v.array = false
+		case c == ']' && v.array > 0:
+			v.array = 0
 			continue
 		case c == '{':
 			v.begun = true
@@ -102,7 +106,7 @@ func spansLines(b []byte) bool {
 	if len(b) == 0 || b[0] != '{' {
 		rest, array := bytes.CutPrefix(b, []byte("["))
 		rest = bytes.TrimLeft(rest, " \t\r\n")
-		return array && len(rest) > 0 && rest[0] == '{'
+		return array && len(rest) > 0 && (rest[0] == '{' || rest[0] == ']')
 	}
 	line, _, whole := bytes.Cut(b, []byte("\n"))
 	return whole && len(bytes.TrimSpace(line)) == 1
