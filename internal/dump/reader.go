@@ -123,7 +123,7 @@ func (r *Reader) recognise(isFile bool) (err error) {
 		return fmt.Errorf("%s is a segment of a broker; name its file, since the folder says topic and partition", r.name)
 	case logfile.Looks(head) && r.packed:
 		return fmt.Errorf("%s is a compressed segment of a broker; unpack it into a folder TOPIC-PARTITION first", r.name)
-	case logfile.Looks(head):
+	case logfile.Looks(head), isFile && !once && strings.HasSuffix(r.name, ".log") && bytes.IndexByte(head, 0) >= 0: // binary: it says itself how it is damaged
 		r.segment, err = newSegment(r.name, r.lines, r.options)
 	case spansLines(head):
 		r.values = &values{from: r.lines, line: 1}

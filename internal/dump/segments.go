@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -51,16 +50,16 @@ func newSegment(name string, from io.Reader, o Options) (*segment, error) {
 
 // unseen reads the segment called name, and those after it in the same folder for as long as a transaction is open.
 func unseen(name string) (map[int64][]span, error) {
-	siblings, err := filepath.Glob(filepath.Join(filepath.Dir(name), "*.log"))
+	dir, base := filepath.Split(name)
+	siblings, err := os.ReadDir(filepath.Clean(dir)) // in order
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(siblings)
 	files := []string{name}
-	if len(filepath.Base(name)) == len("00000000000000000000.log") {
-		for _, f := range siblings {
-			if filepath.Base(f) > filepath.Base(name) && len(filepath.Base(f)) == len(filepath.Base(name)) {
-				files = append(files, f)
+	if len(base) == len("00000000000000000000.log") {
+		for _, e := range siblings {
+			if f := e.Name(); f > base && len(f) == len(base) && strings.HasSuffix(f, ".log") {
+				files = append(files, filepath.Join(dir, f))
 			}
 		}
 	}

@@ -171,8 +171,8 @@ func TestSegmentsAreReadAsCommittedDataIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "my-topic-4")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir := filepath.Join(t.TempDir(), "[odd", "my-topic-4")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	segment := func(name string, b []byte) string {
@@ -218,5 +218,9 @@ func TestSegmentsAreReadAsCommittedDataIs(t *testing.T) {
 	segment("00000000000000000000.log", source[:900])
 	if _, bad, err = readWith(t, first, Options{}); err != nil || len(bad) != 1 || !strings.Contains(bad[0], "the last 6 bytes of the segment are no whole batch") {
 		t.Errorf("cut off: %q, %v", bad, err)
+	}
+	segment("00000000000000000000.log", append(make([]byte, 16), 9)) // of a format unheard of
+	if _, _, err = readWith(t, first, Options{}); err == nil || !strings.Contains(err.Error(), "is this a segment of a partition, or is it damaged?") {
+		t.Errorf("damaged at its beginning: %v", err)
 	}
 }

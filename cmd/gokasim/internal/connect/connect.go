@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -34,17 +35,18 @@ func (f *Flags) Add(flags *pflag.FlagSet) {
 // Config is how to reach a cluster, read and checked.
 type Config struct {
 	Brokers     []string
-	Uncommitted bool // isolation.level=read_uncommitted
+	Uncommitted bool     // isolation.level=read_uncommitted
+	Unused      []string // what kcat's configuration file sets for other programs, FILE:LINE: NAME
 	options     []kgo.Opt
 }
 
 // Read checks what was said. Errors name the flag or the file and line that is wrong.
 func (f *Flags) Read() (*Config, error) {
-	s, err := f.settings()
+	s, unused, err := f.settings()
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{Brokers: f.Brokers}
+	c := &Config{Brokers: f.Brokers, Unused: unused}
 	if len(c.Brokers) == 0 {
 		for _, name := range []string{"bootstrap.servers", "metadata.broker.list"} {
 			if v, ok := s[name]; ok && len(c.Brokers) == 0 {
@@ -79,6 +81,9 @@ func (c *Config) Client(ctx context.Context, patience time.Duration, options ...
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if refused := new(kerr.Error); errors.As(err, &refused) { // one answered
+			return nil, fmt.Errorf("connecting to %s: %w", strings.Join(c.Brokers, ","), err)
+		}
 		return nil, fmt.Errorf("no broker of %s answers within %v: %w", strings.Join(c.Brokers, ","), patience, err)
 	}
 	return client, nil
@@ -89,9 +94,9 @@ type setting struct{ value, where string }
 
 type settings map[string]setting
 
-// settings gathers the file's and the command line's properties; the latter win.
-func (f *Flags) settings() (settings, error) {
-	s := settings{}
+// settings gathers the file's and the command line's properties; the latter win. What the file sets for other programs that share it is unused.
+func (f *Flags) settings() (s settings, unused []string, err error) {
+	s = settings{}
 	name, must := f.File, true
 	if name == "" {
 		name, must = os.Getenv("KCAT_CONFIG"), true
@@ -103,25 +108,25 @@ func (f *Flags) settings() (settings, error) {
 		}
 	}
 	if name != "" {
-		if err := s.read(name, must); err != nil {
-			return nil, err
+		if unused, err = s.read(name, must); err != nil {
+			return nil, nil, err
 		}
 	}
 	for _, p := range f.Properties {
 		if err := s.add(p, "-X "+p); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return s, nil
+	return s, unused, nil
 }
 
-func (s settings) read(name string, must bool) (err error) {
+func (s settings) read(name string, must bool) (unused []string, err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		if !must && errors.Is(err, os.ErrNotExist) {
-			return nil
+			return nil, nil
 		}
-		return fmt.Errorf("reading the configuration file: %w", err)
+		return nil, fmt.Errorf("reading the configuration file: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	lines := bufio.NewScanner(file)
@@ -130,14 +135,25 @@ func (s settings) read(name string, must bool) (err error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := s.add(line, fmt.Sprintf("%s:%d", name, n)); err != nil {
-			return err
+		where := fmt.Sprintf("%s:%d", name, n)
+		setting, _, ok := strings.Cut(line, "=")
+		if setting = strings.TrimSpace(setting); ok && elsewhere(setting) {
+			unused = append(unused, where+": "+setting)
+			continue
+		}
+		if err := s.add(line, where); err != nil {
+			return nil, err
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("reading the configuration file %s: %w", name, err)
+		return nil, fmt.Errorf("reading the configuration file %s: %w", name, err)
 	}
-	return nil
+	return unused, nil
+}
+
+// elsewhere reports whether a setting is of no use here and may be left out: it is none of those that say how to connect safely and as whom.
+func elsewhere(name string) bool {
+	return name != "" && !slices.Contains(known, name) && !strings.Contains(name, "ssl.") && !strings.Contains(name, "sasl.")
 }
 
 func (s settings) add(property, where string) error {

@@ -3,6 +3,7 @@ package connect
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,19 @@ func TestTheConfigurationFileComesBeforeTheCommandLine(t *testing.T) {
 	c, err = (&Flags{File: name, Brokers: []string{"flag:1"}, Properties: []string{"isolation.level=read_committed"}}).Read()
 	if err != nil || c.Brokers[0] != "flag:1" || c.Uncommitted {
 		t.Errorf("with flags: %+v, %v", c, err)
+	}
+	if err := os.WriteFile(name, []byte("bootstrap.servers=a:1\nsession.timeout.ms = 45000\ntopic.message.timeout.ms=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{name + ":2: session.timeout.ms", name + ":3: topic.message.timeout.ms"}
+	if c, err = (&Flags{File: name}).Read(); err != nil || !slices.Equal(c.Unused, want) {
+		t.Errorf("settings of other programs: %+v, %v, want %q unused", c, err, want)
+	}
+	if err := os.WriteFile(name, []byte("bootstrap.servers=a:1\nssl.keystore.location=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Flags{File: name}).Read(); err == nil || !strings.Contains(err.Error(), name+`:2: setting "ssl.keystore.location" is not supported`) {
+		t.Errorf("a setting that says how to connect: %v", err)
 	}
 	if _, err := (&Flags{File: name + "x"}).Read(); err == nil || !strings.Contains(err.Error(), "reading the configuration file: open") {
 		t.Errorf("a file that is missing: %v", err)
