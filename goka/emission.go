@@ -24,8 +24,8 @@ type Emission struct {
 	// Source names the record whose handling caused this one, so that a simulation can order what happens at once.
 	Source kafka.Source
 
-	// Done is called exactly once, from any goroutine, and possibly before Produce returns. It must not block, nor call
-	// Produce, which waits for room that is made when Done has returned.
+	// Done is called exactly once, from any goroutine, and possibly before Produce returns. It must not block. It may call
+	// Produce, see NewProducer.
 	Done func(e *Emission, err error)
 
 	owner interface{} // what goka's own Done functions need beside the emission

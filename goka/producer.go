@@ -42,7 +42,7 @@ type producer struct {
 //
 // At brokers that are reached over a network, batches are made and sent by goka, over connections of sarama's: one request at a time to each
 // broker, with one batch of each partition, so that order holds with idempotence and without. Up to 32 MiB of records may
-// wait for their results, before Produce waits. With settings that only sarama's own producer has, records go through that: a Version before
+// wait for their results, before Produce waits; four times as much when who is told of a result produces. With settings that only sarama's own producer has, records go through that: a Version before
 // 0.11, Producer.Interceptors, Producer.Transaction.ID, anything in Producer.Flush, Producer.Retry.MaxBufferLength and MaxBufferBytes.
 func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 	if config == nil {

@@ -37,9 +37,10 @@ func (p *Promise) Then(callback func(err error)) *Promise {
 
 // ThenWithMessage has callback called with the message and the error of the emit, once the promise is finished: by
 // whoever finishes it, or before ThenWithMessage returns when it was. Callbacks are called in the order in which they
-// were added. Whoever finishes a promise of an emitter is its producer, which waits for the callback: it must not block. So it
-// must not emit either, unless in a goroutine of its own: an emit waits while the producer has too much under way, of which the callback
-// would keep it from getting rid. The message may be nil; its partition and offset count if there is no error. It returns p.
+// were added. Whoever finishes a promise of an emitter is its producer, which waits for the callback: it must not block, as
+// EmitSync does. It may emit about as much as it was told of; an emit that finds too much under way, or any with a producer
+// of sarama's (see NewProducer), belongs into a goroutine of its own. The message may be nil; its partition and offset count if there
+// is no error. It returns p.
 func (p *Promise) ThenWithMessage(callback func(msg *sarama.ProducerMessage, err error)) *Promise {
 	p.mu.Lock()
 	if !p.settled {

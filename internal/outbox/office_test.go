@@ -29,6 +29,7 @@ type office struct {
 	given   int
 	settled map[*sarama.ProducerMessage][]error       // the errors of its results, which should be one
 	plugs   map[*sarama.ProducerMessage]chan struct{} // whose results are taken once the channels are closed
+	answer  func(msg *sarama.ProducerMessage)         // called when a result is taken; nil for nothing
 }
 
 // quick is a configuration that loses no time with retries.
@@ -122,6 +123,11 @@ func (o *office) settle(msg *sarama.ProducerMessage, err error) {
 	if plug, ok := o.plugs[msg]; ok {
 		o.mu.Unlock()
 		<-plug
+		o.mu.Lock()
+	}
+	if answer := o.answer; answer != nil {
+		o.mu.Unlock()
+		answer(msg)
 		o.mu.Lock()
 	}
 }

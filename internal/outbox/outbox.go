@@ -12,7 +12,8 @@
 //   - An idempotent outbox writes no record twice. A batch that is sent again is the very same, under the same sequence numbers. It
 //     gets other ones only when no attempt can have been written; when one can, it fails, and the partition goes on
 //     under a higher epoch, which shuts out what may still be under way of it (see ledger).
-//   - Buffered records are bounded: Produce waits while there are more than 32 MiB of them, as with buffer.memory.
+//   - Buffered records are bounded: Produce waits while there are more than 32 MiB of them, as with buffer.memory. Only who is told of
+//     a result waits later, for part of that room is made when it returns.
 //
 // Outbox.mu guards all state, and partitioners are called with it held, one at a time as sarama calls them, so that they must not call
 // Produce. It does not guard the batch that a partition has under way: that belongs to the goroutine that has the partition in hand, a
@@ -22,6 +23,8 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +33,8 @@ import (
 
 // Settle is told how a record went, exactly once, from any goroutine and possibly before Produce returns. When err is nil,
 // Partition and Offset of msg say where it is, and Offset is negative where the broker did not say. Otherwise err is a
-// *sarama.ProducerError, or ErrClosed. It must not block: the sender of a broker waits for it. So it must not
-// call Produce, which may wait for room that only that sender makes.
+// *sarama.ProducerError, or ErrClosed. It must not block: the sender of a broker waits for it. It may call Produce, for which
+// there is more room then.
 type Settle func(msg *sarama.ProducerMessage, err error)
 
 // ErrClosed is what records fail with that come after Close.
@@ -39,6 +42,10 @@ var ErrClosed = errors.New("the outbox is closed")
 
 // bufferBytes is how much may wait for its result, as with buffer.memory of Kafka's own producers.
 const bufferBytes = 32 << 20
+
+// answers is how many times as much may wait when who is told of a result produces: who produces for each result as much as there was
+// does not wait.
+const answers = 4
 
 // requestOverhead is what sarama leaves for all in a request that is not records.
 const requestOverhead = 10 << 10
@@ -151,7 +158,11 @@ func (o *Outbox) accept(msg *sarama.ProducerMessage) (err error) {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.buffered > 0 && o.buffered+l.size > o.limit && !o.closed {
+	limit := o.limit
+	if o.full(l.size, limit) && isTold() {
+		limit *= answers
+	}
+	for o.full(l.size, limit) {
 		o.waiting++
 		o.room.Wait()
 		o.waiting--
@@ -172,6 +183,31 @@ func (o *Outbox) accept(msg *sarama.ProducerMessage) (err error) {
 	o.buffered += l.size
 	o.unsettled++
 	return nil
+}
+
+// full reports whether a record of so many bytes has to wait for room.
+func (o *Outbox) full(size, limit int) bool {
+	return o.buffered > 0 && o.buffered+size > limit && !o.closed
+}
+
+// isTold reports whether the goroutine that calls it is being told of a result: whether tell is among its callers.
+func isTold() bool {
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*n)
+		n = runtime.Callers(2, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "internal/outbox.(*Outbox).tell") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // result is how a batch went.

@@ -324,6 +324,20 @@ func TestProduceWaitsWhileTooMuchIsBuffered(t *testing.T) {
 	o.check(o.result(large))
 }
 
+// A sender would wait for itself.
+func TestWhoIsToldOfAResultMayProduce(t *testing.T) {
+	o := opened(t, quick())
+	o.box.limit = 1000
+	answers := make(chan *sarama.ProducerMessage, 10)
+	o.answer = func(msg *sarama.ProducerMessage) {
+		if msg.Partition == 0 {
+			answers <- o.give("t", 1, strings.Repeat("y", 800))[0]
+		}
+	}
+	o.give("t", 0, strings.Repeat("x", 800)) // is counted as buffered until its result is taken
+	o.check(o.result(<-answers))
+}
+
 // wait is how many calls of Produce wait.
 func (o *office) wait() int {
 	o.box.mu.Lock()
