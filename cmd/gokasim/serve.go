@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -147,6 +148,10 @@ func (o serveOptions) secured() (options []memkafka.Option, listen []memkafka.Li
 			continue
 		}
 		user = variable.ReplaceAllStringFunc(user, fromEnvironment)
+		if !strings.Contains(user, ":") {
+			wrong = append(wrong, fmt.Errorf("--sasl %s:%s: it has no password; give MECHANISM:NAME:PASSWORD", mechanism, user))
+			continue
+		}
 		o.users = append(o.users, user)
 		if name, _, ok := strings.Cut(user, ":"); ok && o.acls {
 			o.super = append(o.super, "User:"+name)
@@ -276,6 +281,8 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) (err e
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%w; give another --listen, or port 0 for a free one", err)
+	case err != nil && !errors.As(err, new(*net.OpError)): // it was not tried
+		return usagef("%w", err)
 	case err != nil:
 		return err
 	}

@@ -162,6 +162,7 @@ func TestServeUsedWrongly(t *testing.T) {
 		{"clients of no TLS", "serve --tls-client-ca a", "--tls-client-ca: it says something only with --tls or --tls-cert"},
 		{"nothing made", "serve --tls-ca a", "--tls-ca: it is written for a certificate that is made here; give --tls without --tls-cert"},
 		{"unknown mechanism", "serve --sasl plian:a:b", `--sasl plian:a:b: mechanism "plian" is none of PLAIN,`},
+		{"no password", "serve --sasl PLAIN:a", "--sasl PLAIN:a: it has no password; give MECHANISM:NAME:PASSWORD"},
 		{"unknown level", "serve -l loud", "--log-level loud: give debug, info, warn, error or none"},
 		{"said twice", "serve -c auto.create.topics.enable=true --allow-auto-topic-creation=false", "say the same; leave one of them out"},
 		{"columns of nothing", "serve --key-column id", "are about --load"},
@@ -169,8 +170,8 @@ func TestServeUsedWrongly(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			code, _, stderr := runWith(t, strings.Fields(tc.args)...)
-			if code == 0 || !strings.Contains(stderr, tc.want) {
-				t.Errorf("exit status %d, want a failure with %q:\n%s", code, tc.want, stderr)
+			if code != 2 || !strings.Contains(stderr, tc.want) {
+				t.Errorf("exit status %d, want 2 with %q:\n%s", code, tc.want, stderr)
 			}
 		})
 	}
