@@ -196,6 +196,12 @@ func newColumns(name string, from io.Reader, separator rune, o Options) (*column
 	c.key, errs[0] = find(o.KeyColumn, "keys")
 	c.value, errs[1] = find(o.ValueColumn, "values")
 	c.time, errs[2] = find(o.TimeColumn, "times")
+	for i, column := range c.names {
+		object := o.ValueColumn == "" // which has a field of each
+		if slices.Contains(c.names[:i], column) && (object || column == o.KeyColumn || column == o.ValueColumn || column == o.TimeColumn) {
+			return nil, fmt.Errorf("%s has two columns called %q; rename one of them", name, column)
+		}
+	}
 	return c, errors.Join(errs[:]...)
 }
 

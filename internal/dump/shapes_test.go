@@ -137,6 +137,12 @@ func TestMalformedShapes(t *testing.T) {
 	if _, _, err := readFile(t, "in.csv", "a,b\n1,2\n", Options{KeyColumn: "id", TimeColumn: "when"}); err == nil || !strings.Contains(err.Error(), `has no column "id" for keys; it has a, b`) || !strings.Contains(err.Error(), `"when" for times`) {
 		t.Errorf("missing columns: %v", err)
 	}
+	if _, _, err := readFile(t, "in.csv", "a,b,a\n1,2,3\n", Options{}); err == nil || !strings.HasSuffix(err.Error(), `in.csv has two columns called "a"; rename one of them`) {
+		t.Errorf("two columns of a name: %v", err)
+	}
+	if got, _, err := readFile(t, "in.csv", "a,b,a\n1,2,3\n", Options{ValueColumn: "b"}); err != nil || len(got) != 1 || string(got[0].Value) != "2" {
+		t.Errorf("two columns that are not asked for: %v, %v", got, err)
+	}
 	if _, err := OpenWith("in", Options{Keys: "hex"}); err == nil || err.Error() != `encoding "hex" is none of text, json, base64` {
 		t.Errorf("an encoding unheard of: %v", err)
 	}
