@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
+	"github.com/gokasim/gokasim/internal/dump"
 )
 
 func newDiff() *cobra.Command {
@@ -24,6 +25,9 @@ key. The exit status is 0 when nothing differs, and 1 when something does.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usagef("name two dumps or two directories, as in gokasim diff before.jsonl after.jsonl")
+			}
+			if args[0] == dump.Stdin && args[1] == dump.Stdin {
+				return usagef("standard input is named twice, and can be read once; name a file beside it")
 			}
 			out := cmd.OutOrStdout()
 			text := out

@@ -39,11 +39,16 @@ func main() {
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
+	out := &checked{to: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	nameShells(root)
+	nameTopics(root)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = out.err
+	}
 	var wrong *usageError
 	switch {
 	case err == nil:
@@ -63,6 +68,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	tell(stderr, "%v", err)
 	return 1
+}
+
+// checked keeps the first error of what is written, which cobra does not tell of help.
+type checked struct {
+	to  io.Writer
+	err error
+}
+
+func (c *checked) Write(text []byte) (int, error) {
+	n, err := c.to.Write(text)
+	if err != nil && c.err == nil {
+		c.err = fmt.Errorf("writing to standard output: %w", err)
+	}
+	return n, err
+}
+
+// nameTopics has the command help, which cobra makes, refuse commands that are not there.
+func nameTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"}) // it is there now
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		about, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 {
+			return usagef("there is no command %q", strings.Join(args, " "))
+		}
+		about.InitDefaultHelpFlag()
+		return about.Help()
+	}
 }
 
 // nameShells has the command completion, which cobra makes for the output that root has, refuse shells that it does not know.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,8 @@ func TestWrongUsage(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct{ name, args, want string }{
 		{"unknown command", "play", `gokasim: there is no command "play"`},
+		{"help about an unknown command", "help play", `gokasim: there is no command "play"`},
+		{"standard input twice", "diff - -", "gokasim: standard input is named twice, and can be read once"},
 		{"unknown shell", "completion tcsh", `gokasim: there is no completion for "tcsh"; there is for bash, zsh, fish and powershell`},
 		{"unknown flag", "replay --sped 2 .", "gokasim: unknown flag: --sped"},
 		{"no pace", "replay --speed 2 .", `gokasim: --speed: "2" is no pace; it is max, or a number over 0 and x`},
@@ -96,6 +99,18 @@ func TestHelpIsOnStandardOutput(t *testing.T) {
 		if code != 0 || stdout == "" || stderr != "" {
 			t.Errorf("gokasim %s: status %d, %d bytes on stdout, stderr %q", args, code, len(stdout), stderr)
 		}
+	}
+}
+
+// fullDisk is what nothing can be written to.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestHelpThatCannotBeWrittenIsAFailure(t *testing.T) {
+	var stderr strings.Builder
+	if code := run(t.Context(), []string{"help", "replay"}, fullDisk{}, &stderr); code != 1 || stderr.String() != "gokasim: writing to standard output: no space left on device\n" {
+		t.Errorf("status %d, stderr %q", code, stderr.String())
 	}
 }
 
