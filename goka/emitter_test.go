@@ -337,6 +337,13 @@ func TestAProducerWithoutAcksIsRefused(t *testing.T) {
 	refused(t, err, "NoResponse")
 }
 
+func TestAProducerThatNeedsTransactionsIsRefused(t *testing.T) {
+	config := goka.DefaultConfig()
+	config.Producer.Transaction.ID = "mine"
+	_, err := goka.NewProducer([]string{"mem://x"}, config)
+	refused(t, err, `Producer.Transaction.ID is "mine"`, "leave it empty")
+}
+
 func TestReplaceGlobalConfigRefusesNil(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -38,12 +38,14 @@ type producer struct {
 }
 
 // NewProducer makes a producer with a copy of config. In the copy, results are returned; and when Producer.Idempotent
-// is set, Net.MaxOpenRequests is 1, as sarama demands. It refuses Producer.RequiredAcks of NoResponse.
+// is set, Net.MaxOpenRequests is 1, as sarama demands. It refuses Producer.RequiredAcks of NoResponse, and a
+// Producer.Transaction.ID, since nobody would begin transactions.
 //
 // At brokers that are reached over a network, batches are made and sent by goka, over connections of sarama's: one request at a time to each
 // broker, with one batch of each partition, so that order holds with idempotence and without. Up to 32 MiB of records may
-// wait for their results, before Produce waits; four times as much when who is told of a result produces. With settings that only sarama's own producer has, records go through that: a Version before
-// 0.11, Producer.Interceptors, Producer.Transaction.ID, anything in Producer.Flush, Producer.Retry.MaxBufferLength and MaxBufferBytes.
+// wait for their results, before Produce waits; four times as much when who is told of a result produces. With settings that only
+// sarama's own producer has, records go through that: a Version before 0.11, Producer.Interceptors, anything in Producer.Flush,
+// Producer.Retry.MaxBufferLength and MaxBufferBytes.
 func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 	if config == nil {
 		return nil, errNilConfig
@@ -51,6 +53,10 @@ func NewProducer(brokers []string, config *sarama.Config) (Producer, error) {
 	if config.Producer.RequiredAcks == sarama.NoResponse {
 		return nil, fmt.Errorf("error creating Kafka producer: Producer.RequiredAcks is NoResponse, " +
 			"so that nobody knows what Kafka has; use WaitForAll")
+	}
+	if id := config.Producer.Transaction.ID; id != "" {
+		return nil, fmt.Errorf("error creating Kafka producer: Producer.Transaction.ID is %q, "+
+			"and goka begins no transactions, so that Kafka would take nothing; leave it empty", id)
 	}
 	c := copyConfig(config)
 	c.Producer.Return.Successes = true
