@@ -268,6 +268,11 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err := r.checkFiles(); err != nil {
 		return err
 	}
+	if r.report != "" { // a long run is not worth much without it
+		if info, err := os.Stat(filepath.Dir(r.report)); err != nil || !info.IsDir() {
+			return fmt.Errorf("--report %s: there is no directory %s to write it to; make it", r.report, filepath.Dir(r.report))
+		}
+	}
 	if r.expect != "" && !r.update {
 		if _, err := os.ReadDir(r.expect); err != nil {
 			return fmt.Errorf("reading the directory of --expect: %w", err)

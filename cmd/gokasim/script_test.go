@@ -119,6 +119,7 @@ func TestMissingFilesAreToldBeforeAnythingIsCompiled(t *testing.T) {
 		"replay . --in /none/a.jsonl":      "gokasim: reading --in: open /none/a.jsonl: no such file or directory\n",
 		"replay . --in .":                  "gokasim: reading --in: . is a directory; name the files in it\n",
 		"replay . --in - --expect /none":   "gokasim: reading the directory of --expect: open /none: no such file or directory\n",
+		"replay . --in - --report /none/a": "gokasim: --report /none/a: there is no directory /none to write it to; make it\n",
 		"replay ./missing --in -":          "gokasim: package ./missing: stat ./missing: no such file or directory\n",
 		"replay . --in - --out main.go/x":  "gokasim: no such group graph: package github.com/gokasim/gokasim/cmd/gokasim has no exported func() *goka.GroupGraph;",
 		"replay . --in - --out main.go --": "gokasim: no such group graph:",
