@@ -200,6 +200,8 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, usagef("--checkpoint: standard input cannot be read again; replay a file")
 	case f.update && f.expect == "":
 		return nil, usagef("--update writes to the directory of --expect; name one")
+	case f.update && f.out != "":
+		return nil, usagef("--update writes to the directory of --expect, %s; leave --out %s out", f.expect, f.out)
 	case f.out != "" && sameDir(f.out, f.expect):
 		return nil, usagef("--out and --expect name the same directory %s; results would replace what they are compared with", f.out)
 	}
@@ -274,8 +276,8 @@ func (r *replay) run(ctx context.Context) (err error) {
 		}
 	}
 	if r.expect != "" && !r.update {
-		if _, err := os.ReadDir(r.expect); err != nil {
-			return fmt.Errorf("reading the directory of --expect: %w", err)
+		if err := results.CheckExpected(r.expect); err != nil {
+			return err
 		}
 	}
 	pkg, err := target.Find(ctx, r.pkg)

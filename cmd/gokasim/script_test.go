@@ -70,6 +70,7 @@ func TestWrongUsage(t *testing.T) {
 		{"crash of a real cluster", "replay --brokers a:1 --crash 1 .", "gokasim: --rebalance, --crash and --faults act on a simulated cluster; leave --brokers out"},
 		{"fewer than no crashes", "replay --crash -1 .", "gokasim: --rebalance 0, --crash -1: give 0 or more"},
 		{"update of nothing", "replay --update .", "gokasim: --update writes to the directory of --expect; name one"},
+		{"update and out", "replay --update --expect a --out b .", "gokasim: --update writes to the directory of --expect, a; leave --out b out"},
 		{"two formats", "graph --json --format svg .", "gokasim: --json and --format svg contradict each other; give one"},
 		{"picture that is not drawn", "graph --out x.pdf .", "gokasim: --out x.pdf: there is no picture of the kind .pdf; name a file .svg, .mmd or .json, or give --format"},
 		{"two forms of a segment", "dump-log --json --print-data-log a.log", "gokasim: --json writes records as JSON"},
@@ -116,13 +117,14 @@ func TestHelpThatCannotBeWrittenIsAFailure(t *testing.T) {
 
 func TestMissingFilesAreToldBeforeAnythingIsCompiled(t *testing.T) {
 	for args, want := range map[string]string{
-		"replay . --in /none/a.jsonl":      "gokasim: reading --in: open /none/a.jsonl: no such file or directory\n",
-		"replay . --in .":                  "gokasim: reading --in: . is a directory; name the files in it\n",
-		"replay . --in - --expect /none":   "gokasim: reading the directory of --expect: open /none: no such file or directory\n",
-		"replay . --in - --report /none/a": "gokasim: --report /none/a: there is no directory /none to write it to; make it\n",
-		"replay ./missing --in -":          "gokasim: package ./missing: stat ./missing: no such file or directory\n",
-		"replay . --in - --out main.go/x":  "gokasim: no such group graph: package github.com/gokasim/gokasim/cmd/gokasim has no exported func() *goka.GroupGraph;",
-		"replay . --in - --out main.go --": "gokasim: no such group graph:",
+		"replay . --in /none/a.jsonl":       "gokasim: reading --in: open /none/a.jsonl: no such file or directory\n",
+		"replay . --in .":                   "gokasim: reading --in: . is a directory; name the files in it\n",
+		"replay . --in - --expect /none":    "gokasim: reading the directory of --expect: open /none: no such file or directory\n",
+		"replay . --in - --report /none/a":  "gokasim: --report /none/a: there is no directory /none to write it to; make it\n",
+		"replay . --in - --expect internal": "gokasim: directory internal of --expect holds no TOPIC.jsonl file; write some by --expect internal --update\n",
+		"replay ./missing --in -":           "gokasim: package ./missing: stat ./missing: no such file or directory\n",
+		"replay . --in - --out main.go/x":   "gokasim: no such group graph: package github.com/gokasim/gokasim/cmd/gokasim has no exported func() *goka.GroupGraph;",
+		"replay . --in - --out main.go --":  "gokasim: no such group graph:",
 	} {
 		code, stdout, stderr := runWith(t, strings.Fields(args)...)
 		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {

@@ -54,18 +54,20 @@ func (r *replay) summarise(result *replaywire.Result) {
 // summariseAsJSON tells scripts the same on standard output.
 func (r *replay) summariseAsJSON(result *replaywire.Result, c results.Comparison) error {
 	summary := struct {
-		Inputs    []replaywire.Topic `json:"inputs"`
-		Tables    []replaywire.Topic `json:"tables"`
-		Outputs   []replaywire.Topic `json:"outputs"`
-		BadLines  int64              `json:"bad_lines"`
-		Skipped   int64              `json:"skipped_lines"`
-		Millis    int64              `json:"millis"`
-		Different []string           `json:"different"`
+		Inputs      []replaywire.Topic `json:"inputs"`
+		Tables      []replaywire.Topic `json:"tables"`
+		Outputs     []replaywire.Topic `json:"outputs"`
+		BadLines    int64              `json:"bad_lines"`
+		Skipped     int64              `json:"skipped_lines"`
+		Millis      int64              `json:"millis"`
+		Different   []string           `json:"different"`
+		NotCompared []string           `json:"not_compared,omitempty"` // for want of a file in the directory of --expect
+		Again       int                `json:"came_again,omitempty"`   // records of outputs, as they may after a crash
 	}{
 		append([]replaywire.Topic{}, result.Inputs...), append([]replaywire.Topic{}, result.Tables...), append([]replaywire.Topic{}, result.Outputs...),
-		result.BadLines, result.Skipped, result.Nanos / 1e6, append([]string{}, c.Different...),
+		result.BadLines, result.Skipped, result.Nanos / 1e6, append([]string{}, c.Different...), c.Unexpected, c.Twice,
 	}
-	if r.out == "" && r.expect == "" { // there are no files
+	if r.out == "" { // there are no files
 		for _, topics := range [][]replaywire.Topic{summary.Tables, summary.Outputs} {
 			for i := range topics {
 				topics[i].File = ""

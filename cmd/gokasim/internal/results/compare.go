@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -77,6 +76,15 @@ func (s *Spool) Compare(result *replaywire.Result, dir string, w io.Writer, atLe
 	return c, nil
 }
 
+// errNoFiles reports a directory without results.
+var errNoFiles = errors.New("holds no TOPIC.jsonl file")
+
+// CheckExpected tells what is wrong with a directory of expected results, before there are any to compare with them.
+func CheckExpected(dir string) error {
+	_, err := expectations(dir)
+	return err
+}
+
 // expectations finds the files in dir by topic.
 func expectations(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -96,7 +104,7 @@ func expectations(dir string) (map[string]string, error) {
 		found[topic] = filepath.Join(dir, e.Name())
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("directory %s of --expect holds no TOPIC.jsonl file: %w; make some by --out %s", dir, fs.ErrNotExist, dir)
+		return nil, fmt.Errorf("directory %s of --expect %w; write some by --expect %s --update", dir, errNoFiles, dir)
 	}
 	return found, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -103,7 +102,7 @@ func side(name string) (compared, error) {
 		return compared{files: map[string]string{"": name}}, nil
 	}
 	files, err := expectations(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errNoFiles) {
 		return compared{}, fmt.Errorf("directory %s holds no TOPIC.jsonl file", name)
 	}
 	return compared{dir: true, files: files}, err
