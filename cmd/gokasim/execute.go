@@ -64,7 +64,7 @@ func (r *replay) execute(ctx context.Context, binary, dir string, settings repla
 	case err != nil:
 		return nil, fmt.Errorf("reading what the replay tells: %w", err)
 	case result == nil:
-		return nil, fmt.Errorf("the program made from package %s ended without a result; does an init function of it call os.Exit?", r.pkg)
+		return nil, fmt.Errorf("the program made from package %s ended without a result; does a callback or an init function of it call os.Exit?", r.pkg)
 	}
 	return result, nil
 }

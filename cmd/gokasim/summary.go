@@ -46,6 +46,9 @@ func (r *replay) summarise(result *replaywire.Result) {
 	if result.Late > 0 {
 		r.say("kept the place of %s older than one before it in its file", counted(result.Late, "record"))
 	}
+	if result.Unplaced > 0 {
+		r.say("--from and --to left out none of %s without the time or offset that they name", counted(result.Unplaced, "record"))
+	}
 	if r.out != "" {
 		r.say("tables and outputs are in %s", r.out)
 	}

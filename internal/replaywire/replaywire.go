@@ -72,6 +72,14 @@ func (p *Position) Before(ms, offset int64) bool {
 	return offset >= 0 && offset < p.Offset
 }
 
+// Places reports whether a record of the given time and offset has what p counts by.
+func (p *Position) Places(ms, offset int64) bool {
+	if p.Time >= 0 {
+		return ms >= 0
+	}
+	return offset >= 0
+}
+
 // Environment returns s as an entry of an environment.
 func (s Settings) Environment() (string, error) {
 	s.Version = Version
@@ -162,6 +170,7 @@ type Result struct {
 	BadLines int64   `json:"bad_lines"` // lines that could not be read
 	Skipped  int64   `json:"skipped"`   // lines beginning with %
 	Late     int64   `json:"late"`      // records older than one before them in their file
+	Unplaced int64   `json:"unplaced"`  // messages that Settings.From and To say nothing about, for want of a time or an offset; all were replayed
 	Nanos    int64   `json:"nanos"`     // real time from the first record to the last result
 
 	Incidents []Incident `json:"incidents,omitempty"`

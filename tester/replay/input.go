@@ -28,6 +28,7 @@ type input struct {
 	badLines atomic.Int64
 	skipped  atomic.Int64
 	late     atomic.Int64
+	unplaced atomic.Int64
 }
 
 // batch is a part of the input, in order. After one with an error no more come.
@@ -117,6 +118,9 @@ func (in *input) read(ctx context.Context, p *plan, partitions int32, size int) 
 				if r, b.err = placer.place(rec); b.err == nil {
 					b.records = append(b.records, r)
 					pace.add(r.time)
+					if !r.topic.table && !in.placed(rec) {
+						in.unplaced.Add(1)
+					}
 				}
 			}
 		}
@@ -151,6 +155,16 @@ func (in *input) wanted(rec *dump.Record) bool {
 		return false
 	}
 	return to == nil || to.Before(ms, offset) || to.Time >= 0 && ms < 0 || to.Time < 0 && offset < 0
+}
+
+// placed reports whether a record has what says where the part that is replayed begins and ends.
+func (in *input) placed(rec *dump.Record) bool {
+	for _, p := range []*replaywire.Position{in.settings.From, in.settings.To} {
+		if p != nil && !p.Places(int64(rec.Timestamp), int64(rec.Offset)) {
+			return false
+		}
+	}
+	return true
 }
 
 // pacer holds records back until their time has come, at speed times the pace at which they were made. It stands outside of a bubble, where

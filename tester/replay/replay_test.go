@@ -533,6 +533,31 @@ func TestCallbacksThatTakeLongAreCalledOnce(t *testing.T) {
 	}
 }
 
+func TestMessagesThatLieNowhereAreReplayedAndCounted(t *testing.T) {
+	timed, timeless := word("a", 1000), word("a", -1)
+	atOffset := timed
+	atOffset.Offset = 3
+	for name, tc := range map[string]struct {
+		from, to *replaywire.Position
+		want     string
+		unplaced int64
+	}{
+		"a time":   {&replaywire.Position{Time: 1001, Offset: -1}, nil, "1", 1},
+		"offsets":  {&replaywire.Position{Time: -1, Offset: 4}, &replaywire.Position{Time: -1, Offset: 9}, "2", 2},
+		"anything": {nil, nil, "3", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := setup{
+				graphs: []Graph{counts()}, dumps: []string{dumpOf(timeless, timed, atOffset)},
+				settings: replaywire.Settings{From: tc.from, To: tc.to},
+			}.run(t)
+			if got := o.file(t, "counts-table.jsonl"); o.failure != "" || !strings.Contains(got, `"payload":"`+tc.want+`"`) || o.Unplaced != tc.unplaced {
+				t.Errorf("%s: %s, %d unplaced, want %d", o.failure, got, o.Unplaced, tc.unplaced)
+			}
+		})
+	}
+}
+
 func TestIncidentsHappenAmongMessagesWithoutATime(t *testing.T) {
 	var records []dump.Record
 	for i := range 300 {

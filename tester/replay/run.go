@@ -182,6 +182,7 @@ func (r *run) feedAndCollect(ctx context.Context, cur *cursor, f *feed, g *group
 		}
 	}
 	result.BadLines, result.Skipped, result.Late = r.in.badLines.Load(), r.in.skipped.Load(), r.in.late.Load()
+	result.Unplaced = r.in.unplaced.Load()
 	return &result, nil
 }
 
