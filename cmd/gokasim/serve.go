@@ -85,6 +85,7 @@ has records already is left alone.
   gokasim serve -c num.partitions=4 -c log.retention.hours=1
   gokasim serve --ports 9092,9192,9292 --as-version 3.9
   gokasim serve --data ./kafka-data --load orders.jsonl.gz
+  gokasim serve --load orders=orders.csv --key-column id --time-column placed
   gokasim serve --topic orders:3 --faults faults.txt
   gokasim serve --sasl PLAIN:alice:secret
   gokasim serve --http :8080 --schema orders=order.avsc --schema payments=shop.proto#shop.Payment
@@ -121,7 +122,7 @@ has records already is left alone.
 	f.StringVar(&o.data, "data", "", "`directory` to keep the cluster in between runs")
 	f.StringVarP(&o.data, "data-dir", "d", "", "another name of --data")
 	f.BoolVar(&o.sync, "sync", false, "have what is kept on the disk before clients are answered, so that it outlives a power cut (slow)")
-	f.StringArrayVar(&o.load, "load", nil, "dump to fill topics from, a `file` of any kind that gokasim load reads; may be given several times")
+	f.StringArrayVar(&o.load, "load", nil, "dump to fill topics from, a `file` of any kind that gokasim load reads, or TOPIC=FILE when its records name none; may be given several times")
 	addInputFlags(f, &o.input)
 	f.StringVar(&o.faults, "faults", "", "`file` with faults, as: on produce topic=t nth=3: drop-response")
 	f.BoolVar(&o.json, "json", false, "write the bootstrap servers as JSON, with the address of each broker")

@@ -33,11 +33,16 @@ func (o *serveOptions) check() (wrong []error) {
 	if err := o.input.Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("--key-format and --value-format: %w", err))
 	}
-	if err := o.input.Unused(o.load); err != nil {
+	var files []string
+	for _, given := range o.load {
+		_, file := loaded(given)
+		files = append(files, file)
+	}
+	if err := o.input.Unused(files); err != nil {
 		wrong = append(wrong, fmt.Errorf("--key-column, --value-column, --time-column and --time-layout are about --load: %w", err))
 	}
-	for i, name := range o.load {
-		if slices.Contains(o.load[:i], name) {
+	for i, name := range files {
+		if slices.Contains(files[:i], name) {
 			wrong = append(wrong, fmt.Errorf("--load %s: it is named twice", name))
 		}
 	}

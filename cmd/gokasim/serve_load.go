@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gokasim/gokasim/internal/dump"
@@ -33,20 +35,29 @@ type fillBatch struct {
 	bytes   int
 }
 
+// loaded takes FILE or TOPIC=FILE, as given to --load, apart. A file that is there is one, whatever its name.
+func loaded(given string) (topic, file string) {
+	topic, file, with := strings.Cut(given, "=")
+	if _, err := os.Stat(given); err == nil || !with {
+		return "", given
+	}
+	return topic, file
+}
+
 // fill fills topics from the dumps of --load. The dumps are read twice: first to see that they are well-formed and how many
 // partitions their topics have.
 func (o *serveOptions) fill(ctx context.Context, log *slog.Logger, c *memkafka.Cluster) error {
 	if len(o.load) == 0 {
 		return nil
 	}
-	if slices.Contains(o.load, dump.Stdin) {
+	if slices.ContainsFunc(o.load, func(given string) bool { _, file := loaded(given); return file == dump.Stdin }) {
 		return usagef("--load -: a dump is read twice, and standard input cannot be; name a file")
 	}
 	begun := time.Now()
 	topics := map[string]*filling{}
 	err := o.eachRecord(ctx, func(rec *dump.Record) error {
 		if rec.Topic == "" {
-			return fmt.Errorf("%s:%d: the record names no topic", rec.File, rec.Line)
+			return fmt.Errorf("%s:%d: the record names no topic; --load TOPIC=%s gives one", rec.File, rec.Line, rec.File)
 		}
 		t := topics[rec.Topic]
 		if t == nil {
@@ -142,6 +153,10 @@ func (b *fillBatch) flush(c *memkafka.Cluster, topic string, partition int32) er
 	}
 	_, err := c.Produce(topic, partition, b.records...)
 	b.records, b.bytes = nil, 0 // they belong to the cluster now
+	const messageTooLarge memkafka.ErrorCode = 10
+	if errors.Is(err, messageTooLarge) {
+		return fmt.Errorf("%w by -c message.max.bytes=N", err)
+	}
 	return err
 }
 
@@ -153,8 +168,11 @@ func (o *serveOptions) eachRecord(ctx context.Context, visit func(*dump.Record) 
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	for _, name := range o.load {
-		r, err := dump.OpenWith(name, o.input)
+	for _, given := range o.load {
+		topic, name := loaded(given)
+		input := o.input
+		input.Topic = topic
+		r, err := dump.OpenWith(name, input)
 		if err != nil {
 			return fmt.Errorf("reading --load: %w", err)
 		}

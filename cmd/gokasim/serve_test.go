@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +176,39 @@ func TestServeUsedWrongly(t *testing.T) {
 				t.Errorf("exit status %d, want 2 with %q:\n%s", code, tc.want, stderr)
 			}
 		})
+	}
+}
+
+func TestServeLoadsColumnsIntoTheTopicThatIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a=b.csv":    "id,n,at\nk,7,2013-01-01T10:17:00Z\n",
+		"large.csv":  "id\n" + strings.Repeat("x", 2<<20) + "\n",
+		"none.jsonl": `{"key":"k","payload":"v"}` + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bootstrap, stop := serving(t, "--listen", "127.0.0.1:0", "-l", "none", "--load", "orders="+filepath.Join(dir, "a=b.csv"), "--key-column", "id", "--value-column", "n", "--time-column", "at")
+	_, recorded, _ := runWith(t, "record", "orders", "-b", bootstrap[0])
+	if want := `{"topic":"orders","partition":0,"offset":0,"tstype":"create","ts":1357035420000,"broker":1,"key":"k","payload":"7"}` + "\n"; recorded != want {
+		t.Errorf("recorded %s, want %s", recorded, want)
+	}
+	if code, _, stderr := stop(); code != 0 {
+		t.Errorf("exit status %d, standard error:\n%s", code, stderr)
+	}
+	for load, want := range map[string]string{
+		"none.jsonl": "none.jsonl:1: the record names no topic; --load TOPIC=",
+		"large.csv":  "MESSAGE_TOO_LARGE: ",
+		"missing":    "missing: no such file or directory",
+	} {
+		file := filepath.Join(dir, load)
+		if load == "large.csv" {
+			file = "orders=" + file
+		}
+		if code, _, stderr := runWith(t, "serve", "--listen", "127.0.0.1:0", "--load", file); code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("--load %s: exit status %d, want 1 with %q:\n%s", load, code, want, stderr)
+		}
 	}
 }
