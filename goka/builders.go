@@ -99,8 +99,11 @@ func SaramaConsumerBuilderWithConfig(config *sarama.Config) SaramaConsumerBuilde
 			return nil, err
 		}
 		consumer, err := d.NewConsumer(brokers, c)
-		if err != nil || !door.Network(d) {
-			return consumer, err
+		if err != nil {
+			return nil, err
+		}
+		if !door.Network(d) {
+			return &directConsumer{consumer}, nil
 		}
 		own := copyConfig(c)
 		lines := linesOf(own)
@@ -108,6 +111,19 @@ func SaramaConsumerBuilderWithConfig(config *sarama.Config) SaramaConsumerBuilde
 			Consumer: consumer, connect: func() (sarama.Client, error) { return d.NewClient(brokers, own) },
 			lines: lines, slots: make(chan struct{}, min(fetchesAtOnce, own.Net.MaxOpenRequests)),
 		}, nil
+	}
+}
+
+// directConsumer is a consumer of a door without a network, as goka's own builders make it.
+type directConsumer struct{ sarama.Consumer }
+
+// isOwn reports whether one of goka's own builders made a consumer, and nobody wrapped it.
+func isOwn(consumer sarama.Consumer) bool {
+	switch consumer.(type) {
+	case *directConsumer, *tableConsumer:
+		return true
+	default:
+		return false
 	}
 }
 

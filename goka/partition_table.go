@@ -169,6 +169,7 @@ func (p *PartitionTable) retrying(ctx context.Context, restart bool, f func(ctx 
 		if !restart || errors.As(err, new(permanentError)) {
 			return err
 		}
+		p.verified = false // somebody may have created the topic again meanwhile
 		if time.Since(began) >= p.resetAfter {
 			p.backoff.Reset()
 		}

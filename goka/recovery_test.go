@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/storage"
 )
 
@@ -72,6 +74,7 @@ func TestD6_ATopicThatWasCreatedAgain(t *testing.T) {
 	}{
 		{"empty", 0},
 		{"shorter", 3},
+		{"as long", 10},
 		{"longer", 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,6 +102,55 @@ func TestD6_ATopicThatWasCreatedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A view that was cut off from Kafka does not mix the tables of before and after.
+func TestD6_ATopicThatWasCreatedAgainWhileAViewWasCutOff(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.table("t", 1)
+		w.send("t", "a", "old")
+		w.send("t", "b", "old")
+		var cutOff atomic.Bool
+		reads := &consumers{wrap: true, refuse: func(string, int64) error {
+			if cutOff.Load() {
+				return errInjected
+			}
+			return nil
+		}}
+		v := w.view("t", new(codec.String), reads.viewOption(), goka.WithViewAutoReconnect())
+		<-v.WaitRunning()
+		synctest.Wait() // until the view follows
+		cutOff.Store(true)
+		reads.last().fail(errInjected)
+		synctest.Wait()
+
+		d, err := door.For(w.brokers)
+		w.check(err)
+		admin, err := d.NewClusterAdmin(w.brokers, goka.DefaultConfig())
+		w.check(err)
+		defer func() { w.check(admin.Close()) }()
+		w.check(admin.DeleteTopic("t"))
+		w.table("t", 1)
+		for _, key := range []string{"x", "y", "z"} {
+			w.send("t", key, "new")
+		}
+		cutOff.Store(false)
+		w.until("the view has the new table alone", func() bool {
+			it, err := v.Iterator()
+			if err != nil {
+				return false
+			}
+			defer it.Release()
+			keys := ""
+			for it.Next() {
+				keys += it.Key()
+			}
+			return keys == "xyz"
+		})
+		if !w.log.has("created") {
+			t.Errorf("the log does not tell: %q", w.log.lines)
+		}
+	})
 }
 
 func rowsOf(t *testing.T, st storage.Storage) map[string]string {

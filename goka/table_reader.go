@@ -18,8 +18,11 @@ import (
 )
 
 // load reads from the offset after the stored one to the high watermark.
-func (p *PartitionTable) load(ctx context.Context) error {
-	err := p.loadOnce(ctx)
+func (p *PartitionTable) load(ctx context.Context) error { return p.ofOneTopic(ctx, p.loadOnce) }
+
+// ofOneTopic has f read, and once more from the beginning when it finds that the storage was filled from another topic of this name.
+func (p *PartitionTable) ofOneTopic(ctx context.Context, f func(ctx context.Context) error) error {
+	err := f(ctx)
 	var other *otherTopicError
 	if !errors.As(err, &other) {
 		return err
@@ -29,7 +32,7 @@ func (p *PartitionTable) load(ctx context.Context) error {
 	if err := p.clear(other.stored, recovery.Never); err != nil {
 		return permanent("error emptying the storage of %s/%d: %w", p.topic, p.partition, err)
 	}
-	return p.loadOnce(ctx)
+	return f(ctx)
 }
 
 // otherTopicError says that the record at the stored offset is not the one that the storage has.
@@ -56,8 +59,8 @@ func (p *PartitionTable) loadOnce(ctx context.Context) error {
 	p.recover.hwm.Store(plan.End)
 	p.input.highWatermark.Store(plan.End)
 	p.input.last.Store(plan.Start - 1)
-	if plan.Kind == recovery.Read {
-		position, err := p.fetchTable(ctx, plan, p.firstToRead(plan))
+	if from := p.firstToRead(plan); plan.Kind == recovery.Read || from < plan.Start {
+		position, err := p.fetchTable(ctx, plan, from)
 		if err != nil {
 			return err
 		}
@@ -99,14 +102,20 @@ func (p *PartitionTable) markRecovered() error {
 
 // follow reads for ever. It goes on where load ended, or starts where the storage does: then the partition is running
 // again only once it has what was there at the start.
-func (p *PartitionTable) follow(ctx context.Context) error {
+func (p *PartitionTable) follow(ctx context.Context) error { return p.ofOneTopic(ctx, p.followOnce) }
+
+func (p *PartitionTable) followOnce(ctx context.Context) error {
 	if p.consumer == nil {
 		plan, err := p.plan(ctx)
 		if err != nil {
 			return err
 		}
 		p.input.highWatermark.Store(plan.End)
-		position, recovered := plan.Start, plan.Kind != recovery.Read || p.IsRecovered()
+		position, recovered := plan.Start, true
+		if !p.IsRecovered() {
+			position = p.firstToRead(plan)
+			recovered = plan.Kind != recovery.Read && position == plan.Start
+		}
 		if !recovered {
 			if position, err = p.fetchTable(ctx, plan, position); err != nil {
 				return err
@@ -115,7 +124,7 @@ func (p *PartitionTable) follow(ctx context.Context) error {
 		if err := p.connect(ctx, position); err != nil {
 			return err
 		}
-		plan.Start = position
+		plan.Start = max(plan.Start, position)
 		if !recovered && !plan.Done(position) {
 			if err := p.read(ctx, p.consumer, plan); err != nil {
 				return err
@@ -130,11 +139,14 @@ func (p *PartitionTable) follow(ctx context.Context) error {
 var forEver = recovery.Plan{Kind: recovery.Read, End: -1}
 
 // firstToRead is where plan begins, or one record earlier, to see whether the topic still is the one that the storage was
-// filled from. That is of use once, after the storage was opened, and only while rows are what the records say.
+// filled from. That is of use once, after the storage was opened or reading has failed, and only while rows are what the records say.
 func (p *PartitionTable) firstToRead(plan recovery.Plan) int64 {
 	p.verify = recovery.Never
 	if p.verified || p.update != nil || plan.Start == 0 || plan.Start <= plan.Oldest {
 		return plan.Start
+	}
+	if plan.Kind != recovery.Read && !isOwn(p.consumers) {
+		return plan.Start // whoever made the consumer does not expect it to be used where nothing is to be read
 	}
 	p.verified = true
 	p.verify = plan.Start - 1
