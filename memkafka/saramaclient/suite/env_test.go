@@ -168,7 +168,12 @@ func (e *env) asyncProducer(changes ...func(*sarama.Config)) sarama.AsyncProduce
 	return p
 }
 
-func manual(c *sarama.Config) { c.Producer.Partitioner = sarama.NewManualPartitioner }
+// manual has messages go where they say, once: two partitions of one of sarama's producers may open the connection at once, one of them
+// finds it not open yet and closes it under the other, whose batch is sent again.
+func manual(c *sarama.Config) {
+	c.Producer.Partitioner = sarama.NewManualPartitioner
+	c.Producer.Idempotent, c.Producer.RequiredAcks, c.Net.MaxOpenRequests = true, sarama.WaitForAll, 1
+}
 
 // message is a message for a partition, where the producer's partitioner is manual.
 func message(topic string, partition int32, value string) *sarama.ProducerMessage {
