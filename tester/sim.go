@@ -42,6 +42,7 @@ type Sim struct {
 	seed     uint64
 	script   *script
 	shape    shape // owned by the script
+	mistaken bool  // the script's own mistake has ended it, with any seed
 	settings *settings
 	cluster  *memkafka.Cluster
 	driver   *memkafka.Driver
@@ -178,7 +179,7 @@ func simulateWith(t *testing.T, sc *script, f func(s *Sim), o *settings, run int
 	if err != nil {
 		t.Errorf("simulate: %v", err)
 	}
-	if failed = t.Failed(); failed && !failedBefore {
+	if failed = t.Failed(); failed && !failedBefore && !r.mistaken {
 		keepFailure(t, sc, r, o)
 	}
 	if ended {
@@ -237,6 +238,8 @@ type simRun struct {
 	text   *bytes.Buffer
 	steps  uint64
 	shape  shape
+
+	mistaken bool
 }
 
 // texts are what traces were written to: many seeds write as much each, and none is read where nothing fails.
@@ -273,7 +276,7 @@ func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings) (r simR
 		f(s)
 	})
 	if s != nil {
-		r = simRun{s.driver.Trace().Digest(), s.text, s.driver.Steps(), s.shape}
+		r = simRun{s.driver.Trace().Digest(), s.text, s.driver.Steps(), s.shape, s.mistaken}
 	}
 	if stuck != nil {
 		err = errors.Join(err, fmt.Errorf("seed %d: %v; is something not closed, or does the script wait for what cannot come?%s",

@@ -24,9 +24,10 @@ var outside, blocked = make(chan struct{}), make(chan struct{})
 
 // scripts are simulations that have to fail, by name, with what their failure has to say.
 var scripts = map[string]struct {
-	script func(s *tester.Sim)
-	blocks bool // and nobody waits half a minute for it
-	says   []string
+	script  func(s *tester.Sim)
+	blocks  bool // and nobody waits half a minute for it
+	mistake bool // of the script alone, whatever the seed
+	says    []string
 }{
 	"a callback that never returns": { // while heartbeats go on
 		script: func(s *tester.Sim) {
@@ -66,6 +67,11 @@ var scripts = map[string]struct {
 		},
 		blocks: true,
 		says:   []string{"virtual time has stood still for 30s", "sim_end_test.go"},
+	},
+	"faults that are no plan": {
+		script:  func(s *tester.Sim) { s.Faults("on produce: drop-reqest") },
+		mistake: true,
+		says:    []string{"drop-reqest"},
 	},
 	"waits": {
 		script: func(s *tester.Sim) {
@@ -229,6 +235,9 @@ func TestSimulationsThatFail(t *testing.T) {
 				if !strings.Contains(string(out), part) {
 					t.Errorf("the failure does not say %q:\n%s", part, out)
 				}
+			}
+			if s.mistake && strings.Contains(string(out), "run it again") {
+				t.Errorf("the seed is kept:\n%s", out)
 			}
 			if strings.Contains(string(out), "test timed out") {
 				t.Error("the simulation hung")

@@ -52,10 +52,11 @@ func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 }
 
 // Faults adds a plan of faults to the cluster, given as text: see memkafka.Faults. Its times count from now. When the
-// simulation fails, it is tried without the one or the other.
+// simulation fails, it is tried without the one or the other. A text that is no plan ends the test; no seed is kept for that.
 func (s *Sim) Faults(text string) {
 	s.t.Helper()
 	if err := s.addFaults(text); err != nil {
+		s.mistaken = true
 		s.t.Fatalf("simulate: %v", err)
 	}
 }
