@@ -103,6 +103,7 @@ const neverByItself = 24 * time.Hour
 func (g *byHand) config(clientID string) *sarama.Config {
 	c := simulatedConfig(clientID)
 	c.Consumer.Offsets.AutoCommit.Interval = neverByItself
+	c.Producer.Retry.BackoffFunc = nil // no broker takes long to come back, and a test waits in real time
 	if g.heartbeat > 0 {
 		c.Consumer.Group.Heartbeat.Interval = g.heartbeat
 		c.Consumer.Group.Session.Timeout = 3 * g.heartbeat

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
+	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/tester"
 )
 
@@ -218,6 +219,24 @@ func TestGoldenFiles(t *testing.T) {
 	tt.Consume("in", "k", "x")
 	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
 	f.has(t, "differs", `-gokasim.golden`, `"k"`)
+}
+
+// In production a record outlives a broker that is away for half a minute; a test in real time would wait for that.
+func TestProducersGiveUpInASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tt := tester.New(t)
+		p := tt.StartProcessor(counter("count", "in"), goka.WithLogger(logger.Discard()))
+		tt.Faults("on produce topic=count-table: error NOT_LEADER_OR_FOLLOWER")
+		began := time.Now()
+		tt.Consume("in", "k", "x")
+		if err := p.Wait(); !errors.Is(err, sarama.ErrNotLeaderForPartition) {
+			t.Errorf("the processor ended with %v", err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("that took %v", took)
+		}
+		tt.Close()
+	})
 }
 
 func TestFaultsOfProducers(t *testing.T) {
