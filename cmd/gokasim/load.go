@@ -107,9 +107,7 @@ func (f loadFlags) run(ctx context.Context, inputs []string, stdout, stderr io.W
 	}
 	display := progress.NewCopy(style, stderr)
 	defer display.End()
-	for _, where := range config.Unused {
-		_, _ = fmt.Fprintf(display, "%s is not used here\n", where) // standard error is where a failure to write could be told
-	}
+	config.TellUnused(display)
 	begun := time.Now()
 	loaded, err := load.Run(ctx, config, load.Options{
 		Inputs: inputs, Input: f.input, Topic: f.topic, DropHeaders: f.dropHeaders, Partitions: f.partitions, NoCreate: f.noCreate, Hash: f.hash,

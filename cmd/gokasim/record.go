@@ -127,9 +127,7 @@ func (f recordFlags) run(ctx context.Context, topics []string, stdout, stderr io
 	}
 	display := progress.NewCopy(style, stderr)
 	defer display.End()
-	for _, where := range config.Unused {
-		_, _ = fmt.Fprintf(display, "%s is not used here\n", where) // standard error is where a failure to write could be told
-	}
+	config.TellUnused(display)
 	begun := time.Now()
 	recorded, err := record.Run(ctx, config, record.Options{
 		Topics: topics, Partitions: f.partitions, Range: within, Follow: f.follow, Raw: f.raw, Uncommitted: f.uncommitted,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sort"
@@ -38,6 +39,13 @@ type Config struct {
 	Uncommitted bool     // isolation.level=read_uncommitted
 	Unused      []string // what kcat's configuration file sets for other programs, FILE:LINE: NAME
 	options     []kgo.Opt
+}
+
+// TellUnused names what is Unused, a line each.
+func (c *Config) TellUnused(w io.Writer) {
+	for _, where := range c.Unused {
+		_, _ = fmt.Fprintf(w, "%s is not used here\n", where) // standard error is where a failure to write could be told
+	}
 }
 
 // Read checks what was said. Errors name the flag or the file and line that is wrong.
