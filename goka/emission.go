@@ -75,6 +75,17 @@ func emissionsOf(p Producer) EmissionProducer {
 	return promising{p}
 }
 
+// errNoPromise is the result of an emit for which a producer returned nil, as a mock does that nobody told what to return.
+var errNoPromise = errors.New("the producer gave no promise")
+
+// givenPromise is p, or where there is none a promise that failed.
+func givenPromise(p *Promise) *Promise {
+	if p == nil {
+		return NewPromise().Finish(nil, errNoPromise)
+	}
+	return p
+}
+
 // promising makes emissions on a producer that knows promises only.
 type promising struct{ Producer }
 
@@ -83,7 +94,7 @@ func (p promising) Produce(e *Emission) {
 	defer func() {
 		if !promised { // or else a result would be waited for, while the panic of a mock that nobody told of this call goes on
 			e.Offset = -1
-			e.Done(e, errors.New("the producer gave no promise"))
+			e.Done(e, errNoPromise)
 		}
 	}()
 	promise := p.emit(e)

@@ -92,7 +92,7 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 		extended, acknowledged := e.observe(context.Background(), Emission{
 			Topic: e.topic, Key: []byte(key), Value: data, Headers: headers.ToSarama(), Partition: AnyPartition,
 		})
-		promise := e.producer.EmitWithHeaders(e.topic, key, data, extended).Then(acknowledged)
+		promise := givenPromise(e.producer.EmitWithHeaders(e.topic, key, data, extended)).Then(acknowledged)
 		sent = true
 		return promise.Then(e.end), nil
 	}
@@ -102,8 +102,8 @@ func (e *Emitter) EmitWithHeaders(key string, msg interface{}, headers Headers) 
 	} else {
 		promise = e.producer.EmitWithHeaders(e.topic, key, data, headers)
 	}
-	sent = promise != nil
-	return promise.ofEmitter(e), nil
+	sent = true
+	return givenPromise(promise).ofEmitter(e), nil
 }
 
 // encoded returns the bytes of msg, nil for a tombstone.

@@ -60,7 +60,7 @@ func (e *Emitter) EmitKey(key []byte, msg interface{}, options ...EmitOption) (*
 		})
 	}
 	if !explicit {
-		promise := e.producer.EmitWithHeaders(e.topic, string(key), data, headers).Then(acknowledged)
+		promise := givenPromise(e.producer.EmitWithHeaders(e.topic, string(key), data, headers)).Then(acknowledged)
 		sent = true
 		return promise.Then(e.end), nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +125,23 @@ func TestAnEmitterDoesNotWaitForWhatItsProducerDidNotTake(t *testing.T) {
 		w.check(e.Finish())
 		if took := time.Since(began); took > 0 {
 			t.Errorf("Finish took %s", took)
+		}
+	})
+}
+
+func TestAnEmitFailsForWhichTheProducerGaveNoPromise(t *testing.T) {
+	inWorld(t, func(w *world) {
+		producer := &mockedProducer{answer: func() *goka.Promise { return nil }}
+		observer := goka.WithEmitterObserver(witness{"o", new(sync.Mutex), new([]string)})
+		for _, options := range [][]goka.EmitterOption{nil, {observer}} {
+			e, err := goka.NewEmitter(w.brokers, "out", new(codec.String), append(options, goka.WithEmitterProducerBuilder(producer.build))...)
+			w.check(err)
+			w.refused(e.EmitSync("k", "v"), "the producer gave no promise")
+			w.refused(e.EmitSyncWithHeaders("k", "v", goka.Headers{"h": nil}), "the producer gave no promise")
+			promise, err := e.EmitKey([]byte("k"), "v")
+			w.check(err)
+			promise.Then(func(err error) { w.refused(err, "the producer gave no promise") })
+			w.check(e.Finish())
 		}
 	})
 }
