@@ -32,7 +32,7 @@ func (tt *Tester) Faults(text string) {
 	}
 	if err := add(text); err != nil {
 		tt.mark.Helper()
-		tt.fatalf("%v", err)
+		tt.mistakef("%v", err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (tt *Tester) declare(topic string, codecs []goka.Codec) {
 	}
 	if err != nil {
 		tt.mark.Helper()
-		tt.fatalf("%v", err)
+		tt.mistakef("%v", err)
 	}
 }
 

@@ -167,6 +167,10 @@ func (b *bound) RegisterView(table goka.Table, c goka.Codec) string {
 // stopped when the test ends, which fails if one of them failed and nobody asked. The options come after the tester's own.
 func (tt *Tester) StartProcessor(gg *goka.GroupGraph, options ...goka.ProcessorOption) *Instance {
 	tt.mark.Helper()
+	if gg == nil {
+		tt.mistakef("start a processor: there is no group graph")
+		return notStarted(&Instance{host: (*testerHost)(tt), what: "processor without a graph"})
+	}
 	var first *Instance
 	for range tt.settings.instances {
 		i := tt.startInstance(&Instance{
@@ -177,7 +181,7 @@ func (tt *Tester) StartProcessor(gg *goka.GroupGraph, options ...goka.ProcessorO
 					return nil, err
 				}
 				i.proc = p
-				return p.Run, nil
+				return tt.untilOver(i.name, p.Run), nil
 			},
 		})
 		if first == nil {
@@ -185,6 +189,17 @@ func (tt *Tester) StartProcessor(gg *goka.GroupGraph, options ...goka.ProcessorO
 		}
 	}
 	return first
+}
+
+// untilOver is run, after which nobody waits for the client with an id any more.
+func (tt *Tester) untilOver(id string, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		defer func() {
+			tt.parties.over(id)
+			tt.ground.wake()
+		}()
+		return run(ctx)
+	}
 }
 
 // StartView makes and runs a view. It is stopped when the test ends. The options come after the tester's own.
@@ -198,7 +213,7 @@ func (tt *Tester) StartView(table goka.Table, codec goka.Codec, options ...goka.
 				return nil, err
 			}
 			i.view = v
-			return v.Run, nil
+			return tt.untilOver(i.name, v.Run), nil
 		},
 	})
 }
@@ -207,13 +222,20 @@ func (tt *Tester) startInstance(i *Instance) *Instance {
 	i.host = (*testerHost)(tt)
 	if err := i.start(); err != nil {
 		tt.mark.Helper()
-		i.done = make(chan struct{})
-		close(i.done)
-		i.cancel = func() {}
+		if i.refused != nil || errors.Is(err, goka.ErrInvalidGraph) {
+			tt.mistaken()
+		}
 		tt.fatalf("start the %s: %v", i.what, err)
-		return i
+		return notStarted(i)
 	}
 	tt.instances = append(tt.instances, i)
+	return i
+}
+
+// notStarted makes an instance one that has ended: for a T whose Fatalf returns.
+func notStarted(i *Instance) *Instance {
+	i.done, i.cancel = make(chan struct{}), func() {}
+	close(i.done)
 	return i
 }
 
@@ -305,7 +327,11 @@ func (h *testerHost) kill(i *Instance) error {
 func (tt *Tester) Rebalance(group goka.Group) {
 	tt.mark.Helper()
 	topics, err := tt.inputsOf(group)
-	if err == nil && !tt.ground.busy() {
+	if err != nil {
+		tt.mistakef("rebalance: %v", err)
+		return
+	}
+	if !tt.ground.busy() {
 		err = tt.awaitStart()
 	}
 	if err != nil {

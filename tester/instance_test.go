@@ -256,3 +256,36 @@ func TestFaultsOfProducers(t *testing.T) {
 		t.Errorf("faults that never happened: %v", missed)
 	}
 }
+
+// TestNobodyWaitsForWhatWasStoppedBeforeItBegan: such a processor has opened no client, by whose end the tester learns of its own.
+func TestNobodyWaitsForWhatWasStoppedBeforeItBegan(t *testing.T) {
+	tester.Run(t, stoppedEarly)
+	tester.Run(t, stoppedEarly, tester.WithSimulation())
+}
+
+func stoppedEarly(tt *tester.Tester) {
+	p := tt.StartProcessor(counter("count", "in"))
+	_ = p.Stop()
+	tt.Consume("in", "a", "x")
+	for range 3 {
+		p.Restart()
+	}
+	tt.Catchup()
+	tt.ExpectTable("count-table", map[string]any{"a": int64(1)})
+}
+
+func TestNoGraphToStart(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f)
+	defer tt.Close()
+	_ = tt.StartProcessor(nil).Stop()
+	f.has(t, "there is no group graph")
+}
+
+func TestNoCodecToRegister(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f)
+	defer tt.Close()
+	tester.In[string](tt, "in", nil)
+	f.has(t, "the codec of topic in is nil")
+}

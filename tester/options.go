@@ -41,6 +41,7 @@ type settings struct {
 	digest    func(seed uint64, digest string)
 	start     time.Time
 	small     madeSmall
+	mistaken  bool // a script has failed by its own mistake, with any seed
 
 	replay replaySettings
 	given  []string // options that do not count everywhere, by kind and name
@@ -83,10 +84,14 @@ func newSettings(options []Option) (*settings, error) {
 		runs:       1,
 		procs:      []int{1, 8},
 	}
-	for _, o := range options {
+	var errs []error
+	for i, o := range options {
+		if o == nil {
+			errs = append(errs, fmt.Errorf("option %d of %d is nil", i+1, len(options)))
+			continue
+		}
 		o(s)
 	}
-	var errs []error
 	if s.partitions < 1 {
 		errs = append(errs, fmt.Errorf("%d is not a number of partitions; give 1 or more", s.partitions))
 	}
@@ -101,6 +106,9 @@ func newSettings(options []Option) (*settings, error) {
 	}
 	if s.runs < 1 {
 		errs = append(errs, fmt.Errorf("%d is not a number of runs; give 1 or more", s.runs))
+	}
+	if !s.start.IsZero() && s.start.Before(earliestStart) {
+		errs = append(errs, fmt.Errorf("a simulation cannot begin at %v; %v is the earliest", s.start, earliestStart))
 	}
 	if len(s.seeds) == 0 {
 		errs = append(errs, errors.New("no seed to run; give WithSeeds one or more"))

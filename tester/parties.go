@@ -79,6 +79,18 @@ func (ps *parties) opened(id string) (closed func()) {
 	})
 }
 
+// over notes that the party with an id has ended, which it may have done before it opened a client.
+func (ps *parties) over(id string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.list {
+		if p.id == id && !p.ended {
+			p.began, p.ended = true, true
+			ps.gen.Add(1)
+		}
+	}
+}
+
 // hasEnded reports whether the party with an id has closed all its clients.
 func (ps *parties) hasEnded(id string) bool {
 	ps.mu.Lock()
@@ -96,7 +108,7 @@ func (ps *parties) missing(subs []memkafka.Subscription, partitionsOf func(topic
 			continue
 		}
 		if !p.began {
-			missing = append(missing, p.what+" was registered and does not run; call its Run")
+			missing = append(missing, p.what+" was registered and does not run; call its Run, or look at what that returned")
 			continue
 		}
 		members := ps.membersOf(p)

@@ -173,8 +173,8 @@ func (tt *Tester) encoded(topic string, v any) ([]byte, error) {
 	case string:
 		return []byte(v), nil
 	}
-	return nil, fmt.Errorf("no codec is registered for topic %s, and %T is neither []byte nor string; "+
-		"make the processor first, or a handle with a codec (tester.In, tester.TableOf)", topic, v)
+	return nil, fmt.Errorf("%w %s registered, and %T is neither []byte nor string; "+
+		"make the processor first, or a handle with a codec (tester.In, tester.TableOf)", errNoCodec, topic, v)
 }
 
 func timestampOf(at time.Time) memkafka.Millis {

@@ -137,7 +137,7 @@ func (tt *Tester) holdCommits(on bool) {
 		return
 	case *inSimulation:
 		tt.mark.Helper()
-		tt.fatalf("commits can be held by tester.New only; in a simulation a fault plan does it: on offset-commit: drop-request")
+		tt.mistakef("commits can be held by tester.New only; in a simulation a fault plan does it: on offset-commit: drop-request")
 		return
 	}
 	tt.sessions.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ type Sim struct {
 	seed     uint64
 	script   *script
 	shape    shape // owned by the script
-	mistaken bool  // the script's own mistake has ended it, with any seed
+	mistaken bool  // the script's own mistake has failed it, with any seed
 	settings *settings
 	cluster  *memkafka.Cluster
 	driver   *memkafka.Driver
@@ -52,17 +53,19 @@ type Sim struct {
 	tester   *Tester
 
 	requests chan *simRequest
-	waiting  atomic.Int64  // requests that have no reply yet
+	asking   atomic.Int64  // requests that have no reply yet
 	driving  chan struct{} // closed when the driver's goroutine has ended
 	progress *atomic.Uint64
 
 	// owned by the driver's goroutine, and by others while it waits for them
+	waiting    []*simRequest
 	planned    []planned
 	invariants []invariant
-	checking   bool
-	ats        int // functions of At that run
+	looking    string // which function of the script looks at things while nothing else runs, "" for none
+	ats        int    // functions of At that run
 	groups     map[string]*goka.GroupGraph
 	failed     error
+	broken     error  // what one of the script's functions has done to the driver's goroutine, for who waits
 	away       string // why the script was abandoned
 }
 
@@ -85,7 +88,7 @@ type planned struct {
 
 // invariant is what has to hold after each step.
 type invariant struct {
-	what string
+	what string // as errors name it
 	test func() error
 }
 
@@ -130,6 +133,8 @@ func simulate(t *testing.T, f func(s *Sim), o *settings) {
 	}
 	for _, sc := range scripts {
 		switch {
+		case o.mistaken:
+			return // all others would say the same
 		case len(scripts) == 1:
 			simulateSeed(t, sc, f, o)
 		case sc.file != "":
@@ -179,6 +184,7 @@ func simulateWith(t *testing.T, sc *script, f func(s *Sim), o *settings, run int
 	if err != nil {
 		t.Errorf("simulate: %v", err)
 	}
+	o.mistaken = r.mistaken
 	if failed = t.Failed(); failed && !failedBefore && !r.mistaken {
 		keepFailure(t, sc, r, o)
 	}
@@ -275,6 +281,7 @@ func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings) (r simR
 		go s.drive()
 		f(s)
 	})
+	r.mistaken = s == nil // there is no such cluster, whatever the seed
 	if s != nil {
 		r = simRun{s.driver.Trace().Digest(), s.text, s.driver.Steps(), s.shape, s.mistaken}
 	}
@@ -317,10 +324,25 @@ func newSim(t *testing.T, sc *script, o *settings, progress *atomic.Uint64) (*Si
 	return s, nil
 }
 
-// drive is the driver's goroutine: it lets events happen while somebody waits for something.
+// drive is the driver's goroutine. When a function of the script panics in it or ends it, as FailNow does, another one goes on.
 func (s *Sim) drive() {
-	defer close(s.driving)
-	var waiting []*simRequest
+	defer func() {
+		if s.looking == "" {
+			close(s.driving)
+			return
+		}
+		s.broken = fmt.Errorf("%s has ended its goroutine, as FailNow does", s.looking)
+		if p := recover(); p != nil {
+			s.broken = fmt.Errorf("%s panics: %v\n%s", s.looking, p, debug.Stack())
+		}
+		s.looking = ""
+		go s.drive()
+	}()
+	s.driveOn()
+}
+
+// driveOn lets events happen while somebody waits for something.
+func (s *Sim) driveOn() {
 	idleSince, awaySince := time.Now(), time.Now()
 	settled := false
 	for {
@@ -333,18 +355,18 @@ func (s *Sim) drive() {
 		for more := true; more; {
 			select {
 			case r := <-s.requests:
-				if len(waiting) == 0 {
+				if len(s.waiting) == 0 {
 					idleSince = time.Now()
 				}
 				r.since = time.Now()
-				waiting = append(waiting, r)
+				s.waiting = append(s.waiting, r)
 			default:
 				more = false
 			}
 		}
-		if done := slices.IndexFunc(waiting, func(r *simRequest) bool { return r.cond() }); done >= 0 {
-			r := waiting[done]
-			waiting = slices.Delete(waiting, done, done+1)
+		if done := slices.IndexFunc(s.waiting, func(r *simRequest) bool { return r.cond() }); done >= 0 {
+			r := s.waiting[done]
+			s.waiting = slices.Delete(s.waiting, done, done+1)
 			if r.last {
 				return
 			}
@@ -352,33 +374,38 @@ func (s *Sim) drive() {
 			awaySince = time.Now()
 			continue
 		}
+		if s.broken != nil && len(s.waiting) > 0 {
+			s.waiting[0].reply <- s.broken
+			s.waiting, s.broken = s.waiting[1:], nil
+			continue
+		}
 		if s.runPlanned() {
 			continue
 		}
-		s.driver.Limit = s.limit(waiting)
+		s.driver.Limit = s.limit()
 		step := s.driver.Step
-		if alone && !slices.ContainsFunc(waiting, func(r *simRequest) bool { return !r.looks }) {
+		if alone && !slices.ContainsFunc(s.waiting, func(r *simRequest) bool { return !r.looks }) {
 			step = s.driver.StepOn
 		}
 		happened, err := step()
 		settled = err == nil
-		if happened || len(waiting) == 0 || len(s.planned) > 0 {
+		if happened || len(s.waiting) == 0 || len(s.planned) > 0 {
 			idleSince = time.Now()
 		}
 		first := 0
-		if stuck := s.stuck(waiting, idleSince); err == nil && stuck >= 0 {
+		if stuck := s.stuck(idleSince); err == nil && stuck >= 0 {
 			first = stuck
-			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, waiting[first].what, s.patience(), s.state())
+			err = fmt.Errorf("%w: waiting for %s, nothing happened for %v of virtual time\n%s", ErrNoProgress, s.waiting[first].what, s.patience(), s.state())
 		}
-		if len(waiting) == 0 && time.Since(awaySince) > simAway {
+		if len(s.waiting) == 0 && time.Since(awaySince) > simAway {
 			s.abandon()
 			return
 		}
 		switch {
 		case err == nil:
-		case len(waiting) > 0:
-			waiting[first].reply <- err
-			waiting = slices.Delete(waiting, first, first+1)
+		case len(s.waiting) > 0:
+			s.waiting[first].reply <- err
+			s.waiting = slices.Delete(s.waiting, first, first+1)
 			awaySince, idleSince = time.Now(), time.Now()
 		default:
 			s.failed = errors.Join(s.failed, err)
@@ -388,9 +415,9 @@ func (s *Sim) drive() {
 
 // stuck returns the first request that has waited too long while nothing happened, -1 when there is none. Those that wait for
 // time to pass get what they wait for.
-func (s *Sim) stuck(waiting []*simRequest, idleSince time.Time) int {
+func (s *Sim) stuck(idleSince time.Time) int {
 	patience := s.patience()
-	return slices.IndexFunc(waiting, func(r *simRequest) bool {
+	return slices.IndexFunc(s.waiting, func(r *simRequest) bool {
 		return r.limit.IsZero() && time.Since(idleSince) > patience && time.Since(r.since) > patience
 	})
 }
@@ -404,14 +431,14 @@ func (s *Sim) patience() time.Duration {
 }
 
 // limit returns how far time may move at once, zero for no limit.
-func (s *Sim) limit(waiting []*simRequest) time.Time {
+func (s *Sim) limit() time.Time {
 	var first time.Time
 	earliest := func(at time.Time) {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
-	for _, r := range waiting {
+	for _, r := range s.waiting {
 		earliest(r.limit)
 	}
 	for _, p := range s.planned {
@@ -440,14 +467,21 @@ func (s *Sim) runPlanned() bool {
 
 // check tests the invariants.
 func (s *Sim) check() error {
-	s.checking = true
-	defer func() { s.checking = false }()
-	for _, i := range s.invariants {
-		if err := i.test(); err != nil {
-			s.invariants = nil // once is enough, and instances have to end
-			return fmt.Errorf("invariant %q does not hold after step %d: %w", i.what, s.driver.Steps(), err)
+	all := s.invariants
+	s.invariants = nil // once is enough, and instances have to end
+	failed := len(all) > 0 && s.t.Failed()
+	for _, i := range all {
+		s.looking = i.what
+		err := i.test()
+		s.looking = ""
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s does not hold after step %d: %w", i.what, s.driver.Steps(), err)
+		case !failed && s.t.Failed():
+			return fmt.Errorf("%s has failed the test after step %d", i.what, s.driver.Steps())
 		}
 	}
+	s.invariants = all
 	return nil
 }
 
@@ -504,12 +538,12 @@ func (s *Sim) look(what string, limit time.Time, cond func() bool) error {
 }
 
 func (s *Sim) request(r *simRequest) error {
-	if s.checking {
-		return nil // by an invariant: things are as they are
+	if s.looking != "" {
+		return fmt.Errorf("%s may only look: it is asked while nothing can happen, and cannot wait for %s", s.looking, r.what)
 	}
 	r.reply = make(chan error, 1)
-	s.waiting.Add(1)
-	defer s.waiting.Add(-1)
+	s.asking.Add(1)
+	defer s.asking.Add(-1)
 	s.requests <- r
 	return <-r.reply
 }
@@ -527,10 +561,34 @@ func (s *Sim) until(what string, ch <-chan struct{}) error {
 }
 
 // Until lets events happen until cond holds, and fails the test when that cannot be. cond is asked after each event,
-// while nothing else runs; it must not call methods of s that let events happen.
+// while nothing else runs. It may look at tables, records and the cluster; methods that let events happen fail the test.
 func (s *Sim) Until(what string, cond func() bool) {
 	s.t.Helper()
-	s.must(s.wait(what, cond))
+	if cond == nil {
+		s.mistake(fmt.Errorf("Until %q has no condition", what))
+	}
+	ended, looking := false, fmt.Sprintf("the condition of Until %q", what)
+	s.must(s.wait(what, func() bool {
+		if ended {
+			return true
+		}
+		ended, s.looking = true, looking
+		done := cond()
+		ended, s.looking = false, ""
+		return done
+	}))
+	if ended {
+		s.t.FailNow()
+	}
+}
+
+// mistake fails the test by what the script does wrong with any seed: none is kept for it.
+func (s *Sim) mistake(err error) {
+	if err != nil {
+		s.t.Helper()
+		s.mistaken = true
+		s.t.Fatalf("simulate: %v", err)
+	}
 }
 
 func (s *Sim) must(err error) {
@@ -564,6 +622,10 @@ func (s *Sim) Advance(d time.Duration) {
 // something. f runs in a goroutine of its own, may call methods of s, and is waited for at the end. A d that has passed is
 // due at once; what is planned for later than the end of the script is not called.
 func (s *Sim) At(d time.Duration, f func()) {
+	if f == nil {
+		s.t.Helper()
+		s.mistake(fmt.Errorf("there is no function to call at %v", d))
+	}
 	at := s.began.Add(d)
 	i, _ := slices.BinarySearchFunc(s.planned, at, func(p planned, at time.Time) int {
 		if p.at.After(at) {
@@ -574,10 +636,14 @@ func (s *Sim) At(d time.Duration, f func()) {
 	s.planned = slices.Insert(s.planned, i, planned{at, f})
 }
 
-// Invariant has test called after each event, from now on, while nothing else runs; an error fails the simulation at that
-// step. test may look at tables, records and the cluster.
+// Invariant has test called after each event, from now on, while nothing else runs; an error, or what else fails the test,
+// ends the simulation at that step. test may look at tables, records and the cluster.
 func (s *Sim) Invariant(what string, test func() error) {
-	s.invariants = append(s.invariants, invariant{what, test})
+	if test == nil {
+		s.t.Helper()
+		s.mistake(fmt.Errorf("invariant %q has no test", what))
+	}
+	s.invariants = append(s.invariants, invariant{fmt.Sprintf("invariant %q", what), test})
 }
 
 // Elapsed returns how much virtual time has passed since the beginning of the simulation.
@@ -679,7 +745,20 @@ func (s *Sim) Brokers() []string { return []string{s.broker} }
 // Feed adds input: each record that next returns is appended by an event of its own, in an order with all else that the
 // seed decides. It ends when next returns false.
 func (s *Sim) Feed(name string, next func() (memkafka.TopicPartition, memkafka.Record, bool)) {
-	s.driver.AddFeed(&memkafka.Feed{Name: name, Next: next})
+	if next == nil {
+		s.t.Helper()
+		s.mistake(fmt.Errorf("feed %s has no function to take records from", name))
+	}
+	ended, looking := false, "feed "+name
+	s.driver.AddFeed(&memkafka.Feed{Name: name, Next: func() (tp memkafka.TopicPartition, r memkafka.Record, ok bool) {
+		if ended {
+			return tp, r, false
+		}
+		ended, s.looking = true, looking
+		tp, r, ok = next()
+		ended, s.looking = !ok, ""
+		return tp, r, ok
+	}})
 }
 
 // Start runs run in a goroutine of its own until it returns, is stopped or crashes. The name is that of its clients: they
@@ -687,7 +766,7 @@ func (s *Sim) Feed(name string, next func() (memkafka.TopicPartition, memkafka.R
 func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance {
 	s.t.Helper()
 	if run == nil {
-		s.t.Fatalf("simulate: instance %s has no function to run", name)
+		s.mistake(fmt.Errorf("instance %s has no function to run", name))
 	}
 	return s.start(&Instance{
 		name: name, what: "instance " + name,
@@ -699,6 +778,7 @@ func (s *Sim) start(i *Instance) *Instance {
 	s.t.Helper()
 	i.host = (*simHost)(s)
 	if err := i.start(); err != nil {
+		s.mistaken = errors.Is(err, goka.ErrInvalidGraph)
 		s.t.Fatalf("simulate: %s: %v", i.what, err)
 	}
 	s.tester.instances = append(s.tester.instances, i)
@@ -709,6 +789,9 @@ func (s *Sim) start(i *Instance) *Instance {
 // that it reads and that are not there are made, with as many partitions as WithPartitions says. The options come after the simulation's own, so that they win.
 func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...goka.ProcessorOption) (*goka.Processor, *Instance) {
 	s.t.Helper()
+	if gg == nil {
+		s.mistake(fmt.Errorf("processor %s has no group graph", clientID))
+	}
 	c := s.configFor(clientID)
 	all := append([]goka.ProcessorOption{
 		goka.WithClientID(clientID),
@@ -718,7 +801,7 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(c)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
-	s.must(s.tester.registerCodecs(gg))
+	s.mistake(s.tester.registerCodecs(gg))
 	s.must(s.makeInputs(gg))
 	s.groups[string(gg.Group())] = gg
 	i := s.start(&Instance{
@@ -758,7 +841,7 @@ func (s *Sim) StartView(clientID string, table goka.Table, codec goka.Codec, opt
 		goka.WithViewConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
 		goka.WithViewTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
-	s.must(s.tester.codecs.register(string(table), codec))
+	s.mistake(s.tester.codecs.register(string(table), codec))
 	i := s.start(&Instance{
 		name: clientID, what: "view " + clientID,
 		make: func(i *Instance) (func(context.Context) error, error) {
@@ -860,7 +943,7 @@ func (s *Sim) finish() error {
 	s.cluster.Close()
 	s.driver.Settle() // so that nobody waits for what was on its way
 	s.tester.work.Wait()
-	return errors.Join(append(errs, s.failed)...)
+	return errors.Join(append(errs, s.failed, s.broken)...)
 }
 
 // firstDifference shows where two traces part, with some lines before.

@@ -15,6 +15,7 @@ import (
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 	"github.com/gokasim/gokasim/tester"
 )
@@ -28,6 +29,7 @@ var scripts = map[string]struct {
 	blocks  bool // and nobody waits half a minute for it
 	mistake bool // of the script alone, whatever the seed
 	says    []string
+	not     string // what it has not to say
 }{
 	"a callback that never returns": { // while heartbeats go on
 		script: func(s *tester.Sim) {
@@ -72,6 +74,111 @@ var scripts = map[string]struct {
 		script:  func(s *tester.Sim) { s.Faults("on produce: drop-reqest") },
 		mistake: true,
 		says:    []string{"drop-reqest"},
+	},
+	"faults of its tester that are no plan": {
+		script:  func(s *tester.Sim) { s.Tester().Faults("on produce: drop-reqest") },
+		mistake: true,
+		says:    []string{"drop-reqest"},
+	},
+	"a workload that nobody can encode": {
+		script:  func(s *tester.Sim) { s.Workload("w", "nowhere", tester.Msg("a", 1), tester.Msg("b", 2)); s.Idle() },
+		mistake: true,
+		says:    []string{`workload w, key "a": no codec for topic nowhere registered`},
+		not:     `key "b"`,
+	},
+	"a workload for a partition that is not there": {
+		script:  func(s *tester.Sim) { s.Workload("w", "in", tester.Msg("a", "x").At(1, 0)) },
+		mistake: true,
+		says:    []string{`workload w: key "a" is for partition 1, and topic in has 1`},
+	},
+	"a graph without an input": {
+		script:  func(s *tester.Sim) { s.StartProcessor("p", goka.DefineGroup("g")) },
+		mistake: true,
+		says:    []string{"no input stream in group graph"},
+	},
+	"a graph of its tester without an input": {
+		script:  func(s *tester.Sim) { s.Tester().StartProcessor(goka.DefineGroup("g")) },
+		mistake: true,
+		says:    []string{"no input stream in group graph"},
+	},
+	"no graph": {
+		script:  func(s *tester.Sim) { s.StartProcessor("p", nil) },
+		mistake: true,
+		says:    []string{"processor p has no group graph"},
+	},
+	"no function": {
+		script:  func(s *tester.Sim) { s.Start("p", nil) },
+		mistake: true,
+		says:    []string{"instance p has no function to run"},
+	},
+	"no function for later": {
+		script:  func(s *tester.Sim) { s.At(time.Minute, nil) },
+		mistake: true,
+		says:    []string{"there is no function to call at 1m0s"},
+	},
+	"no condition": {
+		script:  func(s *tester.Sim) { s.Until("ever", nil) },
+		mistake: true,
+		says:    []string{`Until "ever" has no condition`},
+	},
+	"no invariant": {
+		script:  func(s *tester.Sim) { s.Invariant("order", nil) },
+		mistake: true,
+		says:    []string{`invariant "order" has no test`},
+	},
+	"no feed": {
+		script:  func(s *tester.Sim) { s.Feed("orders", nil) },
+		mistake: true,
+		says:    []string{"feed orders has no function"},
+	},
+	"an invariant that ends the test": {
+		script: func(s *tester.Sim) {
+			s.Invariant("rows", func() error { s.Tester().TableValue("misspelt", "a"); return nil })
+			s.StartProcessor("p", counter("count", "in"))
+			s.Idle()
+		},
+		says: []string{"table misspelt does not exist", `invariant "rows" has ended its goroutine`, "-gokasim.seed=1"},
+		not:  "deadlock",
+	},
+	"an invariant that fails the test": {
+		script: func(s *tester.Sim) {
+			s.Invariant("rows", func() error { s.T().Error("many times"); return nil })
+			s.StartProcessor("p", counter("count", "in"))
+			s.Idle()
+		},
+		says: []string{`invariant "rows" has failed the test after step 1`},
+	},
+	"an invariant that waits": {
+		script: func(s *tester.Sim) {
+			s.Invariant("rows", func() error { s.Idle(); return nil })
+			s.StartProcessor("p", counter("count", "in"))
+			s.Idle()
+		},
+		says: []string{`invariant "rows" may only look`, "cannot wait for everything to be handled"},
+		not:  "deadlock",
+	},
+	"a condition that panics": {
+		script: func(s *tester.Sim) {
+			s.StartProcessor("p", counter("count", "in"))
+			s.Until("ever", func() bool { panic("oh") })
+		},
+		says: []string{`the condition of Until "ever" panics: oh`, "-gokasim.seed=1"},
+	},
+	"a condition that ends the test": {
+		script: func(s *tester.Sim) {
+			s.StartProcessor("p", counter("count", "in"))
+			s.Until("ever", func() bool { s.T().Fatal("no"); return true })
+		},
+		says: []string{"no", "-gokasim.seed=1"},
+		not:  "deadlock",
+	},
+	"a feed that ends the test": {
+		script: func(s *tester.Sim) {
+			s.Feed("orders", func() (memkafka.TopicPartition, memkafka.Record, bool) { panic("no") })
+			s.Idle()
+		},
+		says: []string{"feed orders panics: no", "-gokasim.seed=1"},
+		not:  "deadlock",
 	},
 	"waits": {
 		script: func(s *tester.Sim) {
@@ -236,6 +343,9 @@ func TestSimulationsThatFail(t *testing.T) {
 					t.Errorf("the failure does not say %q:\n%s", part, out)
 				}
 			}
+			if s.not != "" && strings.Contains(string(out), s.not) {
+				t.Errorf("the failure says %q:\n%s", s.not, out)
+			}
 			if s.mistake && strings.Contains(string(out), "run it again") {
 				t.Errorf("the seed is kept:\n%s", out)
 			}
@@ -243,5 +353,19 @@ func TestSimulationsThatFail(t *testing.T) {
 				t.Error("the simulation hung")
 			}
 		})
+	}
+}
+
+// TestMistakesAreToldOnce: who has written no valid test does not want to read so for each of a thousand seeds.
+func TestMistakesAreToldOnce(t *testing.T) {
+	if os.Getenv("GOKASIM_TEST_MISTAKE") != "" {
+		t.Chdir(t.TempDir())
+		tester.Simulate(t, func(*tester.Sim) {}, tester.WithCluster(memkafka.WithBrokers(-1)), tester.WithSeeds(1, 2, 3))
+		return
+	}
+	t.Setenv("GOKASIM_TEST_MISTAKE", "1")
+	out, passed := rerun(t)
+	if passed || strings.Count(out, "-1 is not a number of brokers") != 1 || strings.Contains(out, "run it again") {
+		t.Errorf("it passed: %v\n%s", passed, out)
 	}
 }

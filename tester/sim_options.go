@@ -42,8 +42,11 @@ func WithDigest(f func(seed uint64, digest string)) Option {
 	return simulation("WithDigest", func(s *settings) { s.digest = f })
 }
 
+// earliestStart is the time at which all bubbles begin.
+var earliestStart = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // WithStart sets the virtual time at which a simulation begins: midnight UTC of 2000-01-01 unless set, which is also the
-// earliest possible. Records more than an hour ahead of it are refused, as by Kafka (message.timestamp.after.max.ms).
+// earliest possible: an earlier one fails the test. Records more than an hour ahead of it are refused, as by Kafka (message.timestamp.after.max.ms).
 func WithStart(at time.Time) Option {
 	return simulation("WithStart", func(s *settings) { s.start = at })
 }

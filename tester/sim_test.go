@@ -139,3 +139,23 @@ func TestTimePassesWithoutEvents(t *testing.T) {
 		}
 	})
 }
+
+// TestTablesAreLookedAtBetweenEvents: also before whoever keeps them has begun.
+func TestTablesAreLookedAtBetweenEvents(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		count := tester.TableOf[int64](s, "count-table", new(codec.Int64))
+		most := int64(0)
+		s.Invariant("counts grow", func() error {
+			n, _ := count.Get("a")
+			if n < most {
+				return fmt.Errorf("%d after %d", n, most)
+			}
+			most = n
+			return nil
+		})
+		s.StartProcessor("p", counter("count", "in"))
+		s.Workload("w", "in", tester.Msg("a", "x"), tester.Msg("a", "y"))
+		s.Until("the first", func() bool { return s.Tester().TableValue("count-table", "a") == int64(1) })
+		s.Until("the second", func() bool { return len(count.All()) == 1 && most == 2 })
+	})
+}

@@ -131,6 +131,20 @@ func newTester(t T, s *settings) *Tester {
 	return tt
 }
 
+// mistakef is fatalf for what the test does wrong whatever happens meanwhile: no seed is kept for it.
+func (tt *Tester) mistakef(format string, args ...any) {
+	tt.mark.Helper()
+	tt.mistaken()
+	tt.fatalf(format, args...)
+}
+
+// mistaken notes that the test fails by a mistake of its own.
+func (tt *Tester) mistaken() {
+	if g, ok := tt.ground.(*inSimulation); ok {
+		g.sim.mistaken = true
+	}
+}
+
 // unmarked is for a T without Helper.
 type unmarked struct{}
 
@@ -221,6 +235,9 @@ func (tt *Tester) consume(topic, key string, msg any, options []EmitOption) erro
 		_, _, err = tt.appendKeyed(topic, key, tt.settings.hasher, r)
 	}
 	if err != nil {
+		if errors.Is(err, errNoCodec) {
+			tt.mistaken()
+		}
 		return fmt.Errorf("consume key %q of topic %s: %w", key, topic, err)
 	}
 	return tt.settle()
@@ -380,6 +397,9 @@ type codecs struct {
 
 // register notes a codec. Two codecs of different types for one topic are an error, since a record can be in one only.
 func (c *codecs) register(topic string, codec goka.Codec) error {
+	if codec == nil {
+		return fmt.Errorf("the codec of topic %s is nil; give one, such as new(codec.String)", topic)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byTopic == nil {
@@ -391,6 +411,9 @@ func (c *codecs) register(topic string, codec goka.Codec) error {
 	c.byTopic[topic] = codec
 	return nil
 }
+
+// errNoCodec begins what is said of a topic that nobody has named.
+var errNoCodec = errors.New("no codec for topic")
 
 // find returns the codec of a topic, nil when there is none.
 func (c *codecs) find(topic string) goka.Codec {
@@ -408,7 +431,7 @@ func (c *codecs) get(topic string) (goka.Codec, error) {
 		for t := range c.byTopic {
 			known = append(known, t)
 		}
-		return nil, fmt.Errorf("no codec for topic %s registered; there are codecs for %s", topic, joinSorted(known))
+		return nil, fmt.Errorf("%w %s registered; there are codecs for %s", errNoCodec, topic, joinSorted(known))
 	}
 	return codec, nil
 }
@@ -505,7 +528,7 @@ func (tt *Tester) registerGroupGraph(gg *goka.GroupGraph) (id string, err error)
 func (tt *Tester) RegisterEmitter(topic goka.Stream, codec goka.Codec) {
 	if err := tt.codecs.register(string(topic), codec); err != nil {
 		tt.mark.Helper()
-		tt.fatalf("emitter: %v", err)
+		tt.mistakef("emitter: %v", err)
 	}
 }
 
@@ -514,7 +537,7 @@ func (tt *Tester) RegisterView(table goka.Table, c goka.Codec) string {
 	id, err := tt.registerView(table, c)
 	if err != nil {
 		tt.mark.Helper()
-		tt.fatalf("view: %v", err)
+		tt.mistakef("view: %v", err)
 	}
 	return id
 }

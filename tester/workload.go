@@ -21,10 +21,14 @@ func (w *Workload) Records() []Record { return w.kept }
 // fails, it is tried with fewer and fewer of the records, so the test must expect no more than what Records says.
 func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 	s.t.Helper()
-	s.must(s.tester.ensureTopic(topic))
+	s.mistake(s.tester.ensureTopic(topic))
 	w := &Workload{kept: make([]Record, 0, len(records))}
+	first, partitions := s.shape.inputs[name], s.cluster.Partitions(topic)
 	for i, r := range records {
-		if s.script.keepsInput(name, i) {
+		if r.place && (r.Partition < 0 || r.Partition >= partitions) {
+			s.mistake(fmt.Errorf("workload %s: key %q is for partition %d, and topic %s has %d", name, r.Key, r.Partition, topic, partitions))
+		}
+		if s.script.keepsInput(name, first+i) {
 			w.kept = append(w.kept, r)
 		}
 	}
@@ -37,14 +41,14 @@ func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 		rec := w.kept[next]
 		next++
 		value, err := s.tester.encoded(topic, rec.Value)
-		if err != nil {
-			s.failed = errors.Join(s.failed, fmt.Errorf("workload %s, key %q: %w", name, rec.Key, err))
-		}
 		tp := memkafka.TopicPartition{Topic: topic, Partition: rec.Partition}
-		if !rec.place {
-			if tp.Partition, err = s.tester.partitionOf(topic, rec.Key, s.settings.hasher); err != nil {
-				s.failed = errors.Join(s.failed, fmt.Errorf("workload %s: %w", name, err))
-			}
+		if !rec.place && err == nil {
+			tp.Partition, err = s.tester.partitionOf(topic, rec.Key, s.settings.hasher)
+		}
+		if err != nil {
+			s.mistaken = s.mistaken || errors.Is(err, errNoCodec)
+			s.failed = errors.Join(s.failed, fmt.Errorf("workload %s, key %q: %w", name, rec.Key, err))
+			return memkafka.TopicPartition{}, memkafka.Record{}, false
 		}
 		return tp, memkafka.Record{Key: []byte(rec.Key), Value: value, Headers: headersOf(rec.Headers), Timestamp: timestampOf(rec.Time)}, true
 	})
@@ -55,10 +59,7 @@ func (s *Sim) Workload(name, topic string, records ...Record) *Workload {
 // simulation fails, it is tried without the one or the other. A text that is no plan ends the test; no seed is kept for that.
 func (s *Sim) Faults(text string) {
 	s.t.Helper()
-	if err := s.addFaults(text); err != nil {
-		s.mistaken = true
-		s.t.Fatalf("simulate: %v", err)
-	}
+	s.mistake(s.addFaults(text))
 }
 
 func (s *Sim) addFaults(text string) error {
