@@ -333,7 +333,7 @@ func TestSimulationsThatFail(t *testing.T) {
 	for name, s := range scripts {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestSimulationsThatFail$", "-test.timeout=10m")
-			cmd.Env = append(os.Environ(), "GOKASIM_TEST_SCRIPT="+name, "GOKASIM_SEED=", "GOKASIM_SEEDS=")
+			cmd.Env = append(os.Environ(), "GOKASIM_TEST_SCRIPT="+name, "GOKASIM_SEED=", "GOKASIM_SEEDS=", "GOKASIM_SHRINK=false")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Error("the simulation did not fail")
