@@ -89,13 +89,16 @@ var failingTests = map[string]func(t *testing.T, tt *tester.Tester){
 	"no cluster": func(t *testing.T, _ *tester.Tester) {
 		tester.Simulate(t, func(*tester.Sim) {}, tester.WithCluster(memkafka.WithBrokers(-1)))
 	},
-	"simulated faults":    simulates(func(s *tester.Sim) { s.Faults("nonsense") }),
-	"simulated processor": simulates(func(s *tester.Sim) { s.StartProcessor("p", goka.DefineGroup("none")) }),
-	"simulated view":      simulates(func(s *tester.Sim) { s.StartView("v", "table", nil) }),
-	"nothing to run":      simulates(func(s *tester.Sim) { s.Start("p", nil) }),
-	"a workload":          simulates(func(s *tester.Sim) { s.Workload("in", "in", tester.Msg("a", 1)); s.Idle() }),
-	"no progress":         simulates(func(s *tester.Sim) { s.Until("the end", func() bool { return false }) }),
-	"an invariant":        simulates(func(s *tester.Sim) { s.Invariant("none", func() error { return context.Canceled }); s.Step() }),
+	"simulated faults":       simulates(func(s *tester.Sim) { s.Faults("nonsense") }),
+	"simulated processor":    simulates(func(s *tester.Sim) { s.StartProcessor("p", goka.DefineGroup("none")) }),
+	"simulated view":         simulates(func(s *tester.Sim) { s.StartView("v", "table", nil) }),
+	"nothing to run":         simulates(func(s *tester.Sim) { s.Start("p", nil) }),
+	"a workload":             simulates(func(s *tester.Sim) { s.Workload("in", "in", tester.Msg("a", 1)); s.Idle() }),
+	"no progress":            simulates(func(s *tester.Sim) { s.Until("the end", func() bool { return false }) }),
+	"an invariant":           simulates(func(s *tester.Sim) { s.Invariant("none", func() error { return context.Canceled }); s.Step() }),
+	"a panic":                simulates(func(*tester.Sim) { panic("oh") }),
+	"a panic in a plan":      simulates(func(s *tester.Sim) { s.At(time.Second, func() { panic("oh") }); s.Advance(time.Minute) }),
+	"a panic in an instance": simulates(func(s *tester.Sim) { s.Start("p", func(context.Context) error { panic("oh") }) }),
 	"failing at its end": simulates(func(s *tester.Sim) {
 		s.Start("p", func(context.Context) error { return context.DeadlineExceeded })
 	}),

@@ -277,9 +277,9 @@ func simulateOnce(t *testing.T, sc *script, f func(s *Sim), o *settings) (r simR
 		if s, err = newSim(t, sc, o, progress); err != nil {
 			return
 		}
-		t.Cleanup(func() { err = s.finish() }) // the last one: cleanups of the script still have the simulation
+		t.Cleanup(func() { err = errors.Join(err, s.finish()) }) // the last one: cleanups of the script still have the simulation
 		go s.drive()
-		f(s)
+		err = recovered("the script", func() error { f(s); return nil })
 	})
 	r.mistaken = s == nil // there is no such cluster, whatever the seed
 	if s != nil {
@@ -459,10 +459,27 @@ func (s *Sim) runPlanned() bool {
 	s.driver.Note("what was planned for " + p.at.Sub(s.began).String())
 	s.ats++
 	go func() {
-		defer func() { _ = s.wait("the end of what was planned", func() bool { s.ats--; return true }) }()
-		p.f()
+		var failed error
+		defer func() {
+			_ = s.wait("the end of what was planned", func() bool {
+				s.failed = errors.Join(s.failed, failed)
+				s.ats--
+				return true
+			})
+		}()
+		failed = recovered("what was planned for "+p.at.Sub(s.began).String(), func() error { p.f(); return nil })
 	}()
 	return true
+}
+
+// recovered calls f, and returns its panic as an error with the stack. A panic that ends the process would take along which seed led to it.
+func recovered(what string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s panics: %v\n%s", what, p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // check tests the invariants.
@@ -770,7 +787,9 @@ func (s *Sim) Start(name string, run func(ctx context.Context) error) *Instance 
 	}
 	return s.start(&Instance{
 		name: name, what: "instance " + name,
-		make: func(*Instance) (func(context.Context) error, error) { return run, nil },
+		make: func(*Instance) (func(context.Context) error, error) {
+			return func(ctx context.Context) error { return recovered(name, func() error { return run(ctx) }) }, nil
+		},
 	})
 }
 

@@ -70,6 +70,10 @@ var scripts = map[string]struct {
 		blocks: true,
 		says:   []string{"virtual time has stood still for 30s", "sim_end_test.go"},
 	},
+	"a script that panics": {
+		script: func(*tester.Sim) { panic("oh") },
+		says:   []string{"the script panics: oh", "sim_end_test.go", "-gokasim.seed=1", "seed-1.fail"},
+	},
 	"faults that are no plan": {
 		script:  func(s *tester.Sim) { s.Faults("on produce: drop-reqest") },
 		mistake: true,
