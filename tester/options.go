@@ -41,7 +41,8 @@ type settings struct {
 	digest    func(seed uint64, digest string)
 	start     time.Time
 	small     madeSmall
-	mistaken  bool // a script has failed by its own mistake, with any seed
+	test      string // its name
+	mistaken  bool   // a script has failed by its own mistake, with any seed
 
 	replay replaySettings
 	given  []string // options that do not count everywhere, by kind and name

@@ -1,14 +1,17 @@
 package tester
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
+	"unicode"
 )
 
 // script is what to run of a simulation: its seed, and what is left of its workload and its faults. A script that was
@@ -127,26 +130,30 @@ func wholeNumbers(text string) ([]int, error) {
 	return list, nil
 }
 
-// keptDir is where failing seeds of a test are kept.
-func keptDir(t *testing.T) string {
-	return filepath.Join("testdata", "gokasim", strings.NewReplacer("/", "_", " ", "_").Replace(testName(t)))
-}
-
-// testName is the name of a test without that of a seed.
-func testName(t *testing.T) string {
-	name, _, _ := strings.Cut(t.Name(), "/seed=")
-	return name
+// keptDir is where failing seeds of a test are kept. What a subtest's name has beyond letters and digits may mean
+// something to a shell, and not every file system takes it.
+func keptDir(test string) string {
+	return filepath.Join("testdata", "gokasim", strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.,+=@%#", r) {
+			return r
+		}
+		return '_'
+	}, test))
 }
 
 // keptScripts are those of seeds that failed before, from small to large.
-func keptScripts(t *testing.T) ([]*script, error) {
-	files, err := filepath.Glob(filepath.Join(keptDir(t), "seed-*.fail"))
-	if err != nil {
+func keptScripts(test string) ([]*script, error) {
+	dir := keptDir(test)
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var scripts []*script
 	for _, f := range files {
-		s, err := readScript(f)
+		if !strings.HasPrefix(f.Name(), "seed-") || !strings.HasSuffix(f.Name(), ".fail") {
+			continue
+		}
+		s, err := readScript(filepath.Join(dir, f.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -162,26 +169,53 @@ func keptScripts(t *testing.T) ([]*script, error) {
 }
 
 // keep writes a script down, so that it runs first next time, and returns its file.
-func (s *script) keep(t *testing.T, remark string) (string, error) {
-	dir := keptDir(t)
+func (s *script) keep(test, remark string) (string, error) {
+	dir := keptDir(test)
 	file := filepath.Join(dir, fmt.Sprintf("seed-%d.fail", s.seed))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("# %s failed. This runs first until the file is deleted; commit it to keep it as a test.\n# %s\n", testName(t), remark)
+	text := fmt.Sprintf("# %s failed. This runs first until the file is deleted; commit it to keep it as a test.\n# %s\n",
+		test, strings.ReplaceAll(remark, "\n", "\n# "))
 	return file, os.WriteFile(file, []byte(text+s.String()), 0o644)
 }
 
-// repeatLine is the command that runs a test again with one more argument.
-func repeatLine(t *testing.T, argument string) string {
-	return fmt.Sprintf("go test %s -run '%s' %s", packagePath(), runPattern(testName(t)), argument)
+// traceName is the name of the file for the trace of a run, which is not that of the whole seed where less of it ran.
+func (s *script) traceName() string {
+	if s.file == "" {
+		return fmt.Sprintf("seed-%d.trace", s.seed)
+	}
+	return strings.TrimSuffix(filepath.Base(s.file), ".fail") + ".kept.trace"
 }
+
+// again is the command that runs a script of a test again, with one more argument or none.
+func (s *script) again(test, argument string) string {
+	what := fmt.Sprintf("-gokasim.seed=%d", s.seed)
+	if s.file != "" {
+		what = "-gokasim.script=" + shellWord(filepath.ToSlash(s.file))
+	}
+	line := fmt.Sprintf("go test %s -run %s %s %s", packagePath(), quoted(runPattern(test)), what, argument)
+	return strings.TrimSpace(line)
+}
+
+// shellWord is a word of a command line, in quotes where it needs them.
+func shellWord(word string) string {
+	if strings.ContainsFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.,+=@%#/:", r)
+	}) {
+		return quoted(word)
+	}
+	return word
+}
+
+// quoted is a word of a command line in quotes.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // runPattern is the value of -run for one test.
 func runPattern(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
-		parts[i] = "^" + p + "$"
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	return strings.Join(parts, "/")
 }

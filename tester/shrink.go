@@ -53,8 +53,8 @@ func shrinkLimit() (time.Duration, error) {
 
 // shrink looks for a smaller script that fails in the same way, each try in a process of its own, and returns the
 // smallest one it found and a remark about it.
-func shrink(t *testing.T, from *script, has shape, limit time.Duration) (*script, string) {
-	sh := &shrinker{t: t, has: has, best: from, end: time.Now().Add(limit), dir: t.TempDir()}
+func shrink(t *testing.T, test string, from *script, has shape, limit time.Duration) (*script, string) {
+	sh := &shrinker{test: test, has: has, best: from, end: time.Now().Add(limit), dir: t.TempDir()}
 	var ok bool
 	if sh.sign, ok = sh.try(from); !ok {
 		if time.Now().After(sh.end) {
@@ -73,7 +73,7 @@ func shrink(t *testing.T, from *script, has shape, limit time.Duration) (*script
 }
 
 type shrinker struct {
-	t    *testing.T
+	test string // its name
 	has  shape
 	best *script
 	sign string // how the first one failed
@@ -180,13 +180,14 @@ func (sh *shrinker) try(s *script) (sign string, failed bool) {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), sh.end)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run="+runPattern(testName(sh.t)), "-test.count=1")
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run="+runPattern(sh.test), "-test.count=1")
 	cmd.Env = append(os.Environ(), fromScript.variable+"="+file, shrinking+"=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
 		return "", false
 	}
-	return signature(out), true
+	sign = signature(out)
+	return sign, sign != "" // else it has not come to the simulation
 }
 
 var (

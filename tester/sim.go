@@ -127,7 +127,8 @@ func Simulate(t *testing.T, f func(s *Sim), options ...Option) {
 // simulate runs all seeds.
 func simulate(t *testing.T, f func(s *Sim), o *settings) {
 	t.Helper()
-	scripts, err := o.scriptsOf(t)
+	o.test = t.Name()
+	scripts, err := o.scriptsOf()
 	if err != nil {
 		t.Fatalf("simulate: %v", err)
 	}
@@ -166,7 +167,7 @@ func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 			t.Fatalf("simulate: seed %d: run %d, under GOMAXPROCS %d, differs from the first one, under %d: something draws chance "+
 				"or time from elsewhere, ranges over a map, or starts goroutines of its own\n%s\nrun it again: %s",
 				sc.seed, run+1, o.procs[run%len(o.procs)], o.procs[0], firstDifference(first.text.Bytes(), r.text.Bytes()),
-				repeatLine(t, fmt.Sprintf("-gokasim.seed=%d -gokasim.check-determinism", sc.seed)))
+				sc.again(o.test, "-gokasim.check-determinism"))
 		}
 		r.forget()
 	}
@@ -201,14 +202,14 @@ func keepFailure(t *testing.T, sc *script, r simRun, o *settings) {
 		return
 	}
 	trace := "not kept"
-	if err := os.MkdirAll(keptDir(t), 0o755); err == nil && r.text != nil {
-		path := filepath.Join(keptDir(t), fmt.Sprintf("seed-%d.trace", sc.seed))
+	if err := os.MkdirAll(keptDir(o.test), 0o755); err == nil && r.text != nil {
+		path := filepath.Join(keptDir(o.test), sc.traceName())
 		if err := os.WriteFile(path, r.text.Bytes(), 0o644); err == nil {
 			trace = path
 		}
 	}
 	t.Errorf("simulate: seed %d failed at step %d; its trace is in %s\nrun it again: %s",
-		sc.seed, r.steps, trace, repeatLine(t, fmt.Sprintf("-gokasim.seed=%d", sc.seed)))
+		sc.seed, r.steps, trace, sc.again(o.test, ""))
 	if sc.file != "" {
 		if o.small.known == nil {
 			o.small.known = map[uint64]bool{}
@@ -227,16 +228,16 @@ func keepFailure(t *testing.T, sc *script, r simRun, o *settings) {
 		remark = fmt.Sprintf("it was not made small: other seeds took the %v of %s", limit, fromShrink.names())
 	case limit > 0:
 		began := time.Now()
-		sc, remark = shrink(t, sc, r.shape, limit-o.small.spent)
+		sc, remark = shrink(t, o.test, sc, r.shape, limit-o.small.spent)
 		o.small.spent += time.Since(began)
 	}
-	file, err := sc.keep(t, remark)
+	file, err := sc.keep(o.test, remark)
 	if err != nil {
 		t.Logf("simulate: the failing seed is not kept: %v", err)
 		return
 	}
 	t.Logf("simulate: seed %d is kept in %s and runs first from now on; %s\nrun that: %s",
-		sc.seed, file, remark, repeatLine(t, "-gokasim.script="+filepath.ToSlash(file)))
+		sc.seed, file, remark, (&script{file: file}).again(o.test, ""))
 }
 
 type simRun struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +227,7 @@ func poisoned(s *tester.Sim) {
 	for i := range 40 {
 		records = append(records, tester.Msg(fmt.Sprintf("k%d", i), "x"))
 	}
-	s.Workload("orders", "in", records...)
+	s.Workload("orders\nof today", "in", records...)
 	s.Invariant("no two poisons", func() error {
 		for _, c := range s.Cluster().FaultCounts() {
 			if c.Fault == "needed" && c.Injected > 0 && handled["k7"] && handled["k31"] {
@@ -266,7 +267,7 @@ func TestFailingSimulationsAreMadeSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), "\nseed 1\nkeep-input \"orders\" 7 31\nkeep-faults 1\n") {
+	if !strings.Contains(string(text), "\nseed 1\nkeep-input \"orders\\nof today\" 7 31\nkeep-faults 1\n") {
 		t.Errorf("the script is\n%s", text)
 	}
 	if out := run(); !strings.Contains(out, "seed=1,kept") || strings.Index(out, "seed=1,kept") > strings.Index(out, "seed=1\n") {
@@ -371,5 +372,39 @@ func TestMistakesAreToldOnce(t *testing.T) {
 	out, passed := rerun(t)
 	if passed || strings.Count(out, "-1 is not a number of brokers") != 1 || strings.Contains(out, "run it again") {
 		t.Errorf("it passed: %v\n%s", passed, out)
+	}
+}
+
+// TestTheCommandOfAFailureRunsItAgain: also where the name of a subtest means something to a shell or to a pattern.
+func TestTheCommandOfAFailureRunsItAgain(t *testing.T) {
+	if os.Getenv("GOKASIM_TEST_NAMES") != "" {
+		for _, name := range []string{"a b", "it's c++", "x[1](y)|$HOME", "seed=7"} {
+			t.Run(name, func(t *testing.T) { tester.Simulate(t, func(s *tester.Sim) { s.T().Error(t.Name() + " fails") }) })
+		}
+		return
+	}
+	dir := t.TempDir()
+	run := func(cmd *exec.Cmd) string {
+		cmd.Env = append(os.Environ(), "GOKASIM_TEST_NAMES=1", "GOKASIM_SHRINK=false", "GOKASIM_SEED=", "GOKASIM_SEEDS=")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("%s did not fail:\n%s", cmd, out)
+		}
+		return string(out)
+	}
+	out := run(exec.Command(os.Args[0], "-test.run=^TestTheCommandOfAFailureRunsItAgain$"))
+	lines := regexp.MustCompile(`go test \. (-run .*)`).FindAllStringSubmatch(out, -1)
+	if len(lines) != 8 {
+		t.Fatalf("there are %d commands:\n%s", len(lines), out)
+	}
+	for _, line := range lines { // a shell takes the pattern and the file apart as they were meant
+		out := run(exec.Command("sh", "-c", os.Args[0]+" "+strings.Replace(line[1], "-run", "-test.run", 1)))
+		if strings.Count(out, " fails\n") != 1 {
+			t.Errorf("%s runs other tests:\n%s", line[0], out)
+		}
+	}
+	if out := run(exec.Command(os.Args[0], "-test.run=^TestTheCommandOfAFailureRunsItAgain$", "-test.v")); strings.Count(out, "seed-1.kept.trace") != 4 {
+		t.Errorf("what was kept does not run:\n%s", out)
 	}
 }

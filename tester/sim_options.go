@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"testing"
 	"time"
 )
 
@@ -83,7 +82,7 @@ func (s *settings) fromCommandLine() error {
 }
 
 // scriptsOf lists what to run of a test: what failed before goes first.
-func (s *settings) scriptsOf(t *testing.T) ([]*script, error) {
+func (s *settings) scriptsOf() ([]*script, error) {
 	if file := fromScript.get(); file != "" {
 		one, err := readScript(file)
 		return []*script{one}, err
@@ -91,7 +90,7 @@ func (s *settings) scriptsOf(t *testing.T) ([]*script, error) {
 	var scripts []*script
 	if !s.chosen {
 		var err error
-		if scripts, err = keptScripts(t); err != nil {
+		if scripts, err = keptScripts(s.test); err != nil {
 			return nil, err
 		}
 	}
