@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -73,27 +74,47 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 	if err != nil {
 		return err
 	}
-	tests, binary, cleanUp, err := simulations(ctx, cmd, name, pkg, named, false)
+	tests, err := simulations(cmd, name, pkg, named)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cleanUp()) }()
 	if len(tests) > 1 {
 		return usagef("several tests simulate: %s; name one with --run", joined(tests))
 	}
 	test := tests[0]
-	failure, err := simulate.One(ctx, simulate.Options{Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), Timeout: f.timeout}, f.seed, []string{"GOKASIM_SHRINK=true"})
+	if err := f.checkTest(pkg, test); err != nil {
+		return err
+	}
+	binary, cleanUp, err := compileTests(ctx, cmd, pkg, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cleanUp()) }()
+	failure, err := simulate.One(ctx, simulate.Options{Binary: binary, Dir: pkg.Dir, Tests: tests, Timeout: f.timeout}, f.seed, []string{"GOKASIM_SHRINK=true"})
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("package %s: %w", pkg.ImportPath, err)
 	case failure == nil:
 		return fmt.Errorf("seed %d does not fail %s of %s", f.seed, test, pkg.ImportPath)
 	}
 	_, _ = fmt.Fprint(cmd.ErrOrStderr(), failure.Output)
-	at := filepath.Join(pkg.Dir, "testdata", "gokasim", test, fmt.Sprintf("seed-%d.fail", f.seed))
+	if len(failure.Tests) > 1 {
+		return usagef("several subtests fail with seed %d: %s; name one with --run", f.seed, joined(failure.Tests))
+	}
+	if len(failure.Tests) == 1 && failure.Tests[0] != test {
+		test = failure.Tests[0]
+		if err := f.checkTest(pkg, test); err != nil {
+			return err
+		}
+	}
+	kept := keptIn.FindStringSubmatch(failure.Output)
+	if kept == nil {
+		return errors.New("the failure left no script, see above")
+	}
+	at := filepath.Join(pkg.Dir, kept[1])
 	script, err := os.ReadFile(at)
 	if err != nil {
-		return fmt.Errorf("the failure left no script, see above: %w", err)
+		return fmt.Errorf("reading the script: %w", err)
 	}
 	if f.out != "" {
 		if err := writeWhole(f.out, script); err != nil {
@@ -101,7 +122,7 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 		}
 	}
 	if f.test != "" {
-		if err := f.writeTest(pkg.Dir, pkg.Name, test); err != nil {
+		if err := f.writeTest(pkg, test); err != nil {
 			return err
 		}
 	}
@@ -111,6 +132,9 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "the script is %s\n", at)
 	return nil
 }
+
+// keptIn finds the script in what tester.Simulate says of a failure.
+var keptIn = regexp.MustCompile(`is kept in (\S+\.fail)`)
 
 // tell writes the script out, as it is or with what it is about.
 func (f shrinkFlags) tell(out io.Writer, test, file string, script []byte) error {
@@ -126,13 +150,34 @@ func (f shrinkFlags) tell(out io.Writer, test, file string, script []byte) error
 	}{test, f.seed, file, string(script)})
 }
 
-// writeTest writes a test that runs the script that was left.
-func (f shrinkFlags) writeTest(dir, pkg, test string) error {
+// checkTest says what is wrong with --go-test.
+func (f shrinkFlags) checkTest(pkg *target.Package, test string) error {
+	if f.test == "" {
+		return nil
+	}
 	if !strings.HasSuffix(f.test, "_test.go") {
 		return usagef("--go-test %s: the name of a file with tests ends in _test.go", f.test)
 	}
-	if abs, err := filepath.Abs(filepath.Dir(f.test)); err != nil || abs != dir {
-		return usagef("--go-test %s: the test has to lie in the package's directory, %s", f.test, dir)
+	if abs, err := filepath.Abs(filepath.Dir(f.test)); err != nil || abs != pkg.Dir {
+		return usagef("--go-test %s: the test has to lie in the package's directory, %s", f.test, pkg.Dir)
+	}
+	if strings.Contains(test, "/") {
+		return usagef("--go-test %s: no test can call the subtest %s alone; leave it out, and commit the script, which runs first", f.test, test)
+	}
+	return nil
+}
+
+// writeTest writes a test that runs the script that was left.
+func (f shrinkFlags) writeTest(pkg *target.Package, test string) error {
+	all, err := pkg.Tests()
+	if err != nil {
+		return err
+	}
+	in := pkg.Name
+	for _, t := range all {
+		if t.Name == test {
+			in = t.Package
+		}
 	}
 	source := fmt.Sprintf(`package %s
 
@@ -143,7 +188,7 @@ func %s_Seed%d(t *testing.T) {
 	t.Setenv("GOKASIM_SCRIPT", "testdata/gokasim/%s/seed-%d.fail")
 	%s(t)
 }
-`, pkg, test, f.seed, test, f.seed, test, f.seed, test)
+`, in, test, f.seed, test, f.seed, test, f.seed, test)
 	text, err := format.Source([]byte(source))
 	if err != nil {
 		return fmt.Errorf("writing a test: %w", err)

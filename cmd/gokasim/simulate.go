@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,29 +94,55 @@ peace, and then with rebalances, crashes and faults where each seed says, which 
 	return cmd
 }
 
-// simulations finds the tests to run, and compiles them.
-func simulations(ctx context.Context, cmd *cobra.Command, name string, pkg *target.Package, named []string, race bool) (tests []string, binary string, cleanUp func() error, err error) {
-	all, err := pkg.Simulations()
+// simulations finds the tests to run.
+func simulations(cmd *cobra.Command, name string, pkg *target.Package, named []string) ([]string, error) {
+	all, err := pkg.Tests()
 	if err != nil {
-		return nil, "", nil, toldCompile(cmd, err)
+		return nil, toldCompile(cmd, err)
 	}
-	tests = named
-	switch {
-	case len(named) == 0 && len(all) == 0:
-		return nil, "", nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
+	var simulating []string
+	for _, t := range all {
+		if t.Simulates {
+			simulating = append(simulating, t.Name)
+		}
+	}
+	if len(named) == 0 && len(simulating) == 0 {
+		return nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
 			"or disturb a replay: gokasim replay %s --rebalance 10 --crash 3", pkg.ImportPath, name)
-	case len(named) == 0:
-		tests = all
 	}
+	for _, test := range named {
+		function, _, _ := strings.Cut(test, "/")
+		if !slices.ContainsFunc(all, func(t target.Test) bool { return t.Name == function }) {
+			return nil, fmt.Errorf("package %s has no test %s; %s", pkg.ImportPath, function, simulatedBy(simulating))
+		}
+		if !slices.Contains(simulating, function) {
+			tell(cmd.ErrOrStderr(), "%s does not call tester.Simulate or tester.Run itself; unless a function that it calls does, seeds change nothing in it", function)
+		}
+	}
+	if len(named) > 0 {
+		return named, nil
+	}
+	return simulating, nil
+}
+
+// simulatedBy says which tests simulate.
+func simulatedBy(tests []string) string {
+	if len(tests) == 0 {
+		return "none of its tests simulates"
+	}
+	return "its tests that simulate: " + joined(tests)
+}
+
+// compileTests compiles the package with its tests.
+func compileTests(ctx context.Context, cmd *cobra.Command, pkg *target.Package, race bool) (binary string, cleanUp func() error, err error) {
 	room, err := results.NewTemporary()
 	if err != nil {
-		return nil, "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
+		return "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
 	}
-	cleanUp = room.Close
 	if binary, err = pkg.BuildTests(ctx, room.Dir, race); err != nil {
-		return nil, "", nil, errors.Join(toldCompile(cmd, err), cleanUp())
+		return "", nil, errors.Join(toldCompile(cmd, err), room.Close())
 	}
-	return tests, binary, cleanUp, nil
+	return binary, room.Close, nil
 }
 
 // toldCompile shows what the compiler said.
@@ -125,15 +152,6 @@ func toldCompile(cmd *cobra.Command, err error) error {
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), broken.Output)
 	}
 	return err
-}
-
-// pattern matches the named tests, as -test.run takes it.
-func pattern(tests []string) string {
-	quoted := make([]string, len(tests))
-	for i, t := range tests {
-		quoted[i] = regexp.QuoteMeta(t)
-	}
-	return "^(" + strings.Join(quoted, "|") + ")$"
 }
 
 func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string) (err error) {
@@ -170,23 +188,38 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 			return usagef("--%s is about replays, and tests that simulate say it themselves; give --in too, or leave it out", flag)
 		}
 	}
-	tests, binary, cleanUp, err := simulations(ctx, cmd, name, pkg, f.run, f.race)
+	tests, err := simulations(cmd, name, pkg, f.run)
+	if err != nil {
+		return err
+	}
+	binary, cleanUp, err := compileTests(ctx, cmd, pkg, f.race)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
 	again := func(found *simulate.Found) string {
 		first := found.Failures[0]
-		test := tests[0]
-		if len(first.Tests) > 0 {
-			test, _, _ = strings.Cut(first.Tests[0], "/")
+		failed := first.Tests[:min(len(first.Tests), 1)]
+		if len(failed) == 0 { // the process died before any of them had ended
+			failed = tests
 		}
-		return fmt.Sprintf("run it again:   go test %s -run '^%s$' -gokasim.seed=%d\nmake it small:  gokasim shrink %s --run %s --seed %d",
-			name, test, first.Seed, name, test, first.Seed)
+		lines := fmt.Sprintf("run it again:   go test %s -run %s -gokasim.seed=%d", name, word(simulate.Pattern(failed...)), first.Seed)
+		for _, test := range failed {
+			lines += fmt.Sprintf("\nmake it small:  gokasim shrink %s --run %s --seed %d", name, word(test), first.Seed)
+		}
+		return lines
 	}
 	return f.seek(ctx, cmd, style, strings.Join(tests, ", ")+" of "+pkg.ImportPath, again, simulate.Options{
-		Binary: binary, Dir: pkg.Dir, Pattern: pattern(tests), Timeout: f.timeout, Check: f.check,
+		Binary: binary, Dir: pkg.Dir, Tests: tests, Timeout: f.timeout, Check: f.check,
 	})
+}
+
+// word is text as one word of a shell.
+func word(text string) string {
+	if regexp.MustCompile(`^[\w./-]+$`).MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // seek runs seeds, and tells what they found.
@@ -208,7 +241,7 @@ func (f simulateFlags) seek(ctx context.Context, cmd *cobra.Command, style progr
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(found.Failures, func(a, b simulate.Failure) int { return int(a.Seed) - int(b.Seed) })
+	slices.SortFunc(found.Failures, func(a, b simulate.Failure) int { return cmp.Compare(a.Seed, b.Seed) })
 	if f.json {
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(found); err != nil {
 			return fmt.Errorf("writing to standard output: %w", err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,11 +18,11 @@ import (
 
 // Options say what to run.
 type Options struct {
-	Binary   string // the package's compiled tests
-	Dir      string // the package's directory
-	Pattern  string // of the tests to run, as -test.run takes it
-	First    uint64 // the first seed
-	Seeds    uint64 // how many; 0 for as many as there is time
+	Binary   string   // the package's compiled tests
+	Dir      string   // the package's directory
+	Tests    []string // to run, each the name of a test or TEST/SUBTEST
+	First    uint64   // the first seed
+	Seeds    uint64   // how many; 0 for as many as there is time
 	For      time.Duration
 	Parallel int
 	Failures int           // stop after so many; 0 never
@@ -37,7 +38,7 @@ type Options struct {
 // Failure is a seed that failed.
 type Failure struct {
 	Seed   uint64   `json:"seed"`
-	Tests  []string `json:"tests"` // those that failed
+	Tests  []string `json:"tests"` // those that failed, subtests rather than the test that they are part of
 	Output string   `json:"output"`
 }
 
@@ -111,7 +112,7 @@ func Run(ctx context.Context, o Options) (*Found, error) {
 func One(ctx context.Context, o Options, seed uint64, environment []string) (*Failure, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout+10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, o.Binary, "-test.run", o.Pattern, "-test.count=1", "-test.timeout", o.Timeout.String())
+	cmd := exec.CommandContext(ctx, o.Binary, "-test.run", Pattern(o.Tests...), "-test.count=1", "-test.timeout", o.Timeout.String())
 	cmd.Dir = o.Dir
 	cmd.Env = append(os.Environ(), "GOKASIM_SEED="+strconv.FormatUint(seed, 10))
 	if environment == nil {
@@ -128,7 +129,7 @@ func One(ctx context.Context, o Options, seed uint64, environment []string) (*Fa
 	var status *exec.ExitError
 	switch {
 	case err == nil && strings.Contains(out.String(), "no tests to run"):
-		return nil, fmt.Errorf("no test of the package is called %s", o.Pattern)
+		return nil, fmt.Errorf("the package has no %s", strings.Join(o.Tests, ", "))
 	case err == nil:
 		return nil, nil
 	case errors.As(err, &status):
@@ -137,12 +138,30 @@ func One(ctx context.Context, o Options, seed uint64, environment []string) (*Fa
 	return nil, fmt.Errorf("running seed %d: %w", seed, err)
 }
 
-var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+// Pattern matches the named tests, as -test.run takes it.
+func Pattern(tests ...string) string {
+	patterns := make([]string, len(tests))
+	for i, test := range tests {
+		parts := strings.Split(test, "/")
+		for k, part := range parts {
+			parts[k] = "^" + regexp.QuoteMeta(part) + "$"
+		}
+		patterns[i] = strings.Join(parts, "/")
+	}
+	return strings.Join(patterns, "|")
+}
 
+// failedTest finds tests that failed, and those that ran when time was up.
+var failedTest = regexp.MustCompile(`(?m)^(?: *--- FAIL: |\t\t)(Test\S*) \(\d`)
+
+// failed returns the tests that failed, without those of which a subtest did.
 func failed(output string) []string {
 	names := []string{}
 	for _, m := range failedTest.FindAllStringSubmatch(output, -1) {
 		names = append(names, m[1])
 	}
-	return names
+	all := slices.Clone(names)
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(all, func(other string) bool { return strings.HasPrefix(other, name+"/") })
+	})
 }

@@ -16,30 +16,44 @@ import (
 // testerPath is the package whose Simulate and Run simulations call.
 const testerPath = Module + "/tester"
 
-// Simulations are the tests of the package, by name, that call tester.Simulate or tester.Run themselves.
-func (p *Package) Simulations() ([]string, error) {
-	var found []string
+// Test is a test function of a package.
+type Test struct {
+	Name      string
+	Package   string // what its file says, which may end in _test
+	Simulates bool   // calls tester.Simulate or tester.Run itself
+}
+
+// Tests returns the test functions of the package, sorted by name.
+func (p *Package) Tests() ([]Test, error) {
+	var found []Test
 	for _, file := range p.tests {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, &CompileError{Package: p.ImportPath, Output: err.Error()}
 		}
-		name := importedAs(f, testerPath)
-		if name == "" {
-			continue
-		}
+		tester := importedAs(f, testerPath)
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
-			if !ok || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") || fn.Body == nil {
+			if !ok || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") || fn.Name.Name == "TestMain" || fn.Body == nil {
 				continue
 			}
-			if callsSimulation(fn.Body, name) {
-				found = append(found, fn.Name.Name)
-			}
+			found = append(found, Test{fn.Name.Name, f.Name.Name, tester != "" && callsSimulation(fn.Body, tester)})
 		}
 	}
-	slices.Sort(found)
+	slices.SortFunc(found, func(a, b Test) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil
+}
+
+// Simulations are the tests of the package, by name, that call tester.Simulate or tester.Run themselves.
+func (p *Package) Simulations() ([]string, error) {
+	tests, err := p.Tests()
+	var names []string
+	for _, t := range tests {
+		if t.Simulates {
+			names = append(names, t.Name)
+		}
+	}
+	return names, err
 }
 
 // importedAs is the name under which f imports path, "" when it does not.
