@@ -28,11 +28,11 @@ func (a *aircraft) add(f *flight, p *plane) {
 func Aircraft() *goka.GroupGraph {
 	return goka.DefineGroup("aircraft",
 		goka.Input("flights", jsonCodec[flight]{}, depart),
-		goka.Join("planes", new(tableCodec[plane])),
+		goka.Join("planes", jsonCodec[plane]{}),
 		goka.Lookup("airlines", new(tableCodec[airline])),
 		goka.Lookup("airports", new(tableCodec[airport])),
 		goka.Lookup("weather", new(tableCodec[weather])),
-		goka.Output("departures", jsonCodec[departure]{}),
+		goka.Output("departures", departures{}),
 		goka.Persist(jsonCodec[aircraft]{}),
 	)
 }

@@ -41,8 +41,9 @@ func (jsonCodec[T]) Decode(data []byte) (any, error) {
 // Apart says that goka needs no copies of bytes: values have only strings of them.
 func (jsonCodec[T]) Apart() {}
 
-// tableCodec is a jsonCodec for tables that are looked up far more often than they change: it decodes a row once for as
-// long as its bytes stay the same. Whoever gets a value shares it with others and must not change it.
+// tableCodec is a jsonCodec for tables of which the same few rows are looked up again and again: it decodes a row once for as
+// long as its bytes stay the same. Of many rows that take turns, as planes do, one is decoded sooner than found. Whoever gets a value
+// shares it with others and must not change it.
 type tableCodec[T any] struct {
 	jsonCodec[T]
 
