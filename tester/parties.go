@@ -225,6 +225,14 @@ func (g *watchedGroup) Consume(ctx context.Context, topics []string, handler sar
 	return g.ConsumerGroup.Consume(ctx, topics, &watchedHandler{ConsumerGroupHandler: handler, group: g})
 }
 
+// ReportTo has report called with the member's errors in place of Errors. It implements door.Reporting.
+func (g *watchedGroup) ReportTo(report func(err error)) bool {
+	own, ok := g.ConsumerGroup.(interface {
+		ReportTo(report func(err error)) bool
+	})
+	return ok && own.ReportTo(report)
+}
+
 func (g *watchedGroup) Close() error {
 	err := g.ConsumerGroup.Close()
 	g.closed()

@@ -54,6 +54,14 @@ type Telling interface {
 	Send(msg *sarama.ProducerMessage)
 }
 
+// Reporting is what a door's sarama.ConsumerGroup may offer beyond sarama's interface: errors without a goroutine that waits for
+// them. sarama's own members do not offer it.
+type Reporting interface {
+	// ReportTo has report called with each error in place of Errors. It is called before Consume, and reports false if the member
+	// does not do it as it is configured. The calls come from any goroutine, none once Close has returned; report must not block.
+	ReportTo(report func(err error)) bool
+}
+
 // Curious is what the session that Setup of a sarama.ConsumerGroupHandler gets may offer beyond sarama's interface: somebody
 // wants to know why messages are not finished.
 type Curious interface {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -30,11 +31,12 @@ type consumerGroup struct {
 	cooperative bool // claims go on while the group rebalances (KIP-429)
 
 	errs      chan error
-	life      context.Context // ends with Close
-	end       context.CancelFunc
-	closed    <-chan struct{} // of life
+	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
-	errsMu    sync.RWMutex // held for reading to send on errs, for writing to close it
+	errsMu    sync.RWMutex    // held for reading to send on errs, for writing to close it
+	report    func(err error) // is told in place of errs; nil for nobody
+
+	joining atomic.Pointer[context.CancelCauseFunc] // ends the join that is under way; nil while none is
 
 	turn     chan struct{} // capacity 1: held by Consume, and by Close to leave
 	memberID string        // owned by who holds turn
@@ -87,11 +89,10 @@ func newConsumerGroup(s *seam.Client, groupID string, config *sarama.Config) (sa
 		instance:    instanceOf(config),
 		cooperative: !slices.ContainsFunc(strategies(config), eager),
 		errs:        make(chan error, config.ChannelBufferSize),
+		closed:      make(chan struct{}),
 		turn:        make(chan struct{}, 1),
 		userData:    config.Consumer.Group.Member.UserData,
 	}
-	g.life, g.end = context.WithCancel(context.Background())
-	g.closed = g.life.Done()
 	consumer.claimFailed = func(e *sarama.ConsumerError) { g.handleError(e, e.Topic, e.Partition) }
 	return g, nil
 }
@@ -111,6 +112,15 @@ func strategies(config *sarama.Config) []sarama.BalanceStrategy {
 
 func (g *consumerGroup) Errors() <-chan error { return g.errs }
 
+// ReportTo implements door.Reporting.
+func (g *consumerGroup) ReportTo(report func(err error)) bool {
+	if !g.config.Consumer.Return.Errors {
+		return false
+	}
+	g.report = report
+	return true
+}
+
 func (g *consumerGroup) Pause(p map[string][]int32) { g.consumer.Pause(p) }
 
 func (g *consumerGroup) Resume(p map[string][]int32) { g.consumer.Resume(p) }
@@ -122,7 +132,10 @@ func (g *consumerGroup) ResumeAll() { g.consumer.ResumeAll() }
 // Close ends the session, leaves the group unless the member is static, and returns the last error that nobody read.
 func (g *consumerGroup) Close() (err error) {
 	g.closeOnce.Do(func() {
-		g.end()
+		close(g.closed)
+		if cancel := g.joining.Load(); cancel != nil {
+			(*cancel)(nil)
+		}
 		g.turn <- struct{}{}
 		err = g.leave()
 		<-g.turn
@@ -163,10 +176,8 @@ func (g *consumerGroup) ask(ctx context.Context, kind seam.Kind, command func(ca
 // Consume joins the group and runs handler for one generation. It returns nil when that ends, be it by a rebalance, by
 // ctx or by Close; call it again to go on.
 func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
-	select {
-	case <-g.closed:
+	if g.isClosed() {
 		return sarama.ErrClosedConsumerGroup
-	default:
 	}
 	select {
 	case g.turn <- struct{}{}:
@@ -174,10 +185,8 @@ func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sa
 		return ctx.Err()
 	}
 	defer func() { <-g.turn }()
-	select {
-	case <-g.closed:
+	if g.isClosed() {
 		return sarama.ErrClosedConsumerGroup
-	default:
 	}
 	if len(topics) == 0 {
 		return errors.New("no topics provided")
@@ -187,11 +196,13 @@ func (g *consumerGroup) Consume(ctx context.Context, topics []string, handler sa
 			return closedGroup(err)
 		}
 	}
-	a, err := g.joinUntilClosed(ctx, topics, nil)
+	inner, cancel := context.WithCancelCause(ctx) // of the session
+	a, err := g.joinUntilClosed(inner, cancel, topics, nil)
 	if err != nil {
+		cancel(nil)
 		return err
 	}
-	s, err := g.newSession(ctx, a, handler)
+	s, err := g.newSession(ctx, inner, cancel, a, handler)
 	if err != nil {
 		return closedGroup(err)
 	}
@@ -218,21 +229,24 @@ func (g *consumerGroup) noteEnd(s *session) {
 	}
 }
 
-// joinUntilClosed is joinAndSync, and ends with Close as well as with ctx.
-func (g *consumerGroup) joinUntilClosed(ctx context.Context, topics []string, held *assignment) (assignment, error) {
-	joining, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(g.life, cancel)()
-	a, err := g.joinAndSync(joining, topics, held)
-	if err != nil {
-		select {
-		case <-g.closed:
-			return a, sarama.ErrClosedConsumerGroup
-		default:
-		}
-		return a, closedGroup(err)
+// joinUntilClosed is joinAndSync, and fails once Close was called, which cancels ctx meanwhile.
+func (g *consumerGroup) joinUntilClosed(ctx context.Context, cancel context.CancelCauseFunc, topics []string, held *assignment) (assignment, error) {
+	g.joining.Store(&cancel)
+	a, err := g.joinAndSync(ctx, topics, held) // looks first whether Close came before it could see cancel
+	g.joining.Store(nil)
+	if g.isClosed() {
+		return a, sarama.ErrClosedConsumerGroup
 	}
-	return a, nil
+	return a, closedGroup(err)
+}
+
+func (g *consumerGroup) isClosed() bool {
+	select {
+	case <-g.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 func closedGroup(err error) error {
@@ -257,12 +271,23 @@ type assignment struct {
 // nil for one that begins; it is lost with its member id.
 func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string, held *assignment) (assignment, error) {
 	retries := g.config.Consumer.Group.Rebalance.Retry.Max
+	var protocols []group.Protocol
 	for {
-		a, err := g.tryJoin(ctx, topics, held)
+		if g.isClosed() {
+			return assignment{}, sarama.ErrClosedConsumerGroup
+		}
+		var err error
+		if protocols == nil {
+			if protocols, err = g.protocols(topics, held); err != nil {
+				return assignment{}, err
+			}
+		}
+		a, err := g.tryJoin(ctx, protocols, held)
 		switch {
 		case err == nil:
 			return a, nil
 		case errors.Is(err, sarama.ErrMemberIdRequired):
+			continue // with the same protocols
 		case errors.Is(err, sarama.ErrUnknownMemberId), errors.Is(err, sarama.ErrIllegalGeneration):
 			g.memberID = ""
 			if held != nil && len(held.claims) > 0 {
@@ -280,6 +305,7 @@ func (g *consumerGroup) joinAndSync(ctx context.Context, topics []string, held *
 		default:
 			return assignment{}, err
 		}
+		protocols = nil // held may be of another generation now
 	}
 }
 
@@ -297,11 +323,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (g *consumerGroup) tryJoin(ctx context.Context, topics []string, held *assignment) (assignment, error) {
-	protocols, err := g.protocols(topics, held)
-	if err != nil {
-		return assignment{}, err
-	}
+func (g *consumerGroup) tryJoin(ctx context.Context, protocols []group.Protocol, held *assignment) (assignment, error) {
 	v, err := g.ask(ctx, "join", func(call *seam.Call) group.Command {
 		return group.Join{
 			Tag: call, MemberID: g.memberID, InstanceID: g.instance, ClientID: g.config.ClientID, ClientHost: "/127.0.0.1",
@@ -500,12 +522,16 @@ func (g *consumerGroup) handleError(err error, topic string, partition int32) {
 		sarama.Logger.Println(err)
 		return
 	}
+	if g.report != nil {
+		if !g.isClosed() {
+			g.report(err)
+		}
+		return
+	}
 	g.errsMu.RLock()
 	defer g.errsMu.RUnlock()
-	select {
-	case <-g.closed:
+	if g.isClosed() {
 		return
-	default:
 	}
 	select {
 	case g.errs <- err:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
@@ -219,6 +220,37 @@ func TestGroupErrors(t *testing.T) {
 		}
 		if _, open := <-cg.Errors(); open {
 			t.Error("Errors is open after Close")
+		}
+	})
+}
+
+// Who has errors reported by a call hears of them there, and Errors has none.
+func TestErrorsAreReportedByCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memkafka.New()
+		defer c.Close()
+		createTopic(t, c, "t", 1)
+		for _, returned := range []bool{true, false} {
+			cg := group(t, c, func(config *sarama.Config) { config.Consumer.Return.Errors = returned })
+			var reported error
+			if taken := cg.(door.Reporting).ReportTo(func(err error) { reported = err }); taken != returned {
+				t.Errorf("with Consumer.Return.Errors %v, reports are taken: %v", returned, taken)
+			}
+			broken := errors.New("broken")
+			if err := cg.Consume(t.Context(), []string{"t"}, script{
+				claim: func(sarama.ConsumerGroupSession, sarama.ConsumerGroupClaim) error { return broken },
+			}); err != nil {
+				t.Errorf("Consume: %v; a claim's error is reported", err)
+			}
+			if errors.Is(reported, broken) != returned {
+				t.Errorf("with Consumer.Return.Errors %v, %v was reported", returned, reported)
+			}
+			if err := cg.Close(); err != nil {
+				t.Error(err)
+			}
+			if err, open := <-cg.Errors(); open {
+				t.Errorf("Errors has %v, too", err)
+			}
 		}
 	})
 }

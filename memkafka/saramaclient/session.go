@@ -49,14 +49,14 @@ type runningClaim struct {
 // errRevoked is why a claim ends that a cooperative rebalance took away. The session goes on.
 var errRevoked = errors.New("the partition was revoked")
 
-// newSession sets handler up, and starts a ConsumeClaim for each claim.
-func (g *consumerGroup) newSession(parent context.Context, a assignment, handler sarama.ConsumerGroupHandler) (*session, error) {
+// newSession sets handler up, and starts a ConsumeClaim for each claim. ctx is the session's, which cancel ends; its parent is
+// that of Consume.
+func (g *consumerGroup) newSession(parent, ctx context.Context, cancel context.CancelCauseFunc, a assignment, handler sarama.ConsumerGroupHandler) (*session, error) {
 	s := &session{
-		group: g, a: a, handler: handler, ending: make(chan struct{}), rejoin: make(chan error, 1), beatTurn: make(chan struct{}, 1),
+		group: g, a: a, handler: handler, ctx: ctx, cancel: cancel, ending: make(chan struct{}), rejoin: make(chan error, 1), beatTurn: make(chan struct{}, 1),
 		running: map[kafka.TopicPartition]*runningClaim{}, reading: map[kafka.TopicPartition]*partitionConsumer{},
 		offsets: newOffsets(g.config, g.seam, g.id, a.memberID, a.generation),
 	}
-	s.ctx, s.cancel = context.WithCancelCause(parent)
 	s.offsets.failed = func(p *position, err error) { g.handleError(err, p.tp.Topic, p.tp.Partition) }
 	s.offsets.fenced = s.cancel
 	s.beating.Go(func() { s.heartbeats(a.beats) })
@@ -250,8 +250,10 @@ func (s *session) joinAgain(ctx context.Context, topics []string) (a assignment,
 	default:
 	}
 	held := s.assigned()
+	joining, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	err = s.offsets.change(func() (string, int32, error) {
-		if a, err = s.group.joinUntilClosed(ctx, topics, &held); err != nil {
+		if a, err = s.group.joinUntilClosed(joining, cancel, topics, &held); err != nil {
 			return "", 0, err
 		}
 		s.mu.Lock()
