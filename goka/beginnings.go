@@ -144,6 +144,9 @@ func (g *Processor) tryToBegin(session sarama.ConsumerGroupSession, partitions [
 		return nil, err
 	}
 	g.mu.Lock()
+	if g.begun == nil {
+		g.begun = make(map[claimed]string)
+	}
 	for _, c := range unknown {
 		g.begun[c] = marks[c.topic]
 	}
@@ -184,6 +187,9 @@ func (g *Processor) beginPartition(session sarama.ConsumerGroupSession, topics T
 	}
 	if facts.Committed < 0 && facts.Initial == beginning.Unknown {
 		g.mu.Lock()
+		if g.newest == nil {
+			g.newest = make(map[claimed]int64)
+		}
 		g.newest[c] = facts.Newest
 		g.mu.Unlock()
 	}

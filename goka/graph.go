@@ -31,7 +31,10 @@ type Edges []Edge
 
 // Topics returns the names of the topics, nil when there are none.
 func (e Edges) Topics() []string {
-	var topics []string
+	if len(e) == 0 {
+		return nil
+	}
+	topics := make([]string, 0, len(e))
 	for _, edge := range e {
 		topics = append(topics, edge.Topic())
 	}
@@ -232,7 +235,10 @@ func (gg *GroupGraph) AllEdges() Edges {
 }
 
 func edgesOf[E Edge](edges []E) Edges {
-	var all Edges
+	if len(edges) == 0 {
+		return nil
+	}
+	all := make(Edges, 0, len(edges))
 	for _, e := range edges {
 		all = append(all, e)
 	}
@@ -241,20 +247,29 @@ func edgesOf[E Edge](edges []E) Edges {
 
 // copartitioned returns the topics that have to have the same number of partitions and exist already, without repeats.
 func (gg *GroupGraph) copartitioned() []string {
-	var topics []string
-	for _, topic := range slices.Concat(gg.InputStreams().Topics(), gg.JointTables().Topics()) {
+	topics := make([]string, 0, len(gg.inputs)+len(gg.joins))
+	add := func(topic string) {
 		if !slices.Contains(topics, topic) {
 			topics = append(topics, topic)
 		}
+	}
+	for _, e := range gg.inputs {
+		add(e.name)
+	}
+	for _, e := range gg.joins {
+		add(e.name)
 	}
 	return topics
 }
 
 // consumed returns the topics that the consumer group subscribes to.
 func (gg *GroupGraph) consumed() []string {
-	topics := gg.InputStreams().Topics()
-	if loop := gg.LoopStream(); loop != nil {
-		topics = append(topics, loop.Topic())
+	topics := make([]string, 0, len(gg.inputs)+1)
+	for _, e := range gg.inputs {
+		topics = append(topics, e.name)
+	}
+	if len(gg.loops) > 0 {
+		topics = append(topics, gg.loops[0].name)
 	}
 	return topics
 }

@@ -91,10 +91,10 @@ type credits struct {
 	mu      sync.Mutex // guards free, waiting
 	free    int
 	waiting int           // calls of spend that wait
-	wake    chan struct{} // has room for one: one of those that wait may look for credits
+	wake    chan struct{} // has room for one: one of those that wait may look for credits; nil until somebody waits
 }
 
-func newCredits(n int) *credits { return &credits{free: n, wake: make(chan struct{}, 1)} }
+func newCredits(n int) *credits { return &credits{free: n} }
 
 // spend takes a credit, and waits for one if need be. It reports false when halt or giveUp closed first.
 func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
@@ -102,10 +102,14 @@ func (c *credits) spend(halt, giveUp <-chan struct{}) bool {
 	defer c.mu.Unlock()
 	for c.free == 0 {
 		c.waiting++
+		if c.wake == nil {
+			c.wake = make(chan struct{}, 1)
+		}
+		wake := c.wake
 		c.mu.Unlock()
 		given := true
 		select {
-		case <-c.wake:
+		case <-wake:
 		case <-halt:
 			given = false
 		case <-giveUp:

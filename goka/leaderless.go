@@ -26,13 +26,14 @@ var leaderless = []error{
 // whileLeaderless calls f until it fails no more because the partition has no leader, for leaderPatience at most. sarama
 // tries twice, without a pause: less than what the election of a leader, or a new topic, takes.
 func (p *PartitionTable) whileLeaderless(ctx context.Context, f func() error) error {
-	for deadline, told := time.Now().Add(leaderPatience), false; ; {
+	for since := (time.Time{}); ; {
 		err := f()
-		if !slices.ContainsFunc(leaderless, func(of error) bool { return errors.Is(err, of) }) || time.Now().After(deadline) {
+		if err == nil || !slices.ContainsFunc(leaderless, func(of error) bool { return errors.Is(err, of) }) ||
+			!since.IsZero() && time.Since(since) > leaderPatience {
 			return err
 		}
-		if !told {
-			told = true
+		if since.IsZero() {
+			since = time.Now()
 			logger.Warnf(p.log, "table %s/%d has no leader, which is waited for up to %s: %v", p.topic, p.partition, leaderPatience, err)
 		}
 		if err := sleep(ctx, leaderPause); err != nil {

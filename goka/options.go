@@ -57,7 +57,7 @@ type poptions struct {
 func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, error) {
 	o := &poptions{
 		log:                  DefaultLogger(),
-		clientID:             fmt.Sprintf("goka-processor-%s", gg.Group()),
+		clientID:             "goka-processor-" + string(gg.Group()),
 		rebalanceCallback:    DefaultRebalance,
 		partitionChannelSize: defaultPartitionChannelSize,
 		hasher:               DefaultHasher(),
@@ -65,7 +65,6 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 		shutdownTimeout:      defaultShutdownTimeout,
 		defaultStorage:       true,
 		builders: builders{
-			storage:       storage.DefaultBuilder(DefaultProcessorStoragePath(gg.Group())),
 			producer:      DefaultProducerBuilder,
 			topicManager:  DefaultTopicManagerBuilder,
 			consumerGroup: DefaultConsumerGroupBuilder,
@@ -80,6 +79,9 @@ func newProcessorOptions(gg *GroupGraph, options []ProcessorOption) (*poptions, 
 			continue
 		}
 		option(o, gg)
+	}
+	if o.defaultStorage {
+		o.builders.storage = storage.DefaultBuilder(DefaultProcessorStoragePath(gg.Group()))
 	}
 	errs = append(append(errs, o.refused...), o.builders.check(), checkHasher(o.hasher), o.checkTableStarts(gg))
 	o.builders = o.builders.guarded(o.log)

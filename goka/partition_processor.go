@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -44,8 +45,6 @@ type PartitionProcessor struct {
 
 	state  *Signal
 	errors chan error // the last failure that nobody has read
-	life   context.Context
-	end    context.CancelFunc // of life, which followers live in
 
 	mu        sync.Mutex // guards what follows
 	mode      PPRunMode
@@ -105,20 +104,16 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		partition:      partition,
 		graph:          s.graph,
 		opts:           s.opts,
-		log:            logger.Of(s.log, fmt.Sprintf("> PartitionProcessor (%d)", partition), "partition", partition),
-		outputs:        make(map[string]*output),
-		joinByTopic:    make(map[string]*joined),
+		log:            logger.Of(s.log, "> PartitionProcessor ("+strconv.Itoa(int(partition))+")", "partition", partition),
 		lookups:        s.lookups,
 		producer:       s.producer,
 		standbyFailed:  s.standbyFailed,
 		heir:           s.holder,
 		runs:           &s.runs,
 		defaultHeaders: s.opts.producerDefaultHeaders.ToSarama(),
-		state:          NewSignal(partitionProcessorStates...),
+		state:          newSignal(partitionProcessorStates),
 		errors:         make(chan error, 1),
-		followers:      make(map[*PartitionTable]*follower),
 	}
-	pp.life, pp.end = context.WithCancel(context.Background())
 	for _, in := range s.graph.inputs {
 		pp.inputs = append(pp.inputs, &input{in.name, in.codec, in.cb, newInputCounter()})
 	}
@@ -127,6 +122,9 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 		pp.loopEdge = &output{l.name, apart(l.codec), new(outputCounter)}
 	}
 	slices.SortFunc(pp.inputs, func(a, b *input) int { return strings.Compare(a.topic, b.topic) })
+	if len(s.graph.outputs) > 0 {
+		pp.outputs = make(map[string]*output, len(s.graph.outputs))
+	}
 	for _, out := range s.graph.outputs {
 		pp.outputs[out.name] = &output{out.name, apart(out.codec), new(outputCounter)}
 	}
@@ -136,6 +134,9 @@ func newPartitionProcessor(s *shared, partition int32) (*PartitionProcessor, err
 			return nil, err
 		}
 		pp.table, pp.tableEdge = table, &output{t.name, apart(t.codec), new(outputCounter)}
+	}
+	if len(s.graph.joins) > 0 {
+		pp.joinByTopic = make(map[string]*joined, len(s.graph.joins))
 	}
 	for _, join := range s.graph.joins {
 		table, err := pp.newTable(s, join.name, true)
@@ -233,7 +234,9 @@ func (pp *PartitionProcessor) start(setupCtx, ctx context.Context, session marke
 	pp.lateRows = nil
 	pp.runs.add(r)
 	go func() {
-		defer context.AfterFunc(ctx, r.stop)()
+		if session == nil { // else Cleanup follows the end of ctx
+			defer context.AfterFunc(ctx, r.stop)()
+		}
 		defer pp.runs.remove(r)
 		r.loop()
 	}()
@@ -324,8 +327,11 @@ func (pp *PartitionProcessor) follow(t *PartitionTable) {
 	if pp.stopped || pp.followers[t] != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(pp.life)
+	ctx, cancel := context.WithCancel(context.Background())
 	f := &follower{cancel, make(chan struct{})}
+	if pp.followers == nil {
+		pp.followers = make(map[*PartitionTable]*follower)
+	}
 	pp.followers[t] = f
 	go func() {
 		defer close(f.done)
@@ -417,6 +423,14 @@ func (pp *PartitionProcessor) endRun(timeout time.Duration) (alive bool, err err
 const abandonTimeout = 100 * time.Millisecond
 
 func waitFor(done <-chan struct{}, timeout time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	default:
+	}
+	if timeout <= 0 {
+		return false
+	}
 	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
@@ -433,12 +447,16 @@ func (pp *PartitionProcessor) Stop() error {
 	pp.mu.Lock()
 	again := pp.stopped
 	pp.stopped, pp.lateRows = true, nil
+	for _, t := range pp.tables() {
+		if f := pp.followers[t]; f != nil {
+			f.cancel()
+		}
+	}
 	pp.mu.Unlock()
 	if again {
 		return err
 	}
 	pp.state.SetState(PPStateStopping)
-	pp.end()
 	errs := []error{err}
 	for _, t := range pp.tables() {
 		pp.unfollow(t)

@@ -97,7 +97,7 @@ type opening struct {
 }
 
 func newPartitionTable(config tableConfig) *PartitionTable {
-	return &PartitionTable{tableConfig: config, state: NewSignal(partitionStates...), input: newInputCounter(), verify: recovery.Never}
+	return &PartitionTable{tableConfig: config, state: newSignal(partitionStates), input: newInputCounter(), verify: recovery.Never}
 }
 
 // permanentError is an error that another attempt would meet again.
@@ -250,7 +250,7 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 func (p *PartitionTable) open(o *opening) {
 	defer o.cancel()
 	defer p.opened(o)
-	o.err = fmt.Errorf("opening storage for %s/%d ended its goroutine; was runtime.Goexit called, or FailNow of a test?", p.topic, p.partition)
+	o.err = errUnopened
 	for try := 1; ; try++ {
 		o.st, o.err = p.openOnce(o.ctx)
 		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries || sleep(o.ctx, lockedPause) != nil {
@@ -259,8 +259,14 @@ func (p *PartitionTable) open(o *opening) {
 	}
 }
 
+// errUnopened is the error of an opening that has neither returned nor panicked.
+var errUnopened = errors.New("the storage is being opened")
+
 // opened says that the opening is over, and closes a storage that nobody waits for any more.
 func (p *PartitionTable) opened(o *opening) {
+	if errors.Is(o.err, errUnopened) {
+		o.err = fmt.Errorf("opening storage for %s/%d ended its goroutine; was runtime.Goexit called, or FailNow of a test?", p.topic, p.partition)
+	}
 	p.mu.Lock()
 	close(o.done)
 	p.mu.Unlock()
@@ -277,7 +283,11 @@ func (p *PartitionTable) opened(o *opening) {
 }
 
 func (p *PartitionTable) openOnce(ctx context.Context) (_ storage.Storage, err error) {
-	defer caught(fmt.Sprintf("storage of %s/%d", p.topic, p.partition), &err)
+	defer func() {
+		if x := recover(); x != nil {
+			err = panicked(fmt.Sprintf("storage of %s/%d", p.topic, p.partition), x)
+		}
+	}()
 	st, err := p.build(p.topic, p.partition)
 	if err != nil {
 		return nil, fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, err)
@@ -417,8 +427,7 @@ const closeTimeout = 10 * time.Second
 // Close closes the storage. The opening of a storage that is not open yet is interrupted; where the storage cannot do that,
 // Close waits for a while, and whoever opens it closes it as soon as it is open. A second call does nothing.
 func (p *PartitionTable) Close() error {
-	timeout := time.NewTimer(closeTimeout)
-	defer timeout.Stop()
+	deadline := time.Now().Add(closeTimeout)
 	p.releaseConsumer()
 
 	p.mu.Lock()
@@ -427,11 +436,7 @@ func (p *PartitionTable) Close() error {
 	p.mu.Unlock()
 	if o != nil {
 		o.cancel()
-		select {
-		case <-o.done:
-		case <-timeout.C:
-			timeout.Reset(0)
-		}
+		waitFor(o.done, closeTimeout)
 	}
 
 	p.mu.Lock()
@@ -454,12 +459,8 @@ func (p *PartitionTable) Close() error {
 			err = fmt.Errorf("error closing storage for %s/%d: %w", p.topic, p.partition, err)
 		}
 	}
-	if p.released != nil {
-		select {
-		case <-p.released:
-		case <-timeout.C:
-			logger.Warnf(p.log, "the consumer of %s/%d did not end within %s", p.topic, p.partition, closeTimeout)
-		}
+	if p.released != nil && !waitFor(p.released, time.Until(deadline)) {
+		logger.Warnf(p.log, "the consumer of %s/%d did not end within %s", p.topic, p.partition, closeTimeout)
 	}
 	return err
 }

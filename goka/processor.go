@@ -1,6 +1,7 @@
 package goka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka/internal/beginning"
 	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/internal/door"
 )
 
 var processorStates = []State{
@@ -77,17 +79,16 @@ func NewProcessor(brokers []string, gg *GroupGraph, options ...ProcessorOption) 
 		brokers: brokers,
 		graph:   gg,
 		opts:    opts,
-		log:     logger.Of(opts.log, fmt.Sprintf("[Processor %s]", gg.Group()), "group", string(gg.Group())),
-		lookups: make(map[string]*View),
-		state:   NewSignal(processorStates...),
+		log:     logger.Of(opts.log, "[Processor "+string(gg.Group())+"]", "group", string(gg.Group())),
+		state:   newSignal(processorStates),
 		done:    make(chan struct{}),
 		held:    make(map[int32]*PartitionProcessor),
-		leaving: make(map[int32]chan struct{}),
-		begun:   make(map[claimed]string),
-		newest:  make(map[claimed]int64),
 	}
 	if g.partitions, err = g.prepareTopics(); err != nil {
 		return nil, err
+	}
+	if len(gg.lookups) > 0 {
+		g.lookups = make(map[string]*View, len(gg.lookups))
 	}
 	for _, lookup := range gg.lookups {
 		view, err := g.newLookup(lookup)
@@ -285,7 +286,10 @@ type lookupRuns struct {
 // startLookups runs the views until stop is called: longer than ctx lasts, since callbacks that are under way need
 // them. failed is called when one of them fails.
 func (g *Processor) startLookups(ctx context.Context, failed func()) *lookupRuns {
-	l := &lookupRuns{}
+	l := &lookupRuns{cancel: func() {}}
+	if len(g.lookups) == 0 {
+		return l
+	}
 	ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, topic := range slices.Sorted(maps.Keys(g.lookups)) {
 		l.views = append(l.views, g.lookups[topic])
@@ -334,17 +338,14 @@ func (g *Processor) consume(ctx context.Context) (rerr error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("error building backoff: %w", err), group.Close())
 	}
-	closed := make(chan struct{})
-	var logs sync.WaitGroup
-	logs.Go(func() { g.logGroupErrors(group.Errors(), closed) })
+	logged := g.logGroupErrors(group)
 	over := g.watchLeaving(ctx, group)
 	defer func() {
 		err := group.Close()
 		if cut := over(); err != nil && !cut {
 			rerr = errors.Join(rerr, fmt.Errorf("error closing consumer group: %w", err))
 		}
-		close(closed)
-		logs.Wait()
+		logged()
 	}()
 
 	var troubled time.Time // since when no generation began to handle messages; zero when the last try had one
@@ -415,17 +416,30 @@ func isPassing(err error) bool {
 	return false
 }
 
-func (g *Processor) logGroupErrors(errs <-chan error, closed <-chan struct{}) {
-	for {
-		select {
-		case err, open := <-errs:
-			if !open {
+// logGroupErrors logs what a member has to report, until the function that it returns is called.
+func (g *Processor) logGroupErrors(group sarama.ConsumerGroup) (end func()) {
+	report := func(err error) { logger.Warnf(g.log, "error in consumer group: %v", err) }
+	if r, ok := group.(door.Reporting); ok && r.ReportTo(report) {
+		return func() {}
+	}
+	errs, closed, done := group.Errors(), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case err, open := <-errs:
+				if !open {
+					return
+				}
+				report(err)
+			case <-closed:
 				return
 			}
-			logger.Warnf(g.log, "error in consumer group: %v", err)
-		case <-closed:
-			return
 		}
+	}()
+	return func() {
+		close(closed)
+		<-done
 	}
 }
 
@@ -521,8 +535,9 @@ func (g *Processor) partitionProcessors() []*PartitionProcessor {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	pps := make([]*PartitionProcessor, 0, len(g.held))
-	for _, p := range slices.Sorted(maps.Keys(g.held)) {
-		pps = append(pps, g.held[p])
+	for _, pp := range g.held {
+		pps = append(pps, pp)
 	}
+	slices.SortFunc(pps, func(a, b *PartitionProcessor) int { return cmp.Compare(a.partition, b.partition) })
 	return pps
 }

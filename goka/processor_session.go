@@ -112,18 +112,24 @@ func assignmentOf(partitions []int32) Assignment {
 // drop forgets the partitions that are neither assigned nor to stand by, and stops them in the background. Who starts
 // one of them again waits for that.
 func (g *Processor) drop(assigned []int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.held) == 0 {
+		return
+	}
 	needed := assigned
 	if g.opts.hotStandby {
 		needed = slices.Concat(assigned, g.allPartitions())
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	for _, p := range slices.Sorted(maps.Keys(g.held)) {
 		if slices.Contains(needed, p) {
 			continue
 		}
 		pp, gone := g.held[p], make(chan struct{})
 		delete(g.held, p)
+		if g.leaving == nil {
+			g.leaving = make(map[int32]chan struct{})
+		}
 		g.leaving[p] = gone
 		g.background.Go(func() {
 			defer close(gone)

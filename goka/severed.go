@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka/logger"
+	"github.com/gokasim/gokasim/internal/door"
 )
 
 // joinedGroup is a group member as goka's own builders make it: it tells where it begins without a commit, and can be cut
@@ -20,6 +21,12 @@ type joinedGroup struct {
 	initial int64
 	commits bool   // Consumer.Offsets.AutoCommit.Enable
 	lines   *lines // nil where there is nothing to cut
+}
+
+// ReportTo implements door.Reporting where the member does.
+func (g *joinedGroup) ReportTo(report func(err error)) bool {
+	own, ok := g.ConsumerGroup.(door.Reporting)
+	return ok && own.ReportTo(report)
 }
 
 // lines are connections that can be cut. sarama's clients do not: a member that joins a group waits for the broker's

@@ -56,22 +56,30 @@ type StateReader interface {
 
 // Signal is a state that can be waited for. All methods may be called from any goroutine; none of them blocks.
 type Signal struct {
+	allowed []State
+
 	mu        sync.RWMutex // guards what follows
 	state     State
-	allowed   []State
-	exact     map[State]chan struct{} // closed when the state is the key
-	atLeast   map[State]chan struct{} // closed when the state is the key or a higher one
+	waiters   []waiter
 	observers []*StateChangeObserver
 }
 
+// waiter is what all share who wait for one state.
+type waiter struct {
+	state  State
+	higher bool          // a higher state is as good
+	c      chan struct{} // closed when the state is there
+}
+
+func (w waiter) reached(state State) bool { return state == w.state || w.higher && state > w.state }
+
 // NewSignal returns a signal that may take the given states. Its first state is 0.
 func NewSignal(states ...State) *Signal {
-	return &Signal{
-		allowed: slices.Clone(states),
-		exact:   make(map[State]chan struct{}),
-		atLeast: make(map[State]chan struct{}),
-	}
+	return newSignal(slices.Clone(states))
 }
+
+// newSignal is NewSignal for states that never change.
+func newSignal(states []State) *Signal { return &Signal{allowed: states} }
 
 // SetState changes the state, and tells who waits for it. Setting the present state again does nothing. A state that
 // NewSignal was not given is a mistake in the program: SetState panics. It returns s.
@@ -85,16 +93,13 @@ func (s *Signal) SetState(state State) *Signal {
 		return s
 	}
 	s.state = state
-	if c, ok := s.exact[state]; ok {
-		close(c)
-		delete(s.exact, state)
-	}
-	for least, c := range s.atLeast {
-		if state >= least {
-			close(c)
-			delete(s.atLeast, least)
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
+		if !w.reached(state) {
+			return false
 		}
-	}
+		close(w.c)
+		return true
+	})
 	for _, o := range s.observers {
 		o.put(state)
 	}
@@ -115,14 +120,14 @@ func (s *Signal) IsState(state State) bool { return s.State() == state }
 func (s *Signal) WaitForState(state State) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return waiter(s.exact, state, s.state == state)
+	return s.wait(waiter{state: state})
 }
 
 // WaitForStateMin returns a channel that is closed once the state is state or a higher one; at once when it is.
 func (s *Signal) WaitForStateMin(state State) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return waiter(s.atLeast, state, s.state >= state)
+	return s.wait(waiter{state: state, higher: true})
 }
 
 // WaitForStateMinWithCleanup is WaitForStateMin, and a function to call when nobody waits any more. All who wait for
@@ -131,17 +136,20 @@ func (s *Signal) WaitForStateMinWithCleanup(state State) (<-chan struct{}, func(
 	return s.WaitForStateMin(state), func() {}
 }
 
-func waiter(waiters map[State]chan struct{}, state State, reached bool) <-chan struct{} {
-	if c, ok := waiters[state]; ok {
-		return c
+// wait returns the channel of a waiter. Called with mu held.
+func (s *Signal) wait(w waiter) <-chan struct{} {
+	for _, other := range s.waiters {
+		if other.state == w.state && other.higher == w.higher {
+			return other.c
+		}
 	}
-	c := make(chan struct{})
-	if reached {
-		close(c)
+	w.c = make(chan struct{})
+	if w.reached(s.state) {
+		close(w.c)
 	} else {
-		waiters[state] = c
+		s.waiters = append(s.waiters, w)
 	}
-	return c
+	return w.c
 }
 
 // ObserveStateChange returns an observer that begins with the present state. Call its Stop when it is of no more use.

@@ -23,6 +23,9 @@ func WithTableStartOffset(table Table, offset int64) ProcessorOption {
 
 // checkTableStarts reports start offsets of tables that the group does not read, and those that are none.
 func (o *poptions) checkTableStarts(gg *GroupGraph) error {
+	if len(o.tableStarts) == 0 {
+		return nil
+	}
 	known := make(map[string]bool)
 	for _, e := range append(gg.JointTables(), gg.LookupTables()...) {
 		known[e.Topic()] = true
