@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) (*Found, error) {
 func One(ctx context.Context, o Options, seed uint64, environment []string) (*Failure, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout+10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, o.Binary, "-test.run", Pattern(o.Tests...), "-test.count=1", "-test.timeout", o.Timeout.String())
+	cmd := exec.CommandContext(ctx, o.Binary, "-test.run", Pattern(o.Tests...), "-test.count=1", "-test.paniconexit0", "-test.timeout", o.Timeout.String())
 	cmd.Dir = o.Dir
 	cmd.Env = append(os.Environ(), "GOKASIM_SEED="+strconv.FormatUint(seed, 10))
 	if environment == nil {
@@ -133,7 +133,11 @@ func One(ctx context.Context, o Options, seed uint64, environment []string) (*Fa
 	case err == nil:
 		return nil, nil
 	case errors.As(err, &status):
-		return &Failure{Seed: seed, Tests: failed(out.String()), Output: out.String()}, nil
+		names := failed(out.String())
+		if len(names) == 0 {
+			fmt.Fprintln(&out, err) // how the process died, of which it may not have said a word
+		}
+		return &Failure{Seed: seed, Tests: names, Output: out.String()}, nil
 	}
 	return nil, fmt.Errorf("running seed %d: %w", seed, err)
 }

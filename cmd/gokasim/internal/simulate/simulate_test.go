@@ -1,7 +1,11 @@
 package simulate
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -30,6 +34,20 @@ func TestFailedTests(t *testing.T) {
 	} {
 		if diff := cmp.Diff(test.want, failed(test.output)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestASeedThatEndsTheProcessFails: code under test that calls os.Exit takes the result of its test along.
+func TestASeedThatEndsTheProcessFails(t *testing.T) {
+	if code, err := strconv.Atoi(os.Getenv("GOKASIM_TEST_EXIT")); err == nil {
+		os.Exit(code)
+	}
+	for code, want := range map[string]string{"0": "unexpected call to os.Exit(0) during test", "7": "exit status 7\n"} {
+		o := Options{Binary: os.Args[0], Dir: t.TempDir(), Tests: []string{t.Name()}, Timeout: time.Minute}
+		failure, err := One(t.Context(), o, 1, []string{"GOKASIM_TEST_EXIT=" + code})
+		if err != nil || failure == nil || !strings.Contains(failure.Output, want) {
+			t.Errorf("exit with %s: %+v, %v; want a failure that says %q", code, failure, err, want)
 		}
 	}
 }
