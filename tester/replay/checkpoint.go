@@ -22,6 +22,7 @@ import (
 // which stand the outputs so far, one partition after the other, and a snapshot of the cluster.
 type checkpoint struct {
 	Settings  string                // of the run, without what does not change its results
+	Graphs    string                // of the run, see plan.text
 	Position  int64                 // records of the input that were fed
 	Timeless  int64                 // of them, those that came before anything happened
 	Counts    map[string]int64      // of them, by topic
@@ -59,7 +60,8 @@ type checkpoints struct {
 	file     string // empty for none
 	every    int64
 	settings string
-	last     int64 // position of the last one
+	graphs   string // known before anything is written
+	last     int64  // position of the last one
 }
 
 func newCheckpoints(s replaywire.Settings) (*checkpoints, error) {
@@ -78,7 +80,7 @@ func (c *checkpoints) due(position int64) bool { return c.file != "" && position
 
 // write writes a checkpoint in the place of the one before. It has its name only when it is complete.
 func (c *checkpoints) write(at checkpoint, cluster *memkafka.Cluster, outputs *drain) (err error) {
-	at.Settings = c.settings
+	at.Settings, at.Graphs = c.settings, c.graphs
 	if at.Outputs, err = outputs.sizes(); err != nil {
 		return fmt.Errorf("writing a checkpoint: %w", err)
 	}
@@ -140,6 +142,14 @@ func (c *checkpoints) read(restore func(io.Reader) error) (at *checkpoint, err e
 	}
 	c.last = at.Position
 	return at, nil
+}
+
+// suits reports whether a run into graphs can go on from a checkpoint, whose cluster and outputs have the topics of its own.
+func (at *checkpoint) suits(graphs string) error {
+	if at == nil || at.Graphs == graphs {
+		return nil
+	}
+	return fmt.Errorf("%w: its group graphs were %s, and are %s; leave --resume out to begin anew", errCheckpoint, at.Graphs, graphs)
 }
 
 // close lets go of a checkpoint that was read. Nil is nothing.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/gokasim/gokasim/goka"
@@ -17,6 +18,12 @@ func describe(graphs []Graph, pipe *reporter) {
 	}
 	pipe.tell(replaywire.Event{Graph: p.picture()})
 	pipe.tell(replaywire.Event{Result: &replaywire.Result{}})
+}
+
+// text is the plan's groups and their edges as JSON.
+func (p *plan) text() (string, error) {
+	text, err := json.Marshal(p.picture())
+	return string(text), err
 }
 
 // picture is the plan's groups and their edges.

@@ -575,6 +575,34 @@ func TestIncidentsHappenAmongMessagesWithoutATime(t *testing.T) {
 	}
 }
 
+func TestACheckpointIsOfTheSameGraphs(t *testing.T) {
+	var words []dump.Record
+	for i := range 20 {
+		words = append(words, word("k", i))
+	}
+	file := filepath.Join(t.TempDir(), "words.jsonl")
+	if err := os.WriteFile(file, []byte(dumpOf(words...)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(g ...Graph) outcome {
+		return setup{graphs: g, settings: replaywire.Settings{Inputs: []string{file}, Checkpoint: filepath.Dir(file), CheckpointEvery: 5, Resume: true}}.run(t)
+	}
+	shout := func(to goka.Stream) Graph {
+		return graph("shout", goka.Output(to, text), goka.Input("words", text, func(ctx goka.Context, msg any) { ctx.Emit(to, ctx.Key(), msg) }))
+	}
+	if o := run(shout("loud")); o.failure != "" {
+		t.Fatal(o.failure)
+	}
+	for _, other := range [][]Graph{{shout("louder")}, {shout("loud"), counts()}, {counts()}} {
+		if o := run(other...); !strings.Contains(o.failure, "the checkpoint is not of this run: its group graphs were") || !strings.Contains(o.failure, "leave --resume out") {
+			t.Errorf("it went on with other graphs: %q", o.failure)
+		}
+	}
+	if o := run(shout("loud")); o.failure != "" || !slices.Contains(o.notes, "going on behind the first 15 records") {
+		t.Errorf("it did not go on with the same graphs: %q %q", o.notes, o.failure)
+	}
+}
+
 func TestAnInterruptedRunHasNoResult(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stops := graph("stops", goka.Input("words", text, func(goka.Context, any) { cancel() }))

@@ -48,6 +48,12 @@ func (r *run) replay(ctx context.Context, brokers []string, idle func()) (result
 	if err != nil {
 		return nil, err
 	}
+	if r.checkpoints.graphs, err = p.text(); err == nil {
+		err = r.resumed.suits(r.checkpoints.graphs)
+	}
+	if err != nil {
+		return nil, err
+	}
 	c, err := connect(brokers, r.settings.Partitions, idle, func() bool { return r.outer.Err() != nil })
 	if err != nil {
 		return nil, err
