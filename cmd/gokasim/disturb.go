@@ -87,8 +87,10 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 		return err
 	}
 	again := func(found *simulate.Found) string {
-		return fmt.Sprintf("run it again:   gokasim replay %s%s --partitions %d --instances %d --rebalance %d --crash %d%s --seed %d", name, inputsOf(f.inputs),
-			f.partitions, f.instances, f.rebalances, f.crashes, flagOf("--faults", f.faults), found.Failures[0].Seed)
+		replay := "gokasim replay " + word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) +
+			fmt.Sprintf(" --partitions %d --instances %d --expect peace", f.partitions, f.instances)
+		return fmt.Sprintf("run it again:   %s --update\nand disturbed:  %s --rebalance %d --crash %d%s --seed %d",
+			replay, replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), found.Failures[0].Seed)
 	}
 	return f.seek(ctx, cmd, style, "disturbed replays of "+pkg.ImportPath, again, simulate.Options{
 		One: func(ctx context.Context, seed uint64) (failure *simulate.Failure, err error) {
@@ -116,16 +118,17 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 	})
 }
 
-func inputsOf(names []string) string {
-	if len(names) == 0 {
-		return ""
+func flagsOf(name string, values []string) string {
+	flags := ""
+	for _, value := range values {
+		flags += flagOf(name, value)
 	}
-	return " --in " + strings.Join(names, " ")
+	return flags
 }
 
 func flagOf(name, value string) string {
 	if value == "" {
 		return ""
 	}
-	return " " + name + " " + value
+	return " " + name + " " + word(value)
 }
