@@ -19,6 +19,7 @@ import (
 	"github.com/gokasim/gokasim/goka/internal/beginning"
 	"github.com/gokasim/gokasim/goka/logger"
 	"github.com/gokasim/gokasim/internal/door"
+	"github.com/gokasim/gokasim/internal/stack"
 )
 
 var processorStates = []State{
@@ -173,6 +174,7 @@ var (
 // WithShutdownTimeout. It can be called once; a second call is an error. What failed because of a
 // message is a MessageError.
 func (g *Processor) Run(ctx context.Context) (rerr error) {
+	stack.Grow8K() // to join a group of a cluster in this process goes deep
 	ctx, cancel, err := g.claimRun(ctx)
 	if err != nil {
 		return err

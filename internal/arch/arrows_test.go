@@ -37,6 +37,7 @@ var arrows = []row{
 	{name: "internal/picture"},
 	{name: "internal/replaywire", ours: "internal/dump internal/picture"},
 	{name: "internal/script"},
+	{name: "internal/stack"},
 	{name: "internal/whole"},
 
 	{name: "memkafka", ours: "internal/kafka memkafka/internal/cluster memkafka/internal/fault memkafka/internal/group memkafka/internal/keep memkafka/internal/plog memkafka/internal/seam memkafka/internal/server memkafka/internal/txn", tests: "memkafka/saramaclient github.com/IBM/sarama"},
@@ -55,7 +56,7 @@ var arrows = []row{
 	{name: "memkafka/internal/server", ours: "internal/kafka memkafka/internal/api memkafka/internal/cluster memkafka/internal/sasl memkafka/internal/seam memkafka/internal/wire", tests: "github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/nettest"},
 	{name: "memkafka/internal/txn", ours: "internal/kafka", tests: "internal/histories"},
 	{name: "memkafka/internal/wire", others: "github.com/twmb/franz-go/pkg/kmsg"},
-	{name: "memkafka/saramaclient", ours: "internal/door internal/kafka memkafka memkafka/internal/cluster memkafka/internal/group memkafka/internal/seam memkafka/internal/txn", others: "github.com/IBM/sarama github.com/rcrowley/go-metrics"},
+	{name: "memkafka/saramaclient", ours: "internal/door internal/kafka internal/stack memkafka memkafka/internal/cluster memkafka/internal/group memkafka/internal/seam memkafka/internal/txn", others: "github.com/IBM/sarama github.com/rcrowley/go-metrics"},
 	{name: "memkafka/saramaclient/suite", tests: "memkafka memkafka/saramaclient github.com/IBM/sarama"},
 
 	{name: "storage", others: "github.com/tidwall/btree", tests: "storage/storagetest"},
@@ -63,7 +64,7 @@ var arrows = []row{
 	{name: "storage/redis", ours: "storage", others: "github.com/redis/go-redis github.com/tidwall/btree", tests: "storage/storagetest github.com/alicebob/miniredis"},
 	{name: "storage/storagetest", ours: "storage", others: "testing pgregory.net/rapid"},
 
-	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka internal/outbox storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
+	{name: "goka", ours: "goka/internal/... goka/logger internal/door internal/kafka internal/outbox internal/stack storage", others: "github.com/IBM/sarama", tests: "goka/codec memkafka memkafka/saramaclient tester"},
 	{name: "goka/codec", others: "google.golang.org/protobuf/proto", tests: "google.golang.org/protobuf/types/known/structpb google.golang.org/protobuf/types/known/wrapperspb"},
 	{name: "goka/metrics", ours: "goka", others: "github.com/prometheus/client_golang github.com/rcrowley/go-metrics", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},
 	{name: "goka/otel", ours: "goka internal/kafka", others: "go.opentelemetry.io/otel github.com/IBM/sarama", tests: "goka/codec goka/logger memkafka memkafka/saramaclient tester"},

@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/internal/kafka"
+	"github.com/gokasim/gokasim/internal/stack"
 	"github.com/gokasim/gokasim/memkafka/internal/group"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
 )
@@ -136,6 +137,7 @@ func (s *session) start(claims map[string][]int32) {
 		s.running[tp] = c
 		s.claiming.Add(1)
 		go func() {
+			stack.Grow4K()
 			defer s.claiming.Done()
 			defer close(c.done)
 			defer cancel(nil)
