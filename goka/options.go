@@ -50,6 +50,7 @@ type poptions struct {
 	producerDefaultHeaders Headers
 	observer               Observer // nil for none
 	defaultStorage         bool     // no option has set another one
+	quickStorage           bool     // builders.storage and what it makes open at once
 	builders               builders
 	refused                []error // options that cannot be
 }
@@ -124,7 +125,9 @@ func WithClientID(clientID string) ProcessorOption {
 // WithStorageBuilder sets what keeps the tables, storage.DefaultBuilder at DefaultProcessorStoragePath by default: in
 // memory, unless the program imports a package with another default.
 func WithStorageBuilder(sb storage.Builder) ProcessorOption {
-	return func(o *poptions, _ *GroupGraph) { o.builders.storage, o.defaultStorage = sb, false }
+	return func(o *poptions, _ *GroupGraph) {
+		o.builders.storage, o.defaultStorage, o.quickStorage = sb, false, false
+	}
 }
 
 // WithTopicManagerBuilder sets what makes the topic manager, DefaultTopicManagerBuilder by default.
@@ -246,7 +249,7 @@ func WithTester(t Tester) ProcessorOption {
 			o.refused = append(o.refused, errNilTester)
 			return
 		}
-		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false
+		o.builders.storage, o.defaultStorage, o.quickStorage = t.StorageBuilder(), false, opensAtOnce(t)
 		o.builders.producer = t.ProducerBuilder()
 		o.builders.topicManager = t.TopicManagerBuilder()
 		o.builders.consumerGroup = t.ConsumerGroupBuilder()

@@ -161,6 +161,7 @@ func (pp *PartitionProcessor) newTable(s *shared, topic string, follows bool) (*
 		consumers:  s.consumer,
 		topics:     s.topics,
 		build:      s.opts.builders.storage,
+		quick:      s.opts.quickStorage,
 		update:     s.opts.updateCallback,
 		backoff:    backoff,
 		resetAfter: s.opts.backoffResetTime,

@@ -68,6 +68,7 @@ type tableConfig struct {
 	consumers  sarama.Consumer
 	topics     TopicManager
 	build      storage.Builder
+	quick      bool                  // build and what it makes open at once
 	update     ContextUpdateCallback // nil for DefaultUpdate
 	backoff    Backoff
 	resetAfter time.Duration // of health, until the backoff starts anew
@@ -213,6 +214,9 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 	case p.st != nil:
 		p.mu.Unlock()
 		return nil
+	case p.quick:
+		p.mu.Unlock()
+		return p.openQuickly(ctx)
 	}
 	o := p.opening
 	if o == nil {
@@ -241,6 +245,25 @@ func (p *PartitionTable) setup(ctx context.Context) error {
 	p.mu.Unlock()
 	if o.err != nil {
 		return permanentError{o.err}
+	}
+	return ctx.Err()
+}
+
+// openQuickly opens a storage for which nobody waits.
+func (p *PartitionTable) openQuickly(ctx context.Context) error {
+	p.setState(PartitionInitializing)
+	st, err := p.openOnce(ctx)
+	if err != nil {
+		return permanentError{err}
+	}
+	p.mu.Lock()
+	closed := p.closed
+	if !closed {
+		p.st = st
+	}
+	p.mu.Unlock()
+	if closed {
+		return errors.Join(permanent("table %s/%d: %w", p.topic, p.partition, storage.ErrClosed), closeStorage(st))
 	}
 	return ctx.Err()
 }

@@ -116,7 +116,9 @@ func (g *Processor) newLookup(lookup *lookupTable) (*View, error) {
 		WithViewBackoffBuilder(o.builders.backoff),
 		WithViewStartOffset(o.tableStart(lookup.name)),
 		WithViewBackoffResetTimeout(o.backoffResetTime),
-		func(v *voptions, _ Table, _ Codec) { v.autoreconnect, v.defaultStorage = true, o.defaultStorage },
+		func(v *voptions, _ Table, _ Codec) {
+			v.autoreconnect, v.defaultStorage, v.quickStorage = true, o.defaultStorage, o.quickStorage
+		},
 	)
 }
 

@@ -23,3 +23,15 @@ type Tester interface {
 	// RegisterView tells the tester about a view, and returns the client.id for it.
 	RegisterView(Table, Codec) string
 }
+
+// quickOpener is what a Tester may offer beyond the interface.
+type quickOpener interface {
+	// StorageOpensAtOnce reports that what StorageBuilder makes is made and opened without a wait, so that nobody has to be able
+	// to give it up.
+	StorageOpensAtOnce() bool
+}
+
+func opensAtOnce(t Tester) bool {
+	q, ok := t.(quickOpener)
+	return ok && q.StorageOpensAtOnce()
+}

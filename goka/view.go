@@ -188,6 +188,7 @@ func (v *View) connected(ctx context.Context) (rerr error) {
 			consumers:  consumer,
 			topics:     topics,
 			build:      v.opts.builders.storage,
+			quick:      v.opts.quickStorage,
 			update:     v.opts.updateCallback,
 			backoff:    backoff,
 			resetAfter: v.opts.backoffResetTime,

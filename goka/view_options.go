@@ -26,6 +26,7 @@ type voptions struct {
 	startsWithout    bool // nor does NewView need Kafka
 	backoffResetTime time.Duration
 	defaultStorage   bool // no option has set another one
+	quickStorage     bool // builders.storage and what it makes open at once
 	builders         builders
 	refused          []error // options that cannot be
 }
@@ -86,7 +87,9 @@ func WithViewContextCallback(cb ContextUpdateCallback) ViewOption {
 // WithViewStorageBuilder sets what keeps the table, storage.DefaultBuilder at DefaultViewStoragePath by default: in
 // memory, unless the program imports a package with another default.
 func WithViewStorageBuilder(sb storage.Builder) ViewOption {
-	return func(o *voptions, _ Table, _ Codec) { o.builders.storage, o.defaultStorage = sb, false }
+	return func(o *voptions, _ Table, _ Codec) {
+		o.builders.storage, o.defaultStorage, o.quickStorage = sb, false, false
+	}
 }
 
 // WithViewConsumerSaramaBuilder sets what makes the consumer, DefaultSaramaConsumerBuilder by default.
@@ -146,7 +149,7 @@ func WithViewTester(t Tester) ViewOption {
 			o.refused = append(o.refused, errNilTester)
 			return
 		}
-		o.builders.storage, o.defaultStorage = t.StorageBuilder(), false
+		o.builders.storage, o.defaultStorage, o.quickStorage = t.StorageBuilder(), false, opensAtOnce(t)
 		o.builders.topicManager = t.TopicManagerBuilder()
 		o.builders.consumer = t.ConsumerBuilder()
 		o.clientID = t.RegisterView(table, codec)

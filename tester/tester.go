@@ -549,3 +549,7 @@ func (tt *Tester) registerView(table goka.Table, c goka.Codec) (id string, err e
 
 // StorageBuilder builds stores in memory that SetTableValue and TableValue reach. goka calls it.
 func (tt *Tester) StorageBuilder() storage.Builder { return tt.tables.build }
+
+// StorageOpensAtOnce tells goka that nobody has to be able to give an opening up, as where rows of SetTableValue have to be
+// placed in a real cluster's partitions. goka calls it.
+func (tt *Tester) StorageOpensAtOnce() bool { return tt.cluster != nil }
