@@ -246,7 +246,8 @@ func (f *feed) unload(l *load) error {
 			l.note(f.order)
 		}
 		l.next += kafka.Offset(len(l.records))
-		l.records, l.numbers, l.lines = make([]kafka.Record, 0, len(l.records)), l.numbers[:0], l.lines[:0]
+		clear(l.records) // the cluster has copies
+		l.records, l.numbers, l.lines = l.records[:0], l.numbers[:0], l.lines[:0]
 		return nil
 	}
 	for i := range l.records { // which of them is it?

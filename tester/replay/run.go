@@ -352,16 +352,14 @@ func (cur *cursor) feedInOrder(ctx context.Context, f *feed, g *groups, out outp
 			}
 			sinceSettled = 0
 			f.kept.settled()
-			if err == nil && sinceGathered >= underWay {
-				sinceGathered = 0
-				err = out.gather()
-			}
 		}
-		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 {
+		if err == nil && sinceTrimmed >= trimEvery && sinceSettled == 0 { // before outputs are gathered, for whose writing it would wait
 			sinceTrimmed = 0
-			if err = out.gather(); err == nil {
-				err = g.trim(ctx, out.kept)
-			}
+			err = g.trim(ctx, out.kept)
+		}
+		if err == nil && sinceGathered >= underWay && sinceSettled == 0 {
+			sinceGathered = 0
+			err = out.gather()
 		}
 		if err == nil {
 			err = cur.keep(ctx, f, g, out)
