@@ -1,6 +1,10 @@
 package tester
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/gokasim/gokasim/goka"
+)
 
 // emitFaults decide which emits fail.
 type emitFaults struct {
@@ -17,16 +21,19 @@ func (tt *Tester) FailEmits(f func(r Record) error) {
 	tt.emits.mu.Unlock()
 }
 
-func (e *emitFaults) failure(topic string, key, value []byte) error {
-	e.mu.Lock()
-	fail := e.fail
-	e.mu.Unlock()
+func (f *emitFaults) failure(e *goka.Emission) error {
+	f.mu.Lock()
+	fail := f.fail
+	f.mu.Unlock()
 	if fail == nil {
 		return nil
 	}
-	r := Record{Topic: topic, Key: string(key)}
-	if value != nil {
-		r.Value = value
+	r := Record{Topic: e.Topic, Key: string(e.Key)}
+	if e.Value != nil {
+		r.Value = e.Value
+	}
+	for _, h := range e.Headers {
+		r.Headers = r.Headers.Merged(goka.Headers{string(h.Key): h.Value})
 	}
 	return fail(r)
 }

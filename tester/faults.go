@@ -10,7 +10,8 @@ import (
 
 // Faults adds a plan of faults to the cluster, given as text: see memkafka.Faults. Its times count from now. From then on
 // processors and emitters send what they emit as on a real network, with sarama's retries and time-outs, so that faults of
-// produce requests reach them too; without a plan a tester appends it at once.
+// produce requests reach them too; without a plan a tester appends it at once. A request without an answer counts as lost
+// after a fifth of the tester's timeout, and not after half a minute as in a simulation, since the test waits for that.
 //
 //	tt.Faults("on produce topic=out nth=2: error MESSAGE_TOO_LARGE")
 func (tt *Tester) Faults(text string) {

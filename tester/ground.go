@@ -97,6 +97,9 @@ func (g *byHand) committed(group, topic string, partition int32) (memkafka.Offse
 	return offset, ok, nil
 }
 
+// lostShare is which part of its timeout a tester in real time waits for the answer to a request that a fault has lost.
+const lostShare = 5
+
 // neverByItself is how often members commit by themselves where the tester has them commit.
 const neverByItself = 24 * time.Hour
 
@@ -104,6 +107,7 @@ func (g *byHand) config(clientID string) *sarama.Config {
 	c := simulatedConfig(clientID)
 	c.Consumer.Offsets.AutoCommit.Interval = neverByItself
 	c.Producer.Retry.BackoffFunc = nil // no broker takes long to come back, and a test waits in real time
+	c.Net.ReadTimeout = min(c.Net.ReadTimeout, max(g.timeout/lostShare, time.Millisecond))
 	if g.heartbeat > 0 {
 		c.Consumer.Group.Heartbeat.Interval = g.heartbeat
 		c.Consumer.Group.Session.Timeout = 3 * g.heartbeat

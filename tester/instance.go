@@ -313,6 +313,7 @@ func (h *testerHost) kill(i *Instance) error {
 		tt.commit()
 	}
 	i.crashed = true
+	tt.parties.kill(i.name)
 	i.cancel()
 	tt.ground.kill(i.name)
 	if inCallback {

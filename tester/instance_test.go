@@ -3,6 +3,7 @@ package tester_test
 import (
 	"errors"
 	"os"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,93 @@ func TestKillFromACallback(t *testing.T) {
 	tt.StartProcessor(gg)
 	tt.Catchup()
 	tt.ExpectOutput("out", tester.Msg("k", "x"), tester.Msg("k", "x"))
+}
+
+func TestNothingCountsAfterAKillFromACallback(t *testing.T) {
+	tt := tester.New(t)
+	var p *tester.Instance
+	dies := true
+	p = tt.StartProcessor(goka.DefineGroup("g", goka.Input("in", new(codec.String), func(ctx goka.Context, msg any) {
+		n, _ := ctx.Value().(int64)
+		if dies {
+			dies = false
+			p.Kill()
+		}
+		ctx.Emit("out", ctx.Key(), msg)
+		ctx.SetValue(n + 1)
+	}), goka.Output("out", new(codec.String)), goka.Persist(new(codec.Int64))), goka.WithLogger(logger.Discard()))
+	tt.Consume("in", "k", "x")
+	tt.ExpectNoOutput("out", "g-table")
+	p.Restart()
+	tt.Catchup()
+	tt.ExpectOutput("out", tester.Msg("k", "x"))
+	tt.ExpectTable("g-table", map[string]any{"k": int64(1)})
+}
+
+func TestFailingEmitsAreSeenWhole(t *testing.T) {
+	tt := tester.New(t)
+	var seen tester.Record
+	tt.FailEmits(func(r tester.Record) error { seen = r; return nil })
+	e, err := goka.NewEmitter(nil, "in", new(codec.String), goka.WithEmitterTester(tt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.EmitSyncWithHeaders("k", "x", goka.Headers{"a": []byte("1"), "b": []byte("2")}); err != nil {
+		t.Fatal(err)
+	}
+	want := tester.Record{Topic: "in", Key: "k", Value: []byte("x"), Headers: goka.Headers{"a": []byte("1"), "b": []byte("2")}}
+	if !reflect.DeepEqual(seen, want) {
+		t.Errorf("f saw %v, want %v", seen, want)
+	}
+	if err := e.Finish(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLostRequestsEndATestInItsTime: what comes to nothing again and again is no progress.
+func TestLostRequestsEndATestInItsTime(t *testing.T) {
+	for plan, says := range map[string]string{
+		"on produce: drop-request":             `client-0/group count in/0 has not finished the record at offset 0`,
+		"on fetch: drop-request":               `client-0/group count in/0 does not take the record at offset 0`,
+		"on fetch: error UNKNOWN_SERVER_ERROR": `client-0/group count in/0 does not take the record at offset 0`,
+	} {
+		t.Run(plan, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &failures{}
+				tt := tester.New(f)
+				tt.StartProcessor(counter("count", "in"), goka.WithLogger(logger.Discard()))
+				tt.Faults(plan)
+				began := time.Now()
+				tt.Consume("in", "k", "x")
+				if took := time.Since(began); took > 3*tester.DefaultTimeout {
+					t.Errorf("that took %v", took)
+				}
+				f.has(t, says)
+				tt.Cluster().ClearFaults()
+				tt.Close()
+			})
+		})
+	}
+}
+
+// A request that is lost once costs a part of the time that there is.
+func TestLostRequestsAreSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tt := tester.New(t)
+		p := tt.StartProcessor(counter("count", "in"))
+		tt.Faults("on produce nth=1: drop-request\non fetch nth=2: drop-response\non offset-commit nth=1: drop-request")
+		began := time.Now()
+		tt.Consume("in", "k", "x")
+		tt.Consume("in", "k", "y")
+		tt.Commit()
+		p.Restart()
+		tt.Catchup()
+		tt.ExpectTable("count-table", map[string]any{"k": int64(2)})
+		if took := time.Since(began); took > tester.DefaultTimeout {
+			t.Errorf("that took %v", took)
+		}
+		tt.Close()
+	})
 }
 
 // TestRebalancesOnDemand looks at virtual time: nobody may wait for the next heartbeat of another.

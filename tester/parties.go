@@ -38,6 +38,23 @@ type parties struct {
 	mu     sync.Mutex // guards all below, the states of each party, and changes of gen
 	list   []*party
 	visits int // members that joined for a rebalance alone
+
+	kills  atomic.Int64
+	killed sync.Map // by client id
+}
+
+// kill notes that nothing is to arrive any more which the client with an id sends.
+func (ps *parties) kill(id string) {
+	ps.killed.Store(id, true)
+	ps.kills.Add(1)
+}
+
+func (ps *parties) isKilled(id string) bool {
+	if ps.kills.Load() == 0 {
+		return false
+	}
+	_, killed := ps.killed.Load(id)
+	return killed
 }
 
 // visit counts one more of them.

@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 	"sync"
@@ -53,8 +54,12 @@ func (tt *Tester) producers(emitter bool) goka.ProducerBuilder {
 // Produce implements goka.EmissionProducer.
 func (p *producer) Produce(e *goka.Emission) {
 	tt := p.tester
-	if p.closed.Load() {
+	switch {
+	case p.closed.Load():
 		e.Done(e, goka.ErrEmitterAlreadyClosed)
+		return
+	case tt.parties.isKilled(p.client):
+		e.Done(e, errKilled)
 		return
 	}
 	free := p.emitter && !tt.ground.busy() // not in a callback that somebody waits for
@@ -70,7 +75,7 @@ func (p *producer) Produce(e *goka.Emission) {
 		err = tt.ensureTopic(topic) // else the broker makes it, with partitions of its own choice
 	}
 	if err == nil {
-		err = tt.emits.failure(topic, key, e.Value)
+		err = tt.emits.failure(e)
 	}
 	switch {
 	case err != nil:
@@ -95,6 +100,9 @@ func (p *producer) Produce(e *goka.Emission) {
 		tt.errorf("emit key %q to topic %s: %v", key, topic, err)
 	}
 }
+
+// errKilled is what a callback hears that has its instance killed, and goes on.
+var errKilled = errors.New("the instance was killed, and nothing that it sends arrives")
 
 // append writes a record and has the result at once.
 func (p *producer) append(e *goka.Emission) error {

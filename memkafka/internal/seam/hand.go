@@ -23,6 +23,7 @@ type hand struct {
 	driving  bool            // a Settle is under way
 	idle     chan struct{}   // closed when it has ended; nil unless somebody waits for that
 	progress chan struct{}   // capacity 1: something changed since it was last empty; for the Settle under way alone
+	moves    uint64          // counts what brings the end of a Settle nearer: records taken, handled, written for good
 	others   []*Changes      // who else wants to know of that
 	watch    watchdog        // of the Settle under way
 	beats    chan struct{}   // closed when members should send a heartbeat; nil unless one waits for that
@@ -56,7 +57,8 @@ func (h *hand) signal() {
 
 // Settle hands out records of claims, one at a time and each handled before the next, until every subscription has
 // handled all there is to read. Tables and views go first, so that an input finds every row that was written before
-// it. It fails with ErrStuck, naming who did not handle what, when bound passes without any progress, and with ctx.
+// it. It fails with ErrStuck, naming who did not handle what, when bound passes without any progress, and with ctx. What faults have put
+// off by then is waited for once more, with bound beyond it; requests that come to nothing again and again are no progress.
 //
 // A Settle that begins while another is under way waits for that one first. Only for ByHand.
 func (e *Engine) Settle(ctx context.Context, bound time.Duration) error {
@@ -94,6 +96,7 @@ func (e *Engine) TrySettle(ctx context.Context, bound time.Duration) error {
 // settle is called with mu held, and lets go of it while it waits.
 func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
 	e.hand.driving = true
+	e.hand.watch.begin()
 	defer func() {
 		e.hand.watch.stop()
 		e.hand.driving = false
@@ -117,11 +120,14 @@ func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
 			}
 			continue
 		}
+		moves := e.hand.moves
 		e.unlock()
-		err := e.hand.await(ctx, bound)
+		err := e.hand.await(ctx, bound, moves)
 		e.mu.Lock()
 		switch {
-		case errors.Is(err, ErrStuck) && (len(e.delayed) > 0 || len(e.hand.progress) > 0): // what faults put off comes in its time
+		case errors.Is(err, ErrStuck) && e.hand.moves != moves:
+		case errors.Is(err, ErrStuck) && (len(e.delayed) > 0 || len(e.hand.progress) > 0) && !e.hand.watch.extended:
+			e.hand.watch.extend(e.putOff() + bound)
 		case errors.Is(err, ErrStuck):
 			return e.hand.stuck(bound)
 		case err != nil:
@@ -130,12 +136,21 @@ func (e *Engine) settle(ctx context.Context, bound time.Duration) error {
 	}
 }
 
+// putOff is how long it takes until all has come that faults have put off, but no longer than clients wait.
+func (e *Engine) putOff() time.Duration {
+	if len(e.delayed) == 0 {
+		return 0
+	}
+	last := time.UnixMilli(int64(e.delayed[len(e.delayed)-1].at))
+	return min(max(time.Until(last), 0), patience)
+}
+
 // yields is how often await lets others run before it arms a timer and goes to sleep: handling a record takes two
 // goroutines, which mostly have done their part by then.
 const yields = 4
 
-// await waits for progress: ErrStuck when there is none within bound.
-func (h *hand) await(ctx context.Context, bound time.Duration) error {
+// await waits for a change: ErrStuck when nothing has moved for bound. moves is how much has moved so far.
+func (h *hand) await(ctx context.Context, bound time.Duration, moves uint64) error {
 	for range yields {
 		select {
 		case <-h.progress:
@@ -144,12 +159,16 @@ func (h *hand) await(ctx context.Context, bound time.Duration) error {
 			runtime.Gosched()
 		}
 	}
+	left := h.watch.left(bound, moves)
+	if left <= 0 {
+		return ErrStuck
+	}
 	select {
 	case <-h.progress:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-h.watch.after(bound):
+	case <-h.watch.after(left):
 		return ErrStuck
 	}
 }
@@ -172,8 +191,28 @@ func (h *hand) waits() bool {
 	return slices.ContainsFunc(h.subs, func(s *Subscription) bool { return s.waiting && s.more() })
 }
 
-// watchdog is a timer that is made when first needed and used again.
-type watchdog struct{ timer *time.Timer }
+// watchdog is a timer that is made when first needed and used again, and until when a Settle waits for the next move.
+type watchdog struct {
+	timer    *time.Timer
+	end      time.Time // zero until a Settle has to sleep
+	moves    uint64    // so many there were when end was set
+	extended bool      // since then
+}
+
+// begin forgets how long an earlier Settle has waited.
+func (w *watchdog) begin() { w.end, w.extended = time.Time{}, false }
+
+// left is how long the next move may take still: it begins anew with each.
+func (w *watchdog) left(bound time.Duration, moves uint64) time.Duration {
+	if w.end.IsZero() || w.moves != moves {
+		w.end, w.moves, w.extended = time.Now().Add(bound), moves, false
+		return bound
+	}
+	return time.Until(w.end)
+}
+
+// extend gives the next move more time, once.
+func (w *watchdog) extend(d time.Duration) { w.end, w.extended = time.Now().Add(d), true }
 
 func (w *watchdog) after(d time.Duration) <-chan time.Time {
 	if w.timer == nil {
@@ -222,6 +261,7 @@ func (e *Engine) handOut(s *Subscription, bound time.Duration) bool {
 		return true
 	case sent:
 		s.took()
+		e.hand.moves++
 	}
 	return sent
 }

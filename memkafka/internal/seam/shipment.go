@@ -348,6 +348,7 @@ func (e *Engine) finish(b *shipment) {
 	}
 	e.shipments--
 	e.finished = append(e.finished, b.emits...)
+	e.hand.moves++
 	e.hand.signal()
 	tp := b.emits[0].TP
 	r := b.c.routes[tp]

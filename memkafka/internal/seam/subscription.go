@@ -261,6 +261,7 @@ func (s *Subscription) Handled(next kafka.Offset) {
 	s.c.e.mu.Lock()
 	if next > s.handled {
 		s.handled = next
+		s.c.e.hand.moves++
 		s.c.e.hand.signal()
 	}
 	s.c.e.mu.Unlock()
@@ -384,6 +385,7 @@ func (s *Subscription) moved(pos kafka.Offset) {
 		s.handled = pos
 	}
 	s.tellReached()
+	e.hand.moves++
 	e.hand.signal()
 }
 
@@ -465,6 +467,7 @@ func (s *Subscription) pump() {
 			s.pos = next
 			s.handled = max(s.handled, pos)
 			s.tellReached()
+			e.hand.moves++
 			e.hand.signal()
 		}
 		barrier := e.mode == ByHand && s.c.barriers && s.handled < pos
