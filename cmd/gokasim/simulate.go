@@ -108,7 +108,7 @@ func simulations(cmd *cobra.Command, name string, pkg *target.Package, named []s
 	}
 	if len(named) == 0 && len(simulating) == 0 {
 		return nil, fmt.Errorf("package %s has no test that calls tester.Simulate or tester.Run; write one, "+
-			"or disturb a replay: gokasim replay %s --rebalance 10 --crash 3", pkg.ImportPath, name)
+			"or disturb replays of a recording: gokasim simulate %s --in FILE", pkg.ImportPath, word(name))
 	}
 	for _, test := range named {
 		function, _, _ := strings.Cut(test, "/")
@@ -203,9 +203,9 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 		if len(failed) == 0 { // the process died before any of them had ended
 			failed = tests
 		}
-		lines := fmt.Sprintf("run it again:   go test %s -run %s -gokasim.seed=%d", name, word(simulate.Pattern(failed...)), first.Seed)
+		lines := fmt.Sprintf("run it again:   go test %s -run %s -gokasim.seed=%d", word(name), word(simulate.Pattern(failed...)), first.Seed)
 		for _, test := range failed {
-			lines += fmt.Sprintf("\nmake it small:  gokasim shrink %s --run %s --seed %d", name, word(test), first.Seed)
+			lines += fmt.Sprintf("\nmake it small:  gokasim shrink %s --run %s --seed %d", word(name), word(test), first.Seed)
 		}
 		return lines
 	}
