@@ -48,11 +48,11 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 	if err := r.checkFiles(); err != nil {
 		return err
 	}
-	graphs, err := pkg.Select(f.graphs)
+	selected, err := target.Select([]*target.Package{pkg}, f.graphs)
 	if err != nil {
 		return err
 	}
-	if err := r.findInputs(pkg); err != nil {
+	if err := r.findInputs(selected); err != nil {
 		return err
 	}
 	faults, err := r.readFaults()
@@ -60,7 +60,7 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 		return err
 	}
 	r.display = progress.New(progress.None, cmd.ErrOrStderr())
-	binary, cleanUp, err := r.compile(ctx, pkg, graphs)
+	binary, cleanUp, err := r.compile(ctx, selected)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 	}
 	defer func() { err = errors.Join(err, peace.Close()) }()
 	run := func(ctx context.Context, spool *results.Spool, disturbed bool, seed uint64, told io.Writer) (*replaywire.Result, error) {
-		one := &replay{replayFlags: r.replayFlags, pkg: name, cmd: cmd, display: progress.New(progress.None, told)}
+		one := &replay{replayFlags: r.replayFlags, names: []string{name}, cmd: cmd, display: progress.New(progress.None, told)}
 		s := replaywire.Settings{Inputs: r.inputs, Partitions: f.partitions, Instances: f.instances, Dir: spool.Dir, Input: r.input}
 		if disturbed {
 			s.Seed, s.Driven, s.Rebalances, s.Crashes, s.Faults = seed, true, f.rebalances, f.crashes, faults

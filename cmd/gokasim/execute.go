@@ -60,11 +60,11 @@ func (r *replay) execute(ctx context.Context, binary, dir string, settings repla
 	case failure != nil:
 		return nil, errors.New(failure.Reason)
 	case result == nil && died != nil:
-		return nil, fmt.Errorf("the program made from package %s ended before it was done: %w; see its output above", r.pkg, died)
+		return nil, fmt.Errorf("the program made from package %s ended before it was done: %w; see its output above", joined(r.names), died)
 	case err != nil:
 		return nil, fmt.Errorf("reading what the replay tells: %w", err)
 	case result == nil:
-		return nil, fmt.Errorf("the program made from package %s ended without a result; does a callback or an init function of it call os.Exit?", r.pkg)
+		return nil, fmt.Errorf("the program made from package %s ended without a result; does a callback or an init function of it call os.Exit?", joined(r.names))
 	}
 	return result, nil
 }

@@ -98,12 +98,12 @@ func (f graphFlags) run(ctx context.Context, cmd *cobra.Command, name string) (e
 	if err != nil {
 		return err
 	}
-	graphs, err := pkg.Select(f.graphs)
+	selected, err := target.Select([]*target.Package{pkg}, f.graphs)
 	if err != nil {
 		return err
 	}
-	r := &replay{pkg: name, cmd: cmd, display: progress.New(progress.None, cmd.ErrOrStderr())}
-	binary, cleanUp, err := r.compile(ctx, pkg, graphs)
+	r := &replay{names: []string{name}, cmd: cmd, display: progress.New(progress.None, cmd.ErrOrStderr())}
+	binary, cleanUp, err := r.compile(ctx, selected)
 	if err != nil {
 		return err
 	}

@@ -56,10 +56,11 @@ type replayFlags struct {
 func newReplay() *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
-		Use:   "replay PACKAGE [--graph FUNC]... --in FILE... [flags]",
+		Use:   "replay PACKAGE... [--graph FUNC]... --in FILE... [flags]",
 		Short: "Replays recorded topics through a package's group graphs",
 		Long: `Replay compiles PACKAGE, a directory or an import path, and runs the group graphs that its exported functions
 func() *goka.GroupGraph return on recorded topics: in virtual time on a simulated cluster, or on a real one by --brokers.
+The graphs of several packages run together, in the directory of the first one, or of the program among them.
 
 The input is JSON lines as kcat -J prints them, plain, gzip or zstd, told apart by content; - is standard input. Without
 --in it is what lies in the package's testdata/*.jsonl, compressed or not. Also read are the JSON of rpk, kaf, kafkactl and
@@ -88,6 +89,7 @@ With --expect, each file in the directory is compared, TOPIC.jsonl, plain or com
 named, and not compared: a directory of tables compares only those. --update writes all of them.`,
 		Example: `  gokasim replay ./examples/flights
   gokasim replay ./orders --graph Totals --in orders.jsonl.gz --partitions 8 --instances 3 --out now
+  gokasim replay ./orders ./payments --in orders.jsonl.gz --in payments.jsonl
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected
   gokasim replay ./orders --in orders.jsonl.gz --expect testdata/expected --update
   gokasim replay ./orders --instances 3 --rebalance 10 --crash 3 --seed 7 --expect testdata/expected
@@ -107,7 +109,7 @@ named, and not compared: a directory of tables compares only those. --update wri
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to run; all of the package unless given")
+	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to run; all of the packages unless given")
 	flags.StringArrayVar(&f.inputs, "in", nil, "recorded topics to read; further files may follow it, as from a shell's *")
 	flags.IntVar(&f.partitions, "partitions", 1, "partitions of every topic")
 	flags.IntVar(&f.instances, "instances", 1, "processors of every group")
@@ -147,7 +149,7 @@ func addInputFlags(flags *pflag.FlagSet, o *dump.Options) {
 // replay is one run of gokasim replay.
 type replay struct {
 	replayFlags
-	pkg     string
+	names   []string // of the packages, as given
 	display progress.Display
 	cmd     *cobra.Command
 	start   *replaywire.Position
@@ -158,7 +160,7 @@ type replay struct {
 	drawn   *picture.Graph // what the program told of its graphs, when it was asked to
 }
 
-// parse checks the command line. Arguments beside the package are inputs, when they are files.
+// parse checks the command line. Arguments beside the packages are inputs, when they are files.
 func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 	var packages []string
 	for _, a := range args {
@@ -176,8 +178,8 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 		return nil, wrong
 	case len(packages) == 0:
 		return nil, usagef("name the package that has the group graphs, as in gokasim replay ./orders")
-	case len(packages) > 1:
-		return nil, usagef("%q and %q are two packages, or the second is a missing file; name one package", packages[0], packages[1])
+	case len(f.inputs) > 0 && missingFile(packages[1:]) != "":
+		return nil, usagef("there is no file %s", missingFile(packages[1:]))
 	case f.partitions < 1:
 		return nil, usagef("--partitions %d: a topic has 1 or more", f.partitions)
 	case f.instances < 1:
@@ -210,8 +212,18 @@ func (f replayFlags) parse(cmd *cobra.Command, args []string) (*replay, error) {
 			return nil, usagef("input %s is named twice", in)
 		}
 	}
-	r.pkg, r.display = packages[0], progress.New(style, cmd.ErrOrStderr())
+	r.names, r.display = packages, progress.New(style, cmd.ErrOrStderr())
 	return r, nil
+}
+
+// missingFile returns the first of names that is a file's rather than a package's.
+func missingFile(names []string) string {
+	for _, name := range names {
+		if slices.Contains([]string{".jsonl", ".json", ".ndjson", ".gz", ".zst", ".csv", ".tsv", ".log"}, filepath.Ext(name)) {
+			return name
+		}
+	}
+	return ""
 }
 
 // parsePositions reads the flags that say which part of the input is replayed, and how fast.
@@ -280,11 +292,15 @@ func (r *replay) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	pkg, err := target.Find(ctx, r.pkg)
-	if err != nil {
-		return err
+	var packages []*target.Package
+	for _, name := range r.names {
+		pkg, err := target.Find(ctx, name)
+		if err != nil {
+			return err
+		}
+		packages = append(packages, pkg)
 	}
-	graphs, err := pkg.Select(r.graphs)
+	selected, err := target.Select(packages, r.graphs)
 	if err != nil {
 		return err
 	}
@@ -292,7 +308,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.findInputs(pkg); err != nil {
+	if err := r.findInputs(selected); err != nil {
 		return err
 	}
 	if r.update {
@@ -308,16 +324,16 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	binary, cleanUp, err := r.compile(ctx, pkg, graphs)
+	binary, cleanUp, err := r.compile(ctx, selected)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
 	if r.report != "" {
-		r.told = &report.Report{Title: "Replay of " + pkg.ImportPath, Command: strings.Join(os.Args, " "), Begun: time.Now()}
+		r.told = &report.Report{Title: "Replay of " + selected.String(), Command: strings.Join(os.Args, " "), Begun: time.Now()}
 		defer func() { err = errors.Join(err, r.writeReport()) }()
 	}
-	result, err := r.execute(ctx, binary, pkg.Dir, replaywire.Settings{
+	result, err := r.execute(ctx, binary, selected.Host().Dir, replaywire.Settings{
 		Inputs: r.inputs, Partitions: r.partitions, Instances: r.instances, Brokers: r.brokers, Dir: spool.Dir, Verbose: r.verbose,
 		Input: r.input, From: r.start, To: r.end, Speed: r.pace,
 		Report: r.report != "", Checkpoint: checkpoint, CheckpointEvery: r.checkpointEvery, Resume: r.resume,
@@ -403,18 +419,20 @@ func (r *replay) checkFiles() error {
 	return nil
 }
 
-// findInputs makes the paths of the inputs absolute, as the compiled program runs elsewhere, and takes the package's
+// findInputs makes the paths of the inputs absolute, as the compiled program runs elsewhere, and takes the packages'
 // testdata when none were named.
-func (r *replay) findInputs(pkg *target.Package) error {
+func (r *replay) findInputs(selected target.Selection) error {
 	if len(r.inputs) == 0 {
-		found, err := pkg.Testdata()
-		if err != nil {
-			return err
+		for _, c := range selected {
+			found, err := c.Package.Testdata()
+			if err != nil {
+				return err
+			}
+			r.inputs = append(r.inputs, found...)
 		}
-		if len(found) == 0 {
-			return usagef("there is nothing to replay: package %s has no testdata/*.jsonl, and no --in FILE was given", pkg.ImportPath)
+		if len(r.inputs) == 0 {
+			return usagef("there is nothing to replay: package %s has no testdata/*.jsonl, and no --in FILE was given", selected)
 		}
-		r.inputs = found
 		return nil
 	}
 	for i, name := range r.inputs {
@@ -430,15 +448,15 @@ func (r *replay) findInputs(pkg *target.Package) error {
 	return nil
 }
 
-// compile builds the package's test binary in a temporary directory, which cleanUp removes.
-func (r *replay) compile(ctx context.Context, pkg *target.Package, graphs []target.Graph) (binary string, cleanUp func() error, err error) {
+// compile builds the program that runs the graphs in a temporary directory, which cleanUp removes.
+func (r *replay) compile(ctx context.Context, selected target.Selection) (binary string, cleanUp func() error, err error) {
 	room, err := results.NewTemporary()
 	if err != nil {
-		return "", nil, fmt.Errorf("compiling %s: %w", pkg.ImportPath, err)
+		return "", nil, fmt.Errorf("compiling %s: %w", selected, err)
 	}
 	cleanUp = room.Close
-	long := time.AfterFunc(time.Second, func() { r.say("compiling %s", pkg.ImportPath) })
-	binary, err = pkg.Build(ctx, graphs, room.Dir)
+	long := time.AfterFunc(time.Second, func() { r.say("compiling %s", selected) })
+	binary, err = selected.Build(ctx, room.Dir)
 	long.Stop()
 	var broken *target.CompileError
 	if errors.As(err, &broken) {

@@ -27,16 +27,17 @@ func (e *CompileError) Error() string {
 // generatedName is the file that Build adds to the package, which exists in an overlay only.
 const generatedName = "zz_gokasim_replay_test.go"
 
-// Build compiles the package's test binary with a test that replays into graphs, and returns its path in dir. The
-// package's own tests are left out, so that they need not compile and no TestMain of theirs runs. Nothing is written
+// Build compiles the test binary of the host with a test that replays into the graphs, and returns its path in dir. The
+// host's own tests are left out, so that they need not compile and no TestMain of theirs runs. Nothing is written
 // outside of dir, except to the build cache.
-func (p *Package) Build(ctx context.Context, graphs []Graph, dir string) (string, error) {
-	env, err := p.environment(ctx, dir)
+func (s Selection) Build(ctx context.Context, dir string) (string, error) {
+	p := s.Host()
+	env, err := s.environment(ctx, dir)
 	if err != nil {
 		return "", err
 	}
 	generated := filepath.Join(dir, generatedName)
-	if err := os.WriteFile(generated, p.source(graphs), 0o600); err != nil {
+	if err := os.WriteFile(generated, s.source(), 0o600); err != nil {
 		return "", fmt.Errorf("preparing the build of %s: %w", p.ImportPath, err)
 	}
 	replace := map[string]string{filepath.Join(p.Dir, generatedName): generated}
@@ -61,7 +62,7 @@ func (p *Package) Build(ctx context.Context, graphs []Graph, dir string) (string
 	var failed *ToolError
 	if errors.As(err, &failed) && strings.Contains(failed.Output, "updates to go.mod needed") {
 		// The module is tidy for what its own packages import, and the engine imports more.
-		if env, err = p.withWorkspace(ctx, dir); err == nil {
+		if env, err = s.withWorkspace(ctx, dir); err == nil {
 			_, err = goTool(ctx, p.Dir, env, args...)
 		}
 	}
@@ -69,10 +70,10 @@ func (p *Package) Build(ctx context.Context, graphs []Graph, dir string) (string
 		if strings.Contains(failed.Output, "beneath GOMODCACHE must not be replaced") {
 			return "", fmt.Errorf("package %s lies in the module cache; clone its repository and name the directory", p.ImportPath)
 		}
-		return "", &CompileError{Package: p.ImportPath, Output: seenFromHere(failed.Output, p.Dir)}
+		return "", &CompileError{Package: s.String(), Output: seenFromHere(failed.Output, p.Dir)}
 	}
 	if err != nil {
-		return "", fmt.Errorf("compiling %s: %w", p.ImportPath, err)
+		return "", fmt.Errorf("compiling %s: %w", s, err)
 	}
 	return binary, nil
 }
@@ -105,21 +106,43 @@ import (
 	gokasimtesting "testing"
 
 	gokasimreplay "{{.Engine}}"
+{{- range .Imports}}
+	{{.Name}} "{{.Path}}"
+{{- end}}
 )
 
 func {{.Test}}(t *gokasimtesting.T) {
 	gokasimreplay.Main(t,
 {{- range .Graphs}}
-		gokasimreplay.Graph{Name: "{{.Func}}", New: {{.Func}}},
+		gokasimreplay.Graph{Name: "{{.Name}}", New: {{.New}}},
 {{- end}}
 	)
 }
 `))
 
-func (p *Package) source(graphs []Graph) []byte {
+// source is the generated file. One package holds it itself, so that it may be a program; several are imported by a test outside of the host.
+func (s Selection) source() []byte {
+	type imported struct{ Name, Path string }
+	type graph struct{ Name, New string }
+	in := s.Host().Name
+	var imports []imported
+	var graphs []graph
+	for i, c := range s {
+		if len(s) > 1 {
+			in = s.Host().Name + "_test"
+			imports = append(imports, imported{fmt.Sprintf("gokasimgraphs%d", i), c.Package.ImportPath})
+		}
+		for _, g := range c.Graphs {
+			if len(s) > 1 {
+				graphs = append(graphs, graph{c.Package.Name + "." + g.Func, imports[i].Name + "." + g.Func})
+			} else {
+				graphs = append(graphs, graph{g.Func, g.Func})
+			}
+		}
+	}
 	var b strings.Builder
 	err := generatedFile.Execute(&b, map[string]any{
-		"Package": p.Name, "Engine": enginePath, "Test": replaywire.TestName, "Graphs": graphs,
+		"Package": in, "Engine": enginePath, "Imports": imports, "Test": replaywire.TestName, "Graphs": graphs,
 	})
 	if err != nil {
 		panic(err) // the template is a constant
@@ -127,24 +150,34 @@ func (p *Package) source(graphs []Graph) []byte {
 	return []byte(b.String())
 }
 
-// environment returns what go needs to find the engine from the package: nothing when the package's module can import
-// it, and else a workspace of both modules whose file lies in dir.
-func (p *Package) environment(ctx context.Context, dir string) ([]string, error) {
-	if p.module.Path == Module {
+// environment returns what go needs to find the engine and all packages from the host: nothing when its module can import
+// them, and else a workspace of all their modules whose file lies in dir.
+func (s Selection) environment(ctx context.Context, dir string) ([]string, error) {
+	p := s.Host()
+	var needed []string
+	if p.module.Path != Module {
+		needed = append(needed, enginePath)
+	}
+	for _, c := range s[1:] {
+		if c.Package.module.Dir != p.module.Dir {
+			needed = append(needed, c.Package.ImportPath)
+		}
+	}
+	if len(needed) == 0 {
 		return []string{readonly()}, nil
 	}
-	packages, err := list(ctx, p.Dir, "-e", "-deps", "-json=ImportPath,Error", enginePath)
+	packages, err := list(ctx, p.Dir, append([]string{"-e", "-deps", "-json=ImportPath,Error"}, needed...)...)
 	if err != nil {
-		return nil, fmt.Errorf("looking for %s in module %s: %w", enginePath, p.module.Path, err)
+		return nil, fmt.Errorf("looking for %s in module %s: %w", strings.Join(needed, ", "), p.module.Path, err)
 	}
 	if !slices.ContainsFunc(packages, func(l listed) bool { return l.Error != nil }) {
 		return []string{readonly()}, nil
 	}
-	return p.withWorkspace(ctx, dir)
+	return s.withWorkspace(ctx, dir)
 }
 
-func (p *Package) withWorkspace(ctx context.Context, dir string) ([]string, error) {
-	work, err := p.workspace(ctx, dir)
+func (s Selection) withWorkspace(ctx context.Context, dir string) ([]string, error) {
+	work, err := s.workspace(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package target
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -87,6 +88,42 @@ func TestGraphsOfAPackage(t *testing.T) {
 	}
 	if _, err := p.Select([]string{"One", "One"}); err == nil || !strings.Contains(err.Error(), "graph One is named twice") {
 		t.Errorf("named twice: %v", err)
+	}
+}
+
+func TestGraphsOfSeveralPackages(t *testing.T) {
+	with := func(name, path string, graphs ...string) *Package {
+		p := &Package{Name: name, ImportPath: path}
+		for _, g := range graphs {
+			p.Graphs = append(p.Graphs, Graph{g})
+		}
+		return p
+	}
+	orders, deep, program := with("orders", "a/orders", "Totals", "Late"), with("deep", "a/internal/deep", "Totals"), with("main", "a/cmd", "Main")
+	for name, test := range map[string]struct {
+		packages []*Package
+		names    []string
+		want     string // package paths with their graphs, or the error
+	}{
+		"all":              {[]*Package{orders, deep, program}, nil, "a/cmd[{Main}] a/internal/deep[{Totals}] a/orders[{Totals} {Late}]"},
+		"named":            {[]*Package{orders, deep, program}, []string{"Totals"}, "a/internal/deep[{Totals}] a/orders[{Totals}]"},
+		"named of all":     {[]*Package{orders, program}, []string{"Main", "Late"}, "a/cmd[{Main}] a/orders[{Late}]"},
+		"none":             {[]*Package{orders, program}, []string{"Late", "None"}, "no such group graph: none of packages a/orders, a/cmd has an exported func None() *goka.GroupGraph"},
+		"without graphs":   {[]*Package{orders, with("x", "a/x")}, []string{"Late"}, "no such group graph: package a/x has no exported func() *goka.GroupGraph"},
+		"twice":            {[]*Package{orders, orders}, nil, "package a/orders is named twice"},
+		"several programs": {[]*Package{program, with("main", "b/cmd", "X")}, nil, "packages a/cmd, b/cmd are programs, of which only one"},
+	} {
+		s, err := Select(test.packages, test.names)
+		var got []string
+		for _, c := range s {
+			got = append(got, fmt.Sprint(c.Package.ImportPath, c.Graphs))
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if text := strings.Join(got, " "); !strings.HasPrefix(text, test.want) || err == nil && text != test.want {
+			t.Errorf("%s: %s\nwant: %s", name, text, test.want)
+		}
 	}
 }
 

@@ -13,10 +13,15 @@ import (
 	"strings"
 )
 
-// workspace writes a go.work file into dir that uses the package's module, all that the user's own workspace uses, and
+// workspace writes a go.work file into dir that uses the modules of the packages, all that the user's own workspace uses, and
 // a copy of ours.
-func (p *Package) workspace(ctx context.Context, dir string) (string, error) {
-	work := workFile{goVersion: p.module.GoVersion, use: []string{p.module.Dir}}
+func (s Selection) workspace(ctx context.Context, dir string) (string, error) {
+	p := s.Host()
+	work := workFile{goVersion: p.module.GoVersion}
+	for _, c := range s {
+		work.need(c.Package.module.GoVersion)
+		work.addUse(c.Package.module.Dir)
+	}
 	if err := work.addUsers(ctx, p.Dir); err != nil {
 		return "", err
 	}
