@@ -235,10 +235,7 @@ func (f simulateFlags) seek(ctx context.Context, cmd *cobra.Command, style progr
 	}
 	found, err := simulate.Run(ctx, o)
 	display.End()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	slices.SortFunc(found.Failures, func(a, b simulate.Failure) int { return cmp.Compare(a.Seed, b.Seed) })
@@ -247,7 +244,11 @@ func (f simulateFlags) seek(ctx context.Context, cmd *cobra.Command, style progr
 			return fmt.Errorf("writing to standard output: %w", err)
 		}
 	}
-	return f.tell(cmd, again, found, time.Since(begun))
+	err = f.tell(cmd, again, found, time.Since(begun))
+	if ctx.Err() != nil { // a hunt that was ended has found what it has found
+		return ctx.Err()
+	}
+	return err
 }
 
 func (f simulateFlags) tell(cmd *cobra.Command, again func(*simulate.Found) string, found *simulate.Found, elapsed time.Duration) error {

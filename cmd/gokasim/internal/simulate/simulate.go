@@ -132,6 +132,8 @@ func One(ctx context.Context, o Options, seed uint64, environment []string) (*Fa
 		return nil, fmt.Errorf("the package has no %s", strings.Join(o.Tests, ", "))
 	case err == nil:
 		return nil, nil
+	case errors.As(err, &status) && status.Error() == "signal: interrupt":
+		return nil, context.Canceled // a terminal interrupts all that runs in it, and may reach this process last
 	case errors.As(err, &status):
 		names := failed(out.String())
 		if len(names) == 0 {
