@@ -10,11 +10,15 @@ const NoOffset int64 = -1
 // Overlay keeps writes in the order in which they were made. The zero value is ready for use. An Overlay belongs to
 // one goroutine.
 type Overlay struct {
-	latest map[string]latest
-	ring   []write // its length is zero or a power of two
-	first  uint64  // the oldest write that Apply has not passed
-	next   uint64  // the ticket of the next write
+	latest map[string]latest // what readers see, since there were more than a few writes; empty before that
+	many   bool              // there were, and some are left
+	ring   []write           // its length is zero or a power of two
+	first  uint64            // the oldest write that Apply has not passed
+	next   uint64            // the ticket of the next write
 }
+
+// few writes are looked through faster than a map is kept.
+const few = 8
 
 // latest is what a reader of a key sees, and how many of the key's writes are still in the ring.
 type latest struct {
@@ -34,23 +38,38 @@ type Ticket uint64
 
 // Put adds a write of key; a nil value deletes it.
 func (o *Overlay) Put(key string, value []byte) Ticket {
-	if o.latest == nil {
-		o.latest = make(map[string]latest)
-	}
-	if int(o.next-o.first) == len(o.ring) {
+	if o.Len() == len(o.ring) {
 		o.grow()
 	}
 	t := o.next
-	o.ring[t&uint64(len(o.ring)-1)] = write{key: key, value: value, offset: NoOffset}
+	*o.at(t) = write{key: key, value: value, offset: NoOffset}
 	o.next++
-	o.latest[key] = latest{value: value, pending: o.latest[key].pending + 1}
+	switch {
+	case o.many:
+		o.show(key, value)
+	case o.Len() > few:
+		o.many = true
+		if o.latest == nil {
+			o.latest = make(map[string]latest)
+		}
+		for t := o.first; t < o.next; t++ {
+			o.show(o.at(t).key, o.at(t).value)
+		}
+	}
 	return Ticket(t)
+}
+
+func (o *Overlay) at(t uint64) *write { return &o.ring[t&uint64(len(o.ring)-1)] }
+
+// show makes a write the one that readers see.
+func (o *Overlay) show(key string, value []byte) {
+	o.latest[key] = latest{value: value, pending: o.latest[key].pending + 1}
 }
 
 func (o *Overlay) grow() {
 	bigger := make([]write, max(16, 2*len(o.ring)))
 	for t := o.first; t < o.next; t++ {
-		bigger[t&uint64(len(bigger)-1)] = o.ring[t&uint64(len(o.ring)-1)]
+		bigger[t&uint64(len(bigger)-1)] = *o.at(t)
 	}
 	o.ring = bigger
 }
@@ -58,11 +77,16 @@ func (o *Overlay) grow() {
 // Get returns what the last write of key left, nil when that was a deletion. Without a write in the overlay, found is
 // false: the row is in the storage.
 func (o *Overlay) Get(key string) (value []byte, found bool) {
-	if len(o.latest) == 0 {
-		return nil, false
+	if o.many {
+		l, found := o.latest[key]
+		return l.value, found
 	}
-	l, found := o.latest[key]
-	return l.value, found
+	for t := o.next; t > o.first; t-- {
+		if w := o.at(t - 1); w.key == key {
+			return w.value, true
+		}
+	}
+	return nil, false
 }
 
 // Ack notes that Kafka has the write t at offset; NoOffset when that is not known.
@@ -70,7 +94,7 @@ func (o *Overlay) Ack(t Ticket, offset int64) {
 	if uint64(t) < o.first || uint64(t) >= o.next {
 		panic("overlay: a write that is not in the overlay was acknowledged")
 	}
-	w := &o.ring[uint64(t)&uint64(len(o.ring)-1)]
+	w := o.at(uint64(t))
 	w.acked, w.offset = true, offset
 }
 
@@ -80,22 +104,31 @@ func (o *Overlay) Ack(t Ticket, offset int64) {
 func (o *Overlay) Take(rows []storage.Row) (_ []storage.Row, offset int64) {
 	offset = NoOffset
 	for o.first < o.next {
-		w := &o.ring[o.first&uint64(len(o.ring)-1)]
+		w := o.at(o.first)
 		if !w.acked {
 			break
 		}
 		rows = append(rows, storage.Row{Key: w.key, Value: w.value})
 		offset = max(offset, w.offset)
-		if l := o.latest[w.key]; l.pending == 1 {
-			delete(o.latest, w.key)
-		} else {
-			l.pending--
-			o.latest[w.key] = l
+		if o.many {
+			o.hide(w.key)
 		}
 		*w = write{}
 		o.first++
 	}
+	o.many = o.many && o.first < o.next
 	return rows, offset
+}
+
+// hide takes a write of key away from readers, who see a later one, if there is one.
+func (o *Overlay) hide(key string) {
+	l := o.latest[key]
+	if l.pending == 1 {
+		delete(o.latest, key)
+		return
+	}
+	l.pending--
+	o.latest[key] = l
 }
 
 // Next is the ticket of the write that comes next: all that there were have a smaller one.
