@@ -303,15 +303,24 @@ func (tt *Tester) partitionOf(topic, key string, hasher func() hash.Hash32) (int
 	return p, nil
 }
 
-// partitionsOf returns how many partitions a topic has, or will be made with.
-func (tt *Tester) partitionsOf(topic string) (int32, error) {
+// knownPartitions returns how many partitions a topic has that exists, if somebody has asked since that may have changed.
+func (tt *Tester) knownPartitions(topic string) (n int32, known bool) {
 	version := tt.ground.topicsVersion()
 	tt.topicsMu.RLock()
-	t, known := tt.topics[topic]
-	tt.topicsMu.RUnlock()
-	if known && t.partitions > 0 && t.version == version {
-		return t.partitions, nil
+	defer tt.topicsMu.RUnlock()
+	t := tt.topics[topic]
+	return t.partitions, t.partitions > 0 && t.version == version
+}
+
+// partitionsOf returns how many partitions a topic has, or will be made with.
+func (tt *Tester) partitionsOf(topic string) (int32, error) {
+	if n, known := tt.knownPartitions(topic); known {
+		return n, nil
 	}
+	version := tt.ground.topicsVersion()
+	tt.topicsMu.RLock()
+	_, known := tt.topics[topic]
+	tt.topicsMu.RUnlock()
 	if _, apache := tt.ground.(*real); apache && !known {
 		return int32(tt.settings.partitions), nil // to ask may make it
 	}
@@ -324,7 +333,7 @@ func (tt *Tester) partitionsOf(topic string) (int32, error) {
 	}
 	tt.topicsMu.Lock()
 	defer tt.topicsMu.Unlock()
-	if t, known = tt.topics[topic]; known {
+	if t, known := tt.topics[topic]; known {
 		t.partitions, t.version = n, version
 		tt.topics[topic] = t
 	}
@@ -358,12 +367,15 @@ func (tt *Tester) ensure(topic string, partitions int, table bool) error {
 
 // appendKeyed is append to the partition of a key.
 func (tt *Tester) appendKeyed(topic, key string, hasher func() hash.Hash32, r memkafka.Record) (int32, int64, error) {
-	if err := tt.ensureTopic(topic); err != nil {
-		return -1, -1, err
-	}
-	partition, err := tt.partitionOf(topic, key, hasher)
-	if err != nil {
-		return -1, -1, err
+	partition := int32(0)
+	if n, known := tt.knownPartitions(topic); !known || n > 1 {
+		err := tt.ensureTopic(topic)
+		if err == nil {
+			partition, err = tt.partitionOf(topic, key, hasher)
+		}
+		if err != nil {
+			return -1, -1, err
+		}
 	}
 	offset, err := tt.ground.append(topic, partition, r)
 	return partition, int64(offset), err

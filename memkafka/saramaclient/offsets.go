@@ -137,14 +137,32 @@ func (o *offsets) nextOf(p *position) (offset int64, metadata string) {
 // mark moves the offset to commit forward. It does nothing for an offset below the present one.
 func (o *offsets) mark(p *position, offset int64, metadata string) {
 	o.mu.Lock()
-	if offset > p.next {
-		p.next, p.metadata, p.dirty = offset, metadata, true
-	}
-	sub := p.sub
+	sub := p.forward(offset, metadata)
 	o.mu.Unlock()
 	if sub != nil {
 		sub.Handled(kafka.Offset(offset))
 	}
+}
+
+// markAt is mark for a partition that may not be looked after, where it does nothing.
+func (o *offsets) markAt(tp kafka.TopicPartition, offset int64, metadata string) {
+	o.mu.Lock()
+	var sub *seam.Subscription
+	if p := o.positions[tp]; p != nil {
+		sub = p.forward(offset, metadata)
+	}
+	o.mu.Unlock()
+	if sub != nil {
+		sub.Handled(kafka.Offset(offset))
+	}
+}
+
+// forward moves the offset to commit forward, and returns the claim's subscription. Called with mu of offsets held.
+func (p *position) forward(offset int64, metadata string) *seam.Subscription {
+	if offset > p.next {
+		p.next, p.metadata, p.dirty = offset, metadata, true
+	}
+	return p.sub
 }
 
 // reset moves the offset to commit backwards. It does nothing for an offset above the present one.

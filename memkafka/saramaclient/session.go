@@ -111,9 +111,7 @@ func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
 
 // MarkOffset moves the offset to commit forward. It does nothing for an offset below the present one.
 func (s *session) MarkOffset(topic string, partition int32, offset int64, metadata string) {
-	if p := s.offsets.find(topic, partition); p != nil {
-		s.offsets.mark(p, offset, metadata)
-	}
+	s.offsets.markAt(kafka.TopicPartition{Topic: topic, Partition: partition}, offset, metadata)
 }
 
 // ResetOffset moves the offset to commit backwards. It does nothing for an offset above the present one.
