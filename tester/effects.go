@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -87,31 +88,91 @@ func (b block) difference(file string, got block) error {
 		"-gokasim.golden (GOKASIM_GOLDEN=1) writes the file anew")
 }
 
-// diffContext is how many lines that are the same lineDiff shows on each side.
+// diffContext is how many lines that are the same lineDiff shows on each side of those that are not.
 const diffContext = 3
 
-// lineDiff shows where two texts differ: their lines from the first difference to the last.
+// lineDiff shows in which lines two texts differ, with some lines around them.
 func lineDiff(want, got string) string {
-	ws, gs := lines([]byte(want)), lines([]byte(got))
-	same := 0
-	for same < len(ws) && same < len(gs) && ws[same] == gs[same] {
-		same++
-	}
-	end := 0
-	for end < len(ws)-same && end < len(gs)-same && ws[len(ws)-1-end] == gs[len(gs)-1-end] {
-		end++
-	}
 	var b strings.Builder
-	show := func(mark string, lines []string) {
+	shown := 0 // of edits
+	edits := edited(lines([]byte(want)), lines([]byte(got)))
+	for i, e := range edits {
+		if e.mark == same && !slices.ContainsFunc(edits[max(0, i-diffContext):min(len(edits), i+diffContext+1)], edit.changes) {
+			continue
+		}
+		if shown < i && b.Len() > 0 {
+			fmt.Fprintf(&b, "  ... // %d lines that are the same\n", i-shown)
+		}
+		shown = i + 1
+		if e.line != "" {
+			b.WriteString(e.mark + e.line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// edit is a line that is left, taken out or put in.
+type edit struct{ mark, line string }
+
+const same = "  "
+
+func (e edit) changes() bool { return e.mark != same }
+
+// diffCells bounds the table of a diff: of texts that differ in more lines than this allows, all from the first difference to
+// the last is shown as changed.
+const diffCells = 4 << 20
+
+// edited makes one list of lines into another, leaving as many of them as it can.
+func edited(want, got []string) []edit {
+	var edits, tail []edit
+	add := func(mark string, lines ...string) {
 		for _, l := range lines {
-			if l != "" {
-				b.WriteString(mark + l + "\n")
+			edits = append(edits, edit{mark, l})
+		}
+	}
+	for len(want) > 0 && len(got) > 0 && want[0] == got[0] {
+		add(same, want[0])
+		want, got = want[1:], got[1:]
+	}
+	for len(want) > 0 && len(got) > 0 && want[len(want)-1] == got[len(got)-1] {
+		tail = append(tail, edit{same, want[len(want)-1]})
+		want, got = want[:len(want)-1], got[:len(got)-1]
+	}
+	if len(want)*len(got) <= diffCells {
+		left := commonLines(want, got)
+		for len(want) > 0 && len(got) > 0 {
+			w, g := len(want), len(got)
+			switch {
+			case want[0] == got[0]:
+				add(same, want[0])
+				want, got = want[1:], got[1:]
+			case left(w-1, g) >= left(w, g-1):
+				add("- ", want[0])
+				want = want[1:]
+			default:
+				add("+ ", got[0])
+				got = got[1:]
 			}
 		}
 	}
-	show("  ", ws[max(0, same-diffContext):same])
-	show("- ", ws[same:len(ws)-end])
-	show("+ ", gs[same:len(gs)-end])
-	show("  ", ws[len(ws)-end:min(len(ws), len(ws)-end+diffContext)])
-	return b.String()
+	add("- ", want...)
+	add("+ ", got...)
+	slices.Reverse(tail)
+	return append(edits, tail...)
+}
+
+// commonLines returns how many lines the last w of one list and the last g of another have in common, in their order.
+func commonLines(want, got []string) (of func(w, g int) int32) {
+	row := len(got) + 1
+	table := make([]int32, (len(want)+1)*row)
+	for w := 1; w <= len(want); w++ {
+		for g := 1; g <= len(got); g++ {
+			if want[len(want)-w] == got[len(got)-g] {
+				table[w*row+g] = table[(w-1)*row+g-1] + 1
+			} else {
+				table[w*row+g] = max(table[(w-1)*row+g], table[w*row+g-1])
+			}
+		}
+	}
+	return func(w, g int) int32 { return table[w*row+g] }
 }

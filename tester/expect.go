@@ -74,11 +74,16 @@ func (tt *Tester) ExpectOutput(topic string, want ...Record) {
 }
 
 // ExpectNoOutput fails the test when a record came to one of these topics since the last ExpectOutput or ExpectNoOutput
-// for it. Without topics it looks at all outputs of all processors.
+// for it. Without topics it looks at all outputs of all processors, and fails the test when there is no processor yet.
 func (tt *Tester) ExpectNoOutput(topics ...string) {
 	tt.mark.Helper()
 	if len(topics) == 0 {
-		topics = tt.outputs()
+		graphs := tt.graphs()
+		if len(graphs) == 0 {
+			tt.mistakef("outputs: there is no processor that has any; name topics, or make processors first")
+			return
+		}
+		topics = outputsOf(graphs)
 	}
 	for _, topic := range topics {
 		got, ok := tt.news(topic)
@@ -155,14 +160,12 @@ func (tt *Tester) unordered(topic string) bool {
 	return err != nil || n > 1 || tt.settings.partitions > 1
 }
 
-// outputs lists the outputs of all processors, sorted.
-func (tt *Tester) outputs() []string {
-	tt.parties.mu.Lock()
-	defer tt.parties.mu.Unlock()
+// outputsOf lists the outputs of all graphs, sorted.
+func outputsOf(graphs []*goka.GroupGraph) []string {
 	all := map[string]bool{}
-	for _, p := range tt.parties.list {
-		for _, o := range p.outputs {
-			all[o] = true
+	for _, gg := range graphs {
+		for _, topic := range gg.OutputStreams().Topics() {
+			all[topic] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(all))

@@ -71,6 +71,11 @@ var failingTests = map[string]func(t *testing.T, tt *tester.Tester){
 	"Run":         func(t *testing.T, _ *tester.Tester) { tester.Run(t, nil, tester.WithInstances(0)) },
 	"Replay":      func(t *testing.T, _ *tester.Tester) { tester.Replay(t, "none.jsonl", clicks()) },
 	"not a graph": func(t *testing.T, _ *tester.Tester) { tester.Replay(t, "none.jsonl", 1) },
+	"nil graph":   func(t *testing.T, _ *tester.Tester) { tester.Replay(t, "none.jsonl", (*goka.GroupGraph)(nil)) },
+	"misspelt end": func(t *testing.T, _ *tester.Tester) {
+		record(t, "orders.jsonl.gz")
+		tester.Replay(t, "orders.jsonl.gz", bill(1), tester.UpToOffset("oders", 0, 1))
+	},
 	"a processor that failed": func(t *testing.T, _ *tester.Tester) {
 		tt := tester.New(t)
 		tt.StartProcessor(counter("count", "in"), goka.WithLogger(logger.Discard()))

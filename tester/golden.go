@@ -22,6 +22,10 @@ import (
 // what he has not looked at.
 func (tt *Tester) ExpectGolden(file string, topics ...string) {
 	tt.mark.Helper()
+	if len(topics) == 0 {
+		tt.mistakef("golden file %s: there is nothing to compare; name tables and outputs", file)
+		return
+	}
 	if err := tt.awaitStart(); err != nil {
 		tt.fatalf("golden file %s: %v", file, err)
 		return
@@ -60,6 +64,9 @@ func compareGolden(file string, got []byte) error {
 		return err
 	case !bytes.Equal(want, got):
 		diff := lineDiff(string(want), string(got))
+		if diff == "" {
+			diff = "  (in empty lines only)\n"
+		}
 		return fmt.Errorf("golden file %s differs (-want +got); -gokasim.golden (GOKASIM_GOLDEN=1) writes it anew:\n%s", file, diff)
 	}
 	return nil

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,6 +310,59 @@ func TestGoldenFiles(t *testing.T) {
 	tt.Consume("in", "k", "x")
 	tt.ExpectGolden("testdata/count.golden", "in", "count-table")
 	f.has(t, "differs", `-gokasim.golden`, `"k"`)
+	f.texts = nil
+	tt.ExpectGolden("testdata/count.golden")
+	f.has(t, "there is nothing to compare")
+}
+
+// TestGoldenFilesShowWhatDiffers: not what lies between two differences.
+func TestGoldenFilesShowWhatDiffers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	golden := func(changed ...int) string {
+		f := &failures{}
+		tt := tester.New(f)
+		defer tt.Close()
+		for i := range 12 {
+			value := []byte("old")
+			if slices.Contains(changed, i) {
+				value = []byte("new")
+			}
+			tt.ProduceRaw("in", strconv.Itoa(i), value)
+		}
+		tt.ExpectGolden("in.golden", "in")
+		return strings.Join(f.texts, "\n")
+	}
+	t.Setenv("GOKASIM_GOLDEN", "1")
+	golden()
+	t.Setenv("GOKASIM_GOLDEN", "")
+	got := golden(1, 11)
+	var marks string
+	for line := range strings.Lines(got) {
+		switch {
+		case strings.HasPrefix(line, "  ..."):
+			marks += "."
+		case len(line) > 2 && (line[2] == '{' || line[2] == '%'):
+			marks += line[:1]
+		}
+	}
+	if marks != "  -+   .   -+" {
+		t.Errorf("the lines are marked %q:\n%s", marks, got)
+	}
+}
+
+// TestNoOutputOfWhom: an expectation that nothing can fail is a mistake, and the processors of a simulation have outputs, too.
+func TestNoOutputOfWhom(t *testing.T) {
+	f := &failures{}
+	tt := tester.New(f)
+	defer tt.Close()
+	tt.ExpectNoOutput()
+	f.has(t, "there is no processor that has any")
+	f.texts = nil
+	tt.StartProcessor(counter("count", "in"))
+	tt.ExpectNoOutput()
+	if len(f.texts) > 0 {
+		t.Errorf("a processor without outputs has some: %v", f.texts)
+	}
 }
 
 // In production a record outlives a broker that is away for half a minute; a test in real time would wait for that.

@@ -3,6 +3,7 @@ package tester
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,13 +18,12 @@ import (
 
 // party is a registered processor or view: what it must read before messages are consumed.
 type party struct {
-	id      string // its client id
-	what    string
-	graph   *goka.GroupGraph // nil for a view
-	inputs  []string         // claimed together with the group's other processors
-	joins   []string         // read together with the group's other processors
-	views   []string         // read completely by each
-	outputs []string         // written
+	id     string // its client id
+	what   string
+	graph  *goka.GroupGraph // nil for a view
+	inputs []string         // claimed together with the group's other processors
+	joins  []string         // read together with the group's other processors
+	views  []string         // read completely by each
 
 	began bool // it opened a client
 	open  int  // clients that are open
@@ -113,6 +113,22 @@ func (ps *parties) hasEnded(id string) bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	return slices.ContainsFunc(ps.list, func(p *party) bool { return p.id == id && p.ended })
+}
+
+// graphs lists the graphs of all processors, those of a simulation included.
+func (tt *Tester) graphs() []*goka.GroupGraph {
+	var graphs []*goka.GroupGraph
+	if g, ok := tt.ground.(*inSimulation); ok {
+		graphs = slices.Collect(maps.Values(g.sim.groups))
+	}
+	tt.parties.mu.Lock()
+	defer tt.parties.mu.Unlock()
+	for _, p := range tt.parties.list {
+		if p.graph != nil {
+			graphs = append(graphs, p.graph)
+		}
+	}
+	return graphs
 }
 
 // missing says what registered parties have not begun to read, "" when nothing is missing.

@@ -57,7 +57,7 @@ func UpToTime(at time.Time) Option {
 }
 
 // UpToOffset ends a replay after the record of this offset in the recording, or the first later one of its partition. It
-// may be given several times: the first one that is reached counts.
+// may be given several times: the first one that is reached counts. A topic that no group reads fails the test.
 func UpToOffset(topic string, partition int32, offset int64) Option {
 	return replaying("UpToOffset", func(r *replaySettings) {
 		r.upTo = append(r.upTo, endOffset{memkafka.TopicPartition{Topic: topic, Partition: partition}, offset})
@@ -94,6 +94,9 @@ func Replay(t *testing.T, file string, of ...any) {
 	for _, a := range of {
 		switch a := a.(type) {
 		case *goka.GroupGraph:
+			if a == nil {
+				t.Fatalf("replay %s: a group graph is nil", file)
+			}
 			graphs = append(graphs, a)
 		case Option:
 			options = append(options, a)
@@ -256,9 +259,16 @@ func (r *replay) topics() error {
 			return err
 		}
 	}
+	for _, u := range r.settings.replay.upTo {
+		if r.roles[u.tp.Topic] == "" {
+			return fmt.Errorf("UpToOffset: no group reads topic %q; they read and write %s", u.tp.Topic, r.topicNames())
+		}
+	}
 	r.effects = slices.Sorted(maps.Keys(writes))
 	return nil
 }
+
+func (r *replay) topicNames() string { return strings.Join(slices.Sorted(maps.Keys(r.roles)), ", ") }
 
 func (r *replay) start() error {
 	for _, gg := range r.graphs {
@@ -290,8 +300,7 @@ func (r *replay) past(rec *dump.Record) (bool, error) {
 	}
 	switch role := r.roles[rec.Topic]; {
 	case role == "":
-		return false, fmt.Errorf("%s:%d: no group reads topic %q; they read and write %s", rec.File, rec.Line, rec.Topic,
-			strings.Join(slices.Sorted(maps.Keys(r.roles)), ", "))
+		return false, fmt.Errorf("%s:%d: no group reads topic %q; they read and write %s", rec.File, rec.Line, rec.Topic, r.topicNames())
 	case role != "read" && !r.isRow(rec):
 		return false, fmt.Errorf("%s:%d: topic %q is written by group %s itself; leave it out of the recording", rec.File, rec.Line, rec.Topic, role)
 	}

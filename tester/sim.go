@@ -173,11 +173,16 @@ func simulateSeed(t *testing.T, sc *script, f func(s *Sim), o *settings) {
 	}
 }
 
+// procs is held while a run sets GOMAXPROCS: parallel tests would set it for each other, and back to what it never was.
+var procs sync.Mutex
+
 // simulateWith runs one seed once, under the GOMAXPROCS of the run, and keeps it if it fails.
 func simulateWith(t *testing.T, sc *script, f func(s *Sim), o *settings, run int) (r simRun, failed bool) {
 	t.Helper()
 	failedBefore := t.Failed()
 	if o.runs > 1 {
+		procs.Lock()
+		defer procs.Unlock()
 		before := runtime.GOMAXPROCS(o.procs[run%len(o.procs)])
 		defer runtime.GOMAXPROCS(before)
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,16 @@ var scripts = map[string]struct {
 		script:  func(s *tester.Sim) { s.Tester().Faults("on produce: drop-reqest") },
 		mistake: true,
 		says:    []string{"drop-reqest"},
+	},
+	"outputs that nobody expected": {
+		script: func(s *tester.Sim) {
+			s.StartProcessor("p", clicks())
+			for range 10 {
+				s.Tester().Consume("clicked", "ann", "button")
+			}
+			s.Tester().ExpectNoOutput()
+		},
+		says: []string{"output milestones has records that nobody expected", `"ann" = 10`},
 	},
 	"a workload that nobody can encode": {
 		script:  func(s *tester.Sim) { s.Workload("w", "nowhere", tester.Msg("a", 1), tester.Msg("b", 2)); s.Idle() },
@@ -286,8 +297,12 @@ func TestOneTestsFailuresShareTheTime(t *testing.T) {
 	}
 	dir := t.TempDir()
 	run := func(arguments ...string) string {
+		seed := ""
+		if slices.Contains(arguments, "-gokasim.seeds=1") {
+			seed = "7" // which a flag overrules
+		}
 		cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestOneTestsFailuresShareTheTime$", "-test.v"}, arguments...)...)
-		cmd.Env = append(os.Environ(), "GOKASIM_TEST_KEPT=1", "GOKASIM_SEED=", "GOKASIM_SEEDS=")
+		cmd.Env = append(os.Environ(), "GOKASIM_TEST_KEPT=1", "GOKASIM_SEED="+seed, "GOKASIM_SEEDS=")
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err == nil {
@@ -303,6 +318,7 @@ func TestOneTestsFailuresShareTheTime(t *testing.T) {
 		{[]string{"-gokasim.shrink=1us"}, []string{"one run takes longer", "other seeds took the 1µs", "seed-0.fail", "seed-5.fail"}, "kept (0"},
 		{nil, []string{"seed=0,kept", "seed=5,kept", "seed 0 fails", "seed 5 fails"}, "made small"},
 		{[]string{"-gokasim.seed=0", "-gokasim.shrink=false"}, []string{"seed 0 fails"}, "seed 5"},
+		{[]string{"-gokasim.seeds=1", "-gokasim.shrink=false"}, []string{"seed 1 fails"}, "seed 7"},
 		{[]string{"-gokasim.seeds=0"}, []string{"-gokasim.seeds (GOKASIM_SEEDS) is 0; set it to 1 or more"}, "seed 0"},
 	} {
 		out := run(c.arguments...)

@@ -60,6 +60,9 @@ func (s *settings) fromCommandLine() error {
 	if err != nil {
 		return err
 	}
+	if fromSeeds.given && !fromSeed.given {
+		one = false // flags win
+	}
 	switch {
 	case one:
 		s.seeds, s.chosen = []uint64{seed}, true

@@ -522,9 +522,6 @@ func (tt *Tester) registerGroupGraph(gg *goka.GroupGraph) (id string, err error)
 	}
 	p := &party{graph: gg, what: "the processor of group " + string(gg.Group())}
 	err = errors.Join(err, tt.registerCodecs(gg))
-	for _, e := range gg.OutputStreams() {
-		p.outputs = append(p.outputs, e.Topic())
-	}
 	for _, e := range gg.InputStreams() {
 		p.inputs = append(p.inputs, e.Topic())
 	}
