@@ -61,9 +61,12 @@ from then on. --go-test writes a test that runs the script by itself.`,
 	flags.StringVarP(&f.out, "out", "w", "", "`file` to copy the script to")
 	flags.StringVar(&f.test, "go-test", "", "`file` in the package to write a Go test to")
 	flags.BoolVar(&f.json, "json", false, "tell test, seed and script on standard output as JSON")
-	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "real time that it may take")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "real time that making it small may take")
 	return cmd
 }
+
+// firstRun is the real time that a simulation has to fail, before it is made small.
+const firstRun = 2 * time.Minute
 
 func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string) (err error) {
 	var named []string
@@ -90,7 +93,8 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
-	failure, err := simulate.One(ctx, simulate.Options{Binary: binary, Dir: pkg.Dir, Tests: tests, Timeout: f.timeout}, f.seed, []string{"GOKASIM_SHRINK=true"})
+	failure, err := simulate.One(ctx, simulate.Options{Binary: binary, Dir: pkg.Dir, Tests: tests, Timeout: f.timeout + firstRun}, f.seed,
+		[]string{"GOKASIM_SHRINK=" + f.timeout.String()})
 	switch {
 	case err != nil:
 		return fmt.Errorf("package %s: %w", pkg.ImportPath, err)
