@@ -324,6 +324,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (g *consumerGroup) tryJoin(ctx context.Context, protocols []group.Protocol, held *assignment) (assignment, error) {
+	join, err := g.askToJoin(ctx, protocols)
+	if err != nil {
+		return assignment{}, err
+	}
+	return g.sync(ctx, join, held)
+}
+
+// askToJoin asks to take part in the next generation, and waits until that begins.
+func (g *consumerGroup) askToJoin(ctx context.Context, protocols []group.Protocol) (*group.JoinResponse, error) {
 	v, err := g.ask(ctx, "join", func(call *seam.Call) group.Command {
 		return group.Join{
 			Tag: call, MemberID: g.memberID, InstanceID: g.instance, ClientID: g.config.ClientID, ClientHost: "/127.0.0.1",
@@ -333,16 +342,21 @@ func (g *consumerGroup) tryJoin(ctx context.Context, protocols []group.Protocol,
 		}
 	})
 	if err != nil {
-		return assignment{}, err
+		return nil, err
 	}
 	join := v.(group.JoinResponse)
 	if join.Err == kafka.MemberIDRequired {
 		g.memberID = join.MemberID
 	}
 	if join.Err != kafka.None {
-		return assignment{}, sarama.KError(join.Err)
+		return nil, sarama.KError(join.Err)
 	}
 	g.memberID, g.cause = join.MemberID, nil
+	return &join, nil
+}
+
+// sync shares the partitions out if this member leads, and waits for what it is given.
+func (g *consumerGroup) sync(ctx context.Context, join *group.JoinResponse, held *assignment) (assignment, error) {
 	strategy, err := g.strategy(join.Protocol)
 	if err != nil {
 		return assignment{}, err
@@ -350,12 +364,12 @@ func (g *consumerGroup) tryJoin(ctx context.Context, protocols []group.Protocol,
 	a := assignment{memberID: join.MemberID, generation: join.Generation, leader: join.Leader == join.MemberID && !join.SkipAssignment}
 	var assignments []group.MemberAssignment
 	if a.leader {
-		if assignments, a.topics, err = g.plan(strategy, join); err != nil {
+		if assignments, a.topics, err = g.plan(strategy, *join); err != nil {
 			return assignment{}, err
 		}
 	}
 	a.beats = g.seam.Engine().Beats() // a rebalance that has begun already is the answer to this
-	v, err = g.ask(ctx, "sync", func(call *seam.Call) group.Command {
+	v, err := g.ask(ctx, "sync", func(call *seam.Call) group.Command {
 		return group.Sync{
 			Tag: call, MemberID: join.MemberID, InstanceID: g.instance, Generation: join.Generation,
 			ProtocolType: "consumer", Protocol: join.Protocol, Assignments: assignments,
@@ -364,14 +378,14 @@ func (g *consumerGroup) tryJoin(ctx context.Context, protocols []group.Protocol,
 	if err != nil {
 		return assignment{}, err
 	}
-	sync := v.(group.SyncResponse)
-	if sync.Err != kafka.None {
+	answer := v.(group.SyncResponse)
+	if answer.Err != kafka.None {
 		if held != nil {
 			held.generation = join.Generation // in which the member owns what it held, too
 		}
-		return assignment{}, sarama.KError(sync.Err)
+		return assignment{}, sarama.KError(answer.Err)
 	}
-	return a, g.take(&a, strategy, sync.Assignment)
+	return a, g.take(&a, strategy, answer.Assignment)
 }
 
 func millis(d time.Duration) kafka.Millis { return kafka.Millis(d.Milliseconds()) }

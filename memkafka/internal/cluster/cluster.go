@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -205,7 +206,7 @@ func New(s Settings) *Cluster {
 	}
 	c.ids, c.names = rand.New(c.idSource), rand.New(c.nameSource)
 	if c.settings.ClusterID == "" {
-		c.settings.ClusterID = base64.RawURLEncoding.EncodeToString(uuid(c.ids))
+		c.settings.ClusterID = encodeUUID(uuid(c.ids))
 	}
 	c.base = c.settings
 	c.settings = c.base.withDynamic()
@@ -277,8 +278,7 @@ func (c *Cluster) GroupStep(now kafka.Millis, id string, cmd group.Command) {
 			c.step(now, id, g, c.groupMetadata())
 		}
 	case group.Join, group.Sync: // which may wait
-		gone, _ := refuseGroup(cmd, kafka.NotCoordinator)
-		c.waiting[id] = append(c.waiting[id], waiting{gone.Tag, gone.Response})
+		c.waiting[id] = append(c.waiting[id], waiting{cmd})
 	}
 	c.step(now, id, g, cmd)
 	c.forgetDead(id)
@@ -343,7 +343,7 @@ func (c *Cluster) carryOut(now kafka.Millis, id string, effects []group.Effect) 
 		case group.Reply:
 			c.replies = append(c.replies, Reply{e.Tag, e.Response})
 			if w := c.waiting[id]; len(w) > 0 {
-				c.waiting[id] = slices.DeleteFunc(w, func(w waiting) bool { return w.tag == e.Tag })
+				c.waiting[id] = slices.DeleteFunc(w, func(w waiting) bool { return w.tag() == e.Tag })
 			}
 		case group.SetTimer:
 			c.timers.set(timerID{id, e.Key}, e.At-(c.groupClock(now, id)-now))
@@ -369,7 +369,7 @@ func (c *Cluster) carryOut(now kafka.Millis, id string, effects []group.Effect) 
 func (c *Cluster) note(id string, e group.Entry) {
 	j := c.journals[id]
 	if j == nil {
-		j = &journal{}
+		j = &journal{entries: make([]group.Entry, 0, 4)} // which is what a group of one member writes
 		c.journals[id] = j
 	}
 	j.add(e)
@@ -387,15 +387,14 @@ func (c *Cluster) memberID(clientID string) string {
 }
 
 // NewUUID makes an id of 22 letters, as Kafka does where it needs one.
-func (c *Cluster) NewUUID() string { return base64.RawURLEncoding.EncodeToString(uuid(c.names)) }
+func (c *Cluster) NewUUID() string { return encodeUUID(uuid(c.names)) }
+
+func encodeUUID(u [16]byte) string { return base64.RawURLEncoding.EncodeToString(u[:]) }
 
 // uuid draws a random UUID, version 4.
-func uuid(r *rand.Rand) []byte {
-	u := make([]byte, 0, 16)
-	for range 2 {
-		x := r.Uint64()
-		u = append(u, byte(x>>56), byte(x>>48), byte(x>>40), byte(x>>32), byte(x>>24), byte(x>>16), byte(x>>8), byte(x))
-	}
+func uuid(r *rand.Rand) (u [16]byte) {
+	binary.BigEndian.PutUint64(u[:], r.Uint64())
+	binary.BigEndian.PutUint64(u[8:], r.Uint64())
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
 	return u

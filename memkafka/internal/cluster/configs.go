@@ -104,18 +104,23 @@ func findTopicConfig(name string) *topicConfig {
 // check says what is wrong with a value, in Kafka's words.
 func (t *topicConfig) check(value string) error {
 	if err := t.apply(&plog.Config{}, value); err != nil {
-		if v, e := strconv.ParseFloat(strings.TrimSpace(value), 64); e == nil && t.kind == ConfigDouble {
-			value = strconv.FormatFloat(v, 'f', -1, 64)
-			if !strings.Contains(value, ".") {
-				value += ".0" // as Java writes it
-			}
-		}
-		if bad := (*badElement)(nil); errors.As(err, &bad) {
-			value = bad.value
-		}
-		return errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
+		return t.refused(value, err)
 	}
 	return nil
+}
+
+// refused is the error of a value, in Kafka's words.
+func (t *topicConfig) refused(value string, err error) error {
+	if v, e := strconv.ParseFloat(strings.TrimSpace(value), 64); e == nil && t.kind == ConfigDouble {
+		value = strconv.FormatFloat(v, 'f', -1, 64)
+		if !strings.Contains(value, ".") {
+			value += ".0" // as Java writes it
+		}
+	}
+	if bad := (*badElement)(nil); errors.As(err, &bad) {
+		value = bad.value
+	}
+	return errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
 }
 
 // badElement is what is wrong with one value of a list.
@@ -128,26 +133,28 @@ func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 	config := plog.DefaultConfig()
 	config.Jitter = func(limitMs int64) int64 { return c.ids.Int64N(limitMs) }
 	config.ProducerIDExpirationMs = int64(c.settings.ProducerIDExpiration)
+	if c.settings.setsTopicDefaults() {
+		for i := range topicConfigs {
+			t := &topicConfigs[i]
+			value := c.settings.topicDefault(t)
+			if value == t.value {
+				continue // it is what config began with
+			}
+			if _, set := overrides[t.name]; set {
+				continue
+			}
+			if err := t.apply(&config, value); err != nil {
+				return config, errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
+			}
+		}
+	}
 	for _, name := range sortedKeys(overrides) {
 		t := findTopicConfig(name)
 		if t == nil {
 			return config, errorf(kafka.InvalidConfig, "Unknown topic config name: %s", name)
 		}
-		if err := t.check(overrides[name]); err != nil {
-			return config, err
-		}
-	}
-	for i := range topicConfigs {
-		t := &topicConfigs[i]
-		value, set := overrides[t.name]
-		if !set {
-			value = c.settings.topicDefault(t)
-		}
-		if value == t.value {
-			continue // it is what config began with
-		}
-		if err := t.apply(&config, value); err != nil {
-			return config, errorf(kafka.InvalidConfig, "Invalid value %s for configuration %s: %v", value, t.name, err)
+		if err := t.apply(&config, overrides[name]); err != nil {
+			return config, t.refused(overrides[name], err)
 		}
 	}
 	if strings.EqualFold(strings.TrimSpace(overrides["remote.storage.enable"]), "true") {
@@ -158,6 +165,11 @@ func (c *Cluster) logConfig(overrides map[string]string) (plog.Config, error) {
 			config.MinCompactionLagMs, config.MaxCompactionLagMs)
 	}
 	return config, nil
+}
+
+// setsTopicDefaults reports whether topics may have defaults other than Kafka's.
+func (s *Settings) setsTopicDefaults() bool {
+	return len(s.Dynamic) > 0 || len(s.Static) > 0 || len(s.TopicDefaults) > 0
 }
 
 // topicDefault is what a topic has that does not override a setting.

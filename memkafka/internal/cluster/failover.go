@@ -14,9 +14,16 @@ import (
 )
 
 // waiting is a request to a group that is answered later.
-type waiting struct {
-	tag      any
-	response any // what it gets when the coordinator goes
+type waiting struct{ cmd group.Command }
+
+func (w waiting) tag() any {
+	switch cmd := w.cmd.(type) {
+	case group.Join:
+		return cmd.Tag
+	case group.Sync:
+		return cmd.Tag
+	}
+	return nil
 }
 
 // reloadGroups builds the groups of a partition of __consumer_offsets again, as its new leader does. Requests that waited
@@ -47,7 +54,8 @@ func (c *Cluster) unloadGroup(id string) {
 		c.timers.stop(timerID{id, key})
 	}
 	for _, w := range c.waiting[id] {
-		c.replies = append(c.replies, Reply{w.tag, w.response})
+		gone, _ := refuseGroup(w.cmd, kafka.NotCoordinator)
+		c.replies = append(c.replies, gone)
 	}
 	delete(c.waiting, id)
 	delete(c.groups, id)

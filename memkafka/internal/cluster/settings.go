@@ -290,12 +290,20 @@ func distance(a, b string) int {
 
 // withDynamic is the settings with those in force that were changed while the brokers ran.
 func (s Settings) withDynamic() Settings {
+	if len(s.Dynamic) == 0 {
+		return s
+	}
+	changed := s
+	changed.setDynamic()
+	return changed
+}
+
+func (s *Settings) setDynamic() {
 	for _, name := range sortedKeys(s.Dynamic) {
 		if known := findSetting(name); known != nil {
-			if err := known.set(&s, s.Dynamic[name]); err != nil {
+			if err := known.set(s, s.Dynamic[name]); err != nil {
 				panic("memkafka: " + name + ": " + err.Error()) // it was checked when it was set
 			}
 		}
 	}
-	return s
 }

@@ -125,7 +125,7 @@ func (c *Cluster) CreateTopic(spec TopicSpec) (*Topic, error) {
 		Internal:    isInternal(spec.Name),
 		Configs:     maps.Clone(spec.Configs),
 	}
-	copy(t.ID[:], uuid(c.ids))
+	t.ID = uuid(c.ids)
 	if spec.ValidateOnly {
 		return t, nil
 	}

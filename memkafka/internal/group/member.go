@@ -18,6 +18,7 @@ type Protocol struct {
 type member struct {
 	id, instanceID       string // instanceID is empty for a dynamic member
 	clientID, clientHost string
+	session              string // sessionKey, once it was asked for
 	sessionTimeout       kafka.Millis
 	rebalanceTimeout     kafka.Millis
 	protocols            []Protocol // in order of preference
@@ -32,7 +33,13 @@ type member struct {
 // waiting is a request that is answered in a later step.
 type waiting struct{ tag any }
 
-func (m *member) sessionKey() string { return timerSession + m.id }
+// sessionKey is the key of the timer of the member's session.
+func (m *member) sessionKey() string {
+	if m.session == "" || m.session[len(timerSession):] != m.id { // a static member gets another id
+		m.session = timerSession + m.id
+	}
+	return m.session
+}
 
 func (m *member) metadata(protocol string) []byte {
 	for _, p := range m.protocols {

@@ -48,7 +48,7 @@ func (o committedOffset) encode() []byte {
 }
 
 func encodeMetadataKey(group string) []byte {
-	w := writer{}
+	w := writer{b: make([]byte, 0, 4+len(group))}
 	w.int16(keyMetadata)
 	w.string(group)
 	return w.b

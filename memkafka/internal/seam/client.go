@@ -3,7 +3,6 @@ package seam
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -304,7 +303,9 @@ func (c *Client) AskNow(ctx context.Context, kind Kind, about string, apply Requ
 }
 
 func hashName(name string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return h.Sum64()
+	h := uint64(14695981039346656037) // FNV-1a, as package hash/fnv has it
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * 1099511628211
+	}
+	return h
 }
