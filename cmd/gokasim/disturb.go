@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/progress"
 	"github.com/gokasim/gokasim/cmd/gokasim/internal/results"
@@ -16,104 +18,180 @@ import (
 	"github.com/gokasim/gokasim/internal/replaywire"
 )
 
-// replays reports whether replays are disturbed rather than tests run.
-func (f simulateFlags) replays(cmd *cobra.Command, pkg *target.Package) (bool, error) {
+// disturbFlags say which replays are disturbed, and how.
+type disturbFlags struct {
+	inputs     []string
+	graphs     []string
+	partitions int
+	instances  int
+	rebalances int
+	crashes    int
+	faults     string
+}
+
+func (f *disturbFlags) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.inputs, "in", nil, "recorded topics to replay into the package's graphs")
+	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to replay into; all of the package unless given")
+	flags.IntVar(&f.partitions, "partitions", 4, "partitions of every topic, in replays")
+	flags.IntVar(&f.instances, "instances", 3, "processors of every group, in replays")
+	flags.IntVar(&f.rebalances, "rebalance", 5, "rebalances of each replay")
+	flags.IntVar(&f.crashes, "crash", 2, "crashes of each replay")
+	flags.StringVar(&f.faults, "faults", "", "`file` with faults of each replay")
+}
+
+// replays reports whether replays are disturbed rather than tests run, of which some may be named.
+func (f disturbFlags) replays(cmd *cobra.Command, pkg *target.Package, named []string) (bool, error) {
 	switch {
+	case len(f.inputs) > 0 && len(named) > 0:
+		return false, usagef("--run names a test, and --in a recording to replay; leave one of them out")
 	case len(f.inputs) > 0:
 		return true, nil
-	case len(f.run) > 0:
-		return false, nil
+	case len(named) > 0:
+		return false, f.unused(cmd)
 	}
 	tests, err := pkg.Simulations()
 	if err != nil {
 		return false, toldCompile(cmd, err)
 	}
 	recorded, err := pkg.Testdata()
-	return len(tests) == 0 && len(pkg.Graphs) > 0 && len(recorded) > 0, err
+	if err != nil {
+		return false, err
+	}
+	if len(tests) == 0 && len(pkg.Graphs) > 0 && len(recorded) > 0 {
+		return true, nil
+	}
+	return false, f.unused(cmd)
+}
+
+// unused complains of flags that are about replays.
+func (f disturbFlags) unused(cmd *cobra.Command) error {
+	for _, flag := range []string{"graph", "partitions", "instances", "rebalance", "crash", "faults"} {
+		if cmd.Flags().Changed(flag) {
+			return usagef("--%s is about replays, and tests that simulate say it themselves; give --in too, or leave it out", flag)
+		}
+	}
+	return nil
+}
+
+// lines are the two commands that show what a seed does: the replay in peace, and the disturbed one that is compared with it.
+func (f disturbFlags) lines(name, peace string, seed uint64) (calm, disturbed string) {
+	replay := "gokasim replay " + word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) +
+		fmt.Sprintf(" --partitions %d --instances %d --expect %s", f.partitions, f.instances, peace)
+	return replay + " --update", fmt.Sprintf("%s --rebalance %d --crash %d%s --seed %d", replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), seed)
+}
+
+// disturbance is a program that replays a recording, in peace or with incidents.
+type disturbance struct {
+	disturbFlags // inputs are absolute
+	name         string
+	pkg          *target.Package
+	binary       string
+	plan         string // of the faults
+	cmd          *cobra.Command
+}
+
+// prepare compiles the graphs.
+func (f disturbFlags) prepare(ctx context.Context, cmd *cobra.Command, name string, pkg *target.Package) (*disturbance, func() error, error) {
+	r, err := replayFlags{
+		graphs: f.graphs, inputs: slices.Clone(f.inputs), partitions: f.partitions, instances: f.instances, rebalances: f.rebalances, crashes: f.crashes,
+		faults: f.faults, speed: "max", progress: "none",
+	}.parse(cmd, []string{name})
+	if err == nil {
+		err = r.checkFiles()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	selected, err := target.Select([]*target.Package{pkg}, f.graphs)
+	if err == nil {
+		err = r.findInputs(selected)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &disturbance{disturbFlags: f, name: name, pkg: pkg, cmd: cmd}
+	d.inputs = r.inputs
+	if d.plan, err = r.readFaults(); err != nil {
+		return nil, nil, err
+	}
+	var cleanUp func() error
+	d.binary, cleanUp, err = r.compile(ctx, selected)
+	return d, cleanUp, err
+}
+
+// run replays the inputs and leaves tables and outputs in spool.
+func (d *disturbance) run(ctx context.Context, spool *results.Spool, s replaywire.Settings, told io.Writer) (*replaywire.Result, error) {
+	r := &replay{replayFlags: replayFlags{inputs: d.inputs}, names: []string{d.name}, cmd: d.cmd, display: progress.New(progress.None, told)}
+	s.Inputs, s.Partitions, s.Instances, s.Dir = d.inputs, d.partitions, d.instances, spool.Dir
+	return r.execute(ctx, d.binary, d.pkg.Dir, s)
+}
+
+// peace replays without incidents. The caller closes the spool.
+func (d *disturbance) peace(ctx context.Context, told io.Writer) (*results.Spool, error) {
+	spool, err := results.NewSpool("")
+	if err != nil {
+		return nil, err
+	}
+	result, err := d.run(ctx, spool, replaywire.Settings{}, told)
+	if err == nil {
+		err = spool.Rename(result)
+	}
+	if err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	return spool, nil
+}
+
+// disturb replays with the incidents of a seed, and returns what it said when it failed or came to other results than peace, "" when it did not.
+func (d *disturbance) disturb(ctx context.Context, peace *results.Spool, seed uint64) (said string, err error) {
+	spool, err := results.NewSpool("")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	var told strings.Builder
+	result, err := d.run(ctx, spool, replaywire.Settings{Seed: seed, Driven: true, Rebalances: d.rebalances, Crashes: d.crashes, Faults: d.plan}, &told)
+	if err != nil {
+		return told.String() + err.Error() + "\n", nil
+	}
+	compared, err := spool.Compare(result, peace.Dir, &told, true)
+	if err != nil || len(compared.Different) == 0 {
+		return "", err
+	}
+	return told.String(), nil
 }
 
 // disturb replays a recording once in peace, and then with incidents where each seed says: the results have to be the same.
 func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name string, pkg *target.Package, style progress.Style) (err error) {
-	settings := replayFlags{
-		graphs: f.graphs, inputs: f.inputs, partitions: f.partitions, instances: f.instances, rebalances: f.rebalances, crashes: f.crashes,
-		faults: f.faults, speed: "max", progress: "none",
-	}
-	r, err := settings.parse(cmd, []string{name})
-	if err != nil {
-		return err
-	}
 	if f.check || f.race {
 		return usagef("--check-determinism and --race are for tests that simulate; leave them out with --in")
 	}
-	if err := r.checkFiles(); err != nil {
-		return err
-	}
-	selected, err := target.Select([]*target.Package{pkg}, f.graphs)
-	if err != nil {
-		return err
-	}
-	if err := r.findInputs(selected); err != nil {
-		return err
-	}
-	faults, err := r.readFaults()
-	if err != nil {
-		return err
-	}
-	r.display = progress.New(progress.None, cmd.ErrOrStderr())
-	binary, cleanUp, err := r.compile(ctx, selected)
+	d, cleanUp, err := f.prepare(ctx, cmd, name, pkg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanUp()) }()
-
-	peace, err := results.NewSpool("")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, peace.Close()) }()
-	run := func(ctx context.Context, spool *results.Spool, disturbed bool, seed uint64, told io.Writer) (*replaywire.Result, error) {
-		one := &replay{replayFlags: r.replayFlags, names: []string{name}, cmd: cmd, display: progress.New(progress.None, told)}
-		s := replaywire.Settings{Inputs: r.inputs, Partitions: f.partitions, Instances: f.instances, Dir: spool.Dir, Input: r.input}
-		if disturbed {
-			s.Seed, s.Driven, s.Rebalances, s.Crashes, s.Faults = seed, true, f.rebalances, f.crashes, faults
-		}
-		return one.execute(ctx, binary, pkg.Dir, s)
-	}
-	result, err := run(ctx, peace, false, 0, cmd.ErrOrStderr())
+	peace, err := d.peace(ctx, cmd.ErrOrStderr())
 	if err != nil {
 		return fmt.Errorf("the replay that nothing disturbs: %w", err)
 	}
-	if err := peace.Rename(result); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, peace.Close()) }()
 	again := func(found *simulate.Found) string {
-		replay := "gokasim replay " + word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) +
-			fmt.Sprintf(" --partitions %d --instances %d --expect peace", f.partitions, f.instances)
-		return fmt.Sprintf("run it again:   %s --update\nand disturbed:  %s --rebalance %d --crash %d%s --seed %d",
-			replay, replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), found.Failures[0].Seed)
+		seed := found.Failures[0].Seed
+		calm, disturbed := f.lines(name, "peace", seed)
+		return fmt.Sprintf("run it again:   %s\nand disturbed:  %s\nmake it small:  gokasim shrink %s%s%s --partitions %d --instances %d --rebalance %d --crash %d%s --seed %d",
+			calm, disturbed, word(name), flagsOf("--in", f.inputs), flagsOf("--graph", f.graphs), f.partitions, f.instances, f.rebalances, f.crashes,
+			flagOf("--faults", f.faults), seed)
 	}
 	return f.seek(ctx, cmd, style, "disturbed replays of "+pkg.ImportPath, again, simulate.Options{
-		One: func(ctx context.Context, seed uint64) (failure *simulate.Failure, err error) {
+		One: func(ctx context.Context, seed uint64) (*simulate.Failure, error) {
 			ctx, cancel := context.WithTimeout(ctx, f.timeout)
 			defer cancel()
-			spool, err := results.NewSpool("")
-			if err != nil {
+			said, err := d.disturb(ctx, peace, seed)
+			if err != nil || said == "" {
 				return nil, err
 			}
-			defer func() { err = errors.Join(err, spool.Close()) }()
-			var told strings.Builder
-			result, err := run(ctx, spool, true, seed, &told)
-			if err != nil {
-				return &simulate.Failure{Seed: seed, Tests: []string{}, Output: told.String() + err.Error() + "\n"}, nil
-			}
-			compared, err := spool.Compare(result, peace.Dir, &told, true)
-			if err != nil {
-				return nil, err
-			}
-			if len(compared.Different) > 0 {
-				return &simulate.Failure{Seed: seed, Tests: []string{}, Output: told.String()}, nil
-			}
-			return nil, nil
+			return &simulate.Failure{Seed: seed, Tests: []string{}, Output: said}, nil
 		},
 	})
 }

@@ -27,19 +27,25 @@ type shrinkFlags struct {
 	test    string
 	json    bool
 	timeout time.Duration
+
+	disturbFlags
 }
 
 func newShrink() *cobra.Command {
 	var f shrinkFlags
 	cmd := &cobra.Command{
-		Use:   "shrink PACKAGE --seed N [--run TEST] [flags]",
+		Use:   "shrink PACKAGE --seed N [--run TEST | --in FILE]... [flags]",
 		Short: "Makes a failing seed of a simulation small",
 		Long: `Shrink runs the simulation that fails with a seed again and again, with less and less of its workload, its faults and its lapses of time, and
 keeps what still fails in the same way: as a script, PACKAGE/testdata/gokasim/TEST/seed-N.fail, which go test runs before anything else
-from then on. --go-test writes a test that runs the script by itself.`,
+from then on. --go-test writes a test that runs the script by itself.
+
+With --in, or when no test of the package simulates, it is a disturbed replay that is made small, with the flags that gokasim simulate was given: what
+is left of the recording and a script for the shell, which fails for as long as the seed does, are PACKAGE/testdata/gokasim/replays/seed-N.*.`,
 		Example: `  gokasim shrink ./orders --seed 4711
   gokasim shrink ./orders --run TestCountsSurvive --seed 4711 --out small.fail
-  gokasim shrink ./orders --seed 4711 --go-test orders/seed_4711_test.go`,
+  gokasim shrink ./orders --seed 4711 --go-test orders/seed_4711_test.go
+  gokasim shrink ./orders --in orders.jsonl.gz --rebalance 10 --crash 3 --seed 17`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
@@ -58,6 +64,7 @@ from then on. --go-test writes a test that runs the script by itself.`,
 	flags.SortFlags = false
 	flags.Uint64Var(&f.seed, "seed", 0, "the seed that fails")
 	flags.StringVar(&f.run, "run", "", "the test that fails; needed only when several simulate")
+	f.add(flags)
 	flags.StringVarP(&f.out, "out", "w", "", "`file` to copy the script to")
 	flags.StringVar(&f.test, "go-test", "", "`file` in the package to write a Go test to")
 	flags.BoolVar(&f.json, "json", false, "tell test, seed and script on standard output as JSON")
@@ -76,6 +83,13 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 	pkg, err := target.Find(ctx, name)
 	if err != nil {
 		return err
+	}
+	replays, err := f.replays(cmd, pkg, named)
+	switch {
+	case err != nil:
+		return err
+	case replays:
+		return f.shrinkReplay(ctx, cmd, name, pkg)
 	}
 	tests, err := simulations(cmd, name, pkg, named)
 	if err != nil {
@@ -120,14 +134,19 @@ func (f shrinkFlags) shrink(ctx context.Context, cmd *cobra.Command, name string
 	if err != nil {
 		return fmt.Errorf("reading the script: %w", err)
 	}
-	if f.out != "" {
-		if err := writeWhole(f.out, script); err != nil {
-			return fmt.Errorf("writing the script: %w", err)
-		}
-	}
 	if f.test != "" {
 		if err := f.writeTest(pkg, test); err != nil {
 			return err
+		}
+	}
+	return f.hand(cmd, test, at, script)
+}
+
+// hand copies the script to where it is wanted, and tells it.
+func (f shrinkFlags) hand(cmd *cobra.Command, test, at string, script []byte) error {
+	if f.out != "" {
+		if err := writeWhole(f.out, script); err != nil {
+			return fmt.Errorf("writing the script: %w", err)
 		}
 	}
 	if err := f.tell(cmd.OutOrStdout(), test, at, script); err != nil {
@@ -147,7 +166,7 @@ func (f shrinkFlags) tell(out io.Writer, test, file string, script []byte) error
 		return err
 	}
 	return json.NewEncoder(out).Encode(struct {
-		Test   string `json:"test"`
+		Test   string `json:"test,omitempty"` // none of a replay
 		Seed   uint64 `json:"seed"`
 		File   string `json:"file"`
 		Script string `json:"script"`

@@ -35,14 +35,7 @@ type simulateFlags struct {
 	progress string
 	json     bool
 
-	// Of replays that are disturbed.
-	inputs     []string
-	graphs     []string
-	partitions int
-	instances  int
-	rebalances int
-	crashes    int
-	faults     string
+	disturbFlags
 }
 
 func newSimulate() *cobra.Command {
@@ -74,13 +67,7 @@ peace, and then with rebalances, crashes and faults where each seed says, which 
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.run, "run", nil, "test to run; all that simulate unless given")
-	flags.StringArrayVar(&f.inputs, "in", nil, "recorded topics to replay into the package's graphs")
-	flags.StringSliceVar(&f.graphs, "graph", nil, "function that makes a graph to replay into; all of the package unless given")
-	flags.IntVar(&f.partitions, "partitions", 4, "partitions of every topic, in replays")
-	flags.IntVar(&f.instances, "instances", 3, "processors of every group, in replays")
-	flags.IntVar(&f.rebalances, "rebalance", 5, "rebalances of each replay")
-	flags.IntVar(&f.crashes, "crash", 2, "crashes of each replay")
-	flags.StringVar(&f.faults, "faults", "", "`file` with faults of each replay")
+	f.add(flags)
 	flags.Uint64Var(&f.seeds, "seeds", 100, "how many seeds; with --for 0 is as many as there is time for")
 	flags.Uint64Var(&f.first, "from", 1, "the first seed")
 	flags.DurationVar(&f.duration, "for", 0, "begin no seed after this time")
@@ -169,24 +156,17 @@ func (f simulateFlags) hunt(ctx context.Context, cmd *cobra.Command, name string
 		return usagef("--from 0: seeds begin with 1")
 	case f.seeds == 0 && f.duration <= 0:
 		return usagef("--seeds 0 never ends; give --for too")
-	case len(f.inputs) > 0 && len(f.run) > 0:
-		return usagef("--run names a test, and --in a recording to replay; leave one of them out")
 	}
 	pkg, err := target.Find(ctx, name)
 	if err != nil {
 		return err
 	}
-	replays, err := f.replays(cmd, pkg)
+	replays, err := f.replays(cmd, pkg, f.run)
 	switch {
 	case err != nil:
 		return err
 	case replays:
 		return f.disturb(ctx, cmd, name, pkg, style)
-	}
-	for _, flag := range []string{"graph", "partitions", "instances", "rebalance", "crash", "faults"} {
-		if cmd.Flags().Changed(flag) {
-			return usagef("--%s is about replays, and tests that simulate say it themselves; give --in too, or leave it out", flag)
-		}
 	}
 	tests, err := simulations(cmd, name, pkg, f.run)
 	if err != nil {
