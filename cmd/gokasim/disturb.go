@@ -73,11 +73,17 @@ func (f disturbFlags) unused(cmd *cobra.Command) error {
 	return nil
 }
 
-// lines are the two commands that show what a seed does: the replay in peace, and the disturbed one that is compared with it.
-func (f disturbFlags) lines(name, peace string, seed uint64) (calm, disturbed string) {
+// lines are the two commands that show what a seed does: the replay in peace, and the disturbed one that is compared with it, in a directory that
+// is empty when there is nothing to compare.
+func (f disturbFlags) lines(name, expected string, seed uint64) (calm, disturbed string) {
 	replay := "gokasim replay " + word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) +
-		fmt.Sprintf(" --partitions %d --instances %d --expect %s", f.partitions, f.instances, peace)
-	return replay + " --update", fmt.Sprintf("%s --rebalance %d --crash %d%s --seed %d", replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), seed)
+		fmt.Sprintf(" --partitions %d --instances %d", f.partitions, f.instances)
+	calm = replay
+	if expected != "" {
+		replay += " --expect " + expected
+		calm = replay + " --update"
+	}
+	return calm, fmt.Sprintf("%s --rebalance %d --crash %d%s --seed %d", replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), seed)
 }
 
 // disturbance is a program that replays a recording, in peace or with incidents.
@@ -87,7 +93,16 @@ type disturbance struct {
 	pkg          *target.Package
 	binary       string
 	plan         string // of the faults
+	bare         bool   // the graphs have neither tables nor outputs, so that a replay fails or it does not
 	cmd          *cobra.Command
+}
+
+// expected is dir as the directory to compare with, "" when there is nothing to compare.
+func (d *disturbance) expected(dir string) string {
+	if d.bare {
+		return ""
+	}
+	return dir
 }
 
 // prepare compiles the graphs.
@@ -134,6 +149,7 @@ func (d *disturbance) peace(ctx context.Context, told io.Writer) (*results.Spool
 	}
 	result, err := d.run(ctx, spool, replaywire.Settings{}, told)
 	if err == nil {
+		d.bare = len(result.Tables)+len(result.Outputs) == 0
 		err = spool.Rename(result)
 	}
 	if err != nil {
@@ -151,8 +167,11 @@ func (d *disturbance) disturb(ctx context.Context, peace *results.Spool, seed ui
 	defer func() { err = errors.Join(err, spool.Close()) }()
 	var told strings.Builder
 	result, err := d.run(ctx, spool, replaywire.Settings{Seed: seed, Driven: true, Rebalances: d.rebalances, Crashes: d.crashes, Faults: d.plan}, &told)
-	if err != nil {
+	switch {
+	case err != nil:
 		return told.String() + err.Error() + "\n", nil
+	case d.bare:
+		return "", nil
 	}
 	compared, err := spool.Compare(result, peace.Dir, &told, true)
 	if err != nil || len(compared.Different) == 0 {
@@ -178,7 +197,7 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 	defer func() { err = errors.Join(err, peace.Close()) }()
 	again := func(found *simulate.Found) string {
 		seed := found.Failures[0].Seed
-		calm, disturbed := f.lines(name, "peace", seed)
+		calm, disturbed := f.lines(name, d.expected("peace"), seed)
 		return fmt.Sprintf("run it again:   %s\nand disturbed:  %s\nmake it small:  gokasim shrink %s%s%s --partitions %d --instances %d --rebalance %d --crash %d%s --seed %d",
 			calm, disturbed, word(name), flagsOf("--in", f.inputs), flagsOf("--graph", f.graphs), f.partitions, f.instances, f.rebalances, f.crashes,
 			flagOf("--faults", f.faults), seed)

@@ -139,6 +139,7 @@ func (s *replayShrinker) try(ctx context.Context, kept []int, rebalances, crashe
 		return "", err
 	}
 	defer func() { err = errors.Join(err, peace.Close()) }()
+	s.bare = d.bare
 	said, err = d.disturb(ctx, peace, s.seed)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -230,7 +231,7 @@ func (s *replayShrinker) keep(faults, remark string, kept []int) (at string, scr
 			return "", nil, err
 		}
 	}
-	calm, disturbed := f.lines(".", `"$peace"`, s.seed)
+	calm, disturbed := f.lines(".", s.expected(`"$peace"`), s.seed)
 	script = fmt.Appendf(nil, `#!/bin/sh
 # Seed %d of disturbed replays of %s: %s.
 # It fails for as long as the disturbed replay comes to other results than the one in peace.
