@@ -9,16 +9,17 @@ func Grow4K() { small(0) }
 // Grow8K gives the calling goroutine a stack of 8 KiB if it has less. It belongs at its beginning.
 func Grow8K() { large(0) }
 
-// The frames of these functions have no room in a stack of half the size, of which the runtime keeps about 900 bytes for itself.
+// The frames of these functions have no room in a stack of half the size, of which the runtime keeps about 900 bytes for itself,
+// and leave room in a whole one for the frames of their callers.
 
 //go:noinline
 func small(i int) byte {
-	var room [1 << 10]byte
+	var room [3 << 9]byte
 	return room[i]
 }
 
 //go:noinline
 func large(i int) byte {
-	var room [3 << 10]byte
+	var room [4 << 10]byte
 	return room[i]
 }
