@@ -15,6 +15,7 @@ type handingClaim struct {
 	sarama.ConsumerGroupClaim
 	messages chan *sarama.ConsumerMessage
 	take     func(*sarama.ConsumerMessage) bool
+	again    bool
 }
 
 func (c *handingClaim) Messages() <-chan *sarama.ConsumerMessage { return c.messages }
@@ -22,6 +23,8 @@ func (c *handingClaim) HighWaterMarkOffset() int64               { return 100 }
 func (c *handingClaim) HandTo(take func(*sarama.ConsumerMessage) bool) {
 	c.take = take
 }
+
+func (c *handingClaim) OffersAgain() bool { return c.again }
 
 func (c *handingClaim) offer(offset int64) (called bool) {
 	m := &sarama.ConsumerMessage{Topic: "in", Offset: offset, Value: []byte("x")}
@@ -76,6 +79,53 @@ func TestHandedMessagesKeepTheirOrder(t *testing.T) {
 		if claim.take != nil {
 			t.Error("a claim that ended may still hand messages over")
 		}
+		r.stop()
+		<-r.done
+	})
+}
+
+// A claim that offers again what had no room has it taken once there is some, and never sends it: whoever waits for room would get it at a
+// moment that chance decides.
+func TestMessagesWithoutRoomAreOfferedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int64
+		gate := make(chan struct{})
+		gg := DefineGroup("g", Input("in", new(codec.String), func(ctx Context, _ any) {
+			<-gate
+			got = append(got, ctx.Offset())
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		r := runOf(ctx, t, gg, nil, WithPartitionChannelSize(2))
+		claim := &handingClaim{messages: make(chan *sarama.ConsumerMessage), again: true}
+		ended := make(chan struct{})
+		go r.loop()
+		go func() { defer close(ended); r.consume(ctx, r.byTopic["in"], claim) }()
+		synctest.Wait()
+
+		refused := 0
+		for offset := int64(0); offset < 20; {
+			if claim.take(&sarama.ConsumerMessage{Topic: "in", Offset: offset, Value: []byte("x")}) {
+				offset++
+			} else {
+				refused++
+				gate <- struct{}{}
+			}
+			synctest.Wait()
+		}
+		for range 20 - len(got) {
+			gate <- struct{}{}
+		}
+		synctest.Wait()
+		for i, offset := range got {
+			if offset != int64(i) {
+				t.Fatalf("handled in the order %v", got)
+			}
+		}
+		if len(got) != 20 || refused == 0 {
+			t.Errorf("%d messages were handled, %d refused before", len(got), refused)
+		}
+		cancel()
+		<-ended
 		r.stop()
 		<-r.done
 	})

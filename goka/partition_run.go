@@ -69,6 +69,7 @@ type lane struct {
 	credits *credits
 	taken   int // messages taken from the inbox whose credits are to be given back
 
+	again  bool        // the claim offers again what had no room
 	queued atomic.Bool // messages come by the claim's channel, until one of them has got into the inbox
 }
 
@@ -156,6 +157,7 @@ func (r *partitionRun) abandon() {
 // consume delivers the messages of a claim until there are no more, the run stops taking them, or session ends.
 func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.ConsumerGroupClaim) {
 	if h, ok := claim.(door.Handing); ok {
+		l.again = h.OffersAgain()
 		h.HandTo(func(msg *sarama.ConsumerMessage) bool { return r.take(session, l, claim, msg) })
 		defer h.HandTo(nil)
 	}
@@ -181,14 +183,14 @@ func (r *partitionRun) consume(session context.Context, l *lane, claim sarama.Co
 	}
 }
 
-// take is consume for a message that is offered by a call: it never waits. Once it has refused one, which comes by the
+// take is consume for a message that is offered by a call: it never waits. Once it has refused one that comes by the
 // channel then, it refuses all that follow until that one is in the inbox.
 func (r *partitionRun) take(session context.Context, l *lane, claim sarama.ConsumerGroupClaim, msg *sarama.ConsumerMessage) bool {
 	if l.queued.Load() || r.isHalted() || session.Err() != nil {
 		return false
 	}
 	if l.credits.trySpend(1) == 0 {
-		l.queued.Store(true)
+		l.queued.Store(!l.again)
 		return false
 	}
 	r.deliver(l, claim, msg)

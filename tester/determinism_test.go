@@ -165,3 +165,28 @@ func TestEverythingRepeats(t *testing.T) {
 			digests[digest] = seed
 		}))
 }
+
+// TestSleepingCallbacksRepeat has callbacks sleep for so long that inputs and the loop of a partition run out of room together, and
+// the seed, not the scheduler, says whose message comes first when there is some.
+func TestSleepingCallbacksRepeat(t *testing.T) {
+	count := func(ctx goka.Context) {
+		n, _ := ctx.Value().(int64)
+		ctx.SetValue(n + 1)
+	}
+	tester.Simulate(t, func(s *tester.Sim) {
+		s.Tester().StartProcessor(goka.DefineGroup("g",
+			goka.Input("in", new(codec.String), func(ctx goka.Context, msg any) {
+				time.Sleep(time.Duration(ctx.Offset()%3) * time.Second)
+				count(ctx)
+				ctx.Loopback(ctx.Key()+"'", msg)
+			}),
+			goka.Loop(new(codec.String), func(ctx goka.Context, _ any) { count(ctx) }),
+			goka.Persist(new(codec.Int64))), goka.WithLogger(logger.Discard()))
+		var records []tester.Record
+		for i := range 40 {
+			records = append(records, tester.Msg(fmt.Sprint("k", i%6), "x"))
+		}
+		s.Workload("work", "in", records...)
+		s.Idle()
+	}, tester.WithPartitions(3), tester.WithInstances(2), tester.WithSeeds(1, 2, 3, 4, 5, 6), tester.WithRuns(3))
+}

@@ -38,9 +38,12 @@ type Positioned interface {
 // goroutines. sarama's own claims do not offer it.
 type Handing interface {
 	// HandTo has take called with each message before it is sent to Messages. take must not block, and returns whether it has
-	// taken the message; what it has not taken is sent. The calls come one after the other, from any goroutine, and none is
+	// taken the message; what it has not taken is sent, unless the claim OffersAgain. The calls come one after the other, from any goroutine, and none is
 	// made once HandTo was called again; nil ends it. A claim with a buffer in front of Messages never calls take.
 	HandTo(take func(msg *sarama.ConsumerMessage) bool)
+	// OffersAgain reports whether what take has not taken is offered to it again later, and never sent: a driven cluster says when,
+	// where goroutines that wait for room would have chance decide who gets it first.
+	OffersAgain() bool
 }
 
 // Telling is what a door's sarama.AsyncProducer may offer beyond sarama's interface: messages and results with fewer changes of

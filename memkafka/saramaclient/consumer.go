@@ -335,17 +335,28 @@ func (p *partitionConsumer) HandTo(take func(m *sarama.ConsumerMessage) bool) {
 	p.handing.Unlock()
 }
 
-func (p *partitionConsumer) taken(m *sarama.ConsumerMessage) bool {
+// OffersAgain implements door.Handing.
+func (p *partitionConsumer) OffersAgain() bool { return p.parent.seam.Engine().Driven() }
+
+// offer hands a message over by a call if somebody takes them so, and reports whether it was taken, and whether it must not be sent.
+func (p *partitionConsumer) offer(m *sarama.ConsumerMessage) (taken, waits bool) {
 	p.handing.Lock()
 	defer p.handing.Unlock()
-	return p.take != nil && p.take(m)
+	if p.take == nil {
+		return false, false
+	}
+	return p.take(m), p.OffersAgain()
 }
 
 func (p *partitionConsumer) TrySend(r *kafka.Record) bool {
 	m := p.message(r)
-	if p.taken(m) {
+	switch taken, waits := p.offer(m); {
+	case taken:
 		p.early = nil
 		return true
+	case waits:
+		p.early = m
+		return false
 	}
 	select {
 	case p.messages <- m:
