@@ -53,7 +53,8 @@ type Telling interface {
 	// Errors. The calls come one after the other, from any goroutine; the next one waits for settle to return. It is called before
 	// the first message, and reports false if the producer does not do it as it is configured: then there is no Send either.
 	TellTo(settle func(msg *sarama.ProducerMessage, failure error)) bool
-	// Send is to send to Input, without a wait. It must not be called after AsyncClose.
+	// Send is to send to Input. It may wait while the producer has much to send, but never for settle, which may call it. AsyncClose
+	// comes after the last call has returned.
 	Send(msg *sarama.ProducerMessage)
 }
 

@@ -14,7 +14,8 @@ import (
 
 // asyncProducer is a sarama.AsyncProducer on a cluster. One goroutine takes messages from Input, chooses their partitions,
 // sends them in batches and tries again what failed for a while; another hands out results, so that nothing waits for a
-// reader. As a door.Telling it takes messages where they are made, and the first goroutine tells results.
+// reader. As a door.Telling it takes messages from whoever calls Send, and tells results: on a cluster that is driven, all without a
+// goroutine between.
 type asyncProducer struct {
 	sarama.AsyncProducer
 	config  *sarama.Config
@@ -34,8 +35,9 @@ type asyncProducer struct {
 	ended     chan struct{}  // closed when the goroutine that sends has ended
 	reported  chan struct{}  // closed when the goroutine that hands out results has ended
 	endings   chan *endOfTxn // of transactions
-	answered  chan struct{}  // capacity 1: answers or learned is not empty
-	ready     chan struct{}  // capacity 1: results is not empty, or all is done
+	queue     *queue
+	answered  chan struct{} // capacity 1: answers, learned or queue is not empty
+	ready     chan struct{} // capacity 1: results is not empty, or all is done
 
 	doneOne func(e *seam.Emit) // answer
 	tellTo  func(*sarama.ProducerMessage, error)
@@ -118,6 +120,7 @@ func makeAsyncProducer(s *seam.Client, config *sarama.Config, awaited bool) (*as
 		ended:     make(chan struct{}),
 		reported:  make(chan struct{}),
 		endings:   make(chan *endOfTxn),
+		queue:     newQueue(),
 		answered:  make(chan struct{}, 1),
 		ready:     make(chan struct{}, 1),
 		asap:      flush.Frequency == 0 && flush.Bytes == 0 && flush.Messages == 0,
@@ -223,9 +226,9 @@ func signal(ch chan struct{}) {
 }
 
 // handOver hands a result out that comes alone, if nobody has to wait for that. Others it gives to the goroutine that hands
-// them out, and takes back what that is done with.
+// them out, or tells them, and takes back what that is done with.
 func (p *asyncProducer) handOver(results []*outbound) {
-	if o := results[0]; len(results) == 1 && p.allReported() && p.handOut(o, false) {
+	if o := results[0]; len(results) == 1 && p.tellTo == nil && p.allReported() && p.handOut(o, false) {
 		*o = outbound{}
 		p.free = append(p.free, o)
 		return
@@ -257,7 +260,11 @@ func (p *asyncProducer) report() {
 		last := p.finished
 		p.mu.Unlock()
 		for _, o := range results {
-			p.handOut(o, true)
+			if p.tellTo != nil {
+				p.tell(p.resultOf(o))
+			} else {
+				p.handOut(o, true)
+			}
 			*o = outbound{}
 		}
 		p.mu.Lock()

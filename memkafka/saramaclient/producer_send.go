@@ -76,6 +76,7 @@ func (p *asyncProducer) send() {
 		p.turn.Lock()
 		p.takeAnswers()
 		p.takeDue()
+		p.takeQueue()
 		p.takeInput(m)
 		if p.ending != nil && !p.ending.begun {
 			p.ending.begun = true
@@ -90,10 +91,10 @@ func (p *asyncProducer) send() {
 			p.ending, endings = nil, p.endings
 		}
 		results := p.takeDone()
-		over := p.closed && p.unsettled == 0 && len(p.input) == 0
+		over := p.closed && p.unsettled == 0 && len(p.input) == 0 && p.queue.isEmpty()
 		p.turn.Unlock()
 		for _, r := range results {
-			p.tellTo(r.message, r.failure)
+			p.tell(r)
 		}
 		clear(results)
 		if over {
@@ -120,7 +121,7 @@ func (p *asyncProducer) takeDone() []told {
 		return nil
 	}
 	p.told = p.told[:0]
-	if p.tellTo == nil {
+	if p.tellTo == nil || !p.driven {
 		p.handOver(p.done)
 	} else {
 		for _, o := range p.done {

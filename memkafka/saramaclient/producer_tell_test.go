@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/IBM/sarama"
 
@@ -84,12 +86,81 @@ func TestResultsAreToldBeforeTheEnd(t *testing.T) {
 	})
 }
 
-func TestWhoSendsManyAtOnceTellsNothing(t *testing.T) {
+// On a cluster that nobody drives, many senders are told of each message, in the order in which they sent; so is who sends while
+// being told, however much waits to be sent.
+func TestManyResultsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const senders, each = 4, 2_000
+		c := memkafka.New()
+		defer c.Close()
+		createTopic(t, c, "a", 1)
+		createTopic(t, c, "b", 1)
+		p := asyncProducer(t, c, func(config *sarama.Config) { config.Producer.MaxMessageBytes = 1_000 })
+		teller := p.(door.Telling)
+		var told [senders]int
+		again, refused := 0, 0
+		if !teller.TellTo(func(m *sarama.ProducerMessage, failure error) {
+			switch n, _ := m.Metadata.(int); {
+			case failure != nil:
+				refused++
+			case m.Topic == "b":
+				again++
+			case n/each != int(m.Headers[0].Key[0]) || n%each != told[n/each]:
+				t.Errorf("message %d of sender %d is told of after %d", n%each, n/each, told[n/each])
+			default:
+				told[n/each]++
+				teller.Send(&sarama.ProducerMessage{Topic: "b", Value: sarama.StringEncoder("again")})
+			}
+		}) {
+			t.Fatal("the producer does not tell results")
+		}
+		var sending sync.WaitGroup
+		for sender := range senders {
+			sending.Go(func() {
+				header := []sarama.RecordHeader{{Key: []byte{byte(sender)}}}
+				for n := range each {
+					teller.Send(&sarama.ProducerMessage{Topic: "a", Value: sarama.StringEncoder("v"), Headers: header, Metadata: sender*each + n})
+				}
+				teller.Send(&sarama.ProducerMessage{Topic: "a", Value: sarama.ByteEncoder(make([]byte, 1_000))})
+			})
+		}
+		sending.Wait()
+		synctest.Wait() // all is told by then
+		p.AsyncClose()
+		for range p.Successes() { //nolint:revive // nothing comes but the end
+		}
+		if want := [senders]int{each, each, each, each}; told != want || again != senders*each || refused != senders {
+			t.Errorf("told of %v and of %d sent meanwhile, %d were refused; want %v, %d and %d", told, again, refused, want, senders*each, senders)
+		}
+	})
+}
+
+// What is sent last is told before the channels close.
+func TestManyResultsAreToldBeforeTheEnd(t *testing.T) {
+	c := memkafka.New()
+	defer c.Close()
+	createTopic(t, c, "a", 1)
+	p := asyncProducer(t, c, nil)
+	teller := p.(door.Telling)
+	told := 0
+	teller.TellTo(func(*sarama.ProducerMessage, error) { told++ })
+	for range 1_000 {
+		teller.Send(&sarama.ProducerMessage{Topic: "a", Value: sarama.StringEncoder("v")})
+	}
+	p.AsyncClose()
+	for range p.Successes() { //nolint:revive // nothing comes but the end
+	}
+	if told != 1_000 {
+		t.Errorf("%d results were told, want 1000", told)
+	}
+}
+
+func TestWhoWaitsForMoreMessagesTellsNothing(t *testing.T) {
 	c := memkafka.New()
 	t.Cleanup(c.Close)
-	p := asyncProducer(t, c, nil)
+	p := asyncProducer(t, c, func(config *sarama.Config) { config.Producer.Flush.Messages = 10 })
 	defer p.AsyncClose()
 	if p.(door.Telling).TellTo(func(*sarama.ProducerMessage, error) { t.Error("told") }) {
-		t.Error("a producer on a cluster that nobody drives tells results")
+		t.Error("a producer with settings of Producer.Flush tells results")
 	}
 }
