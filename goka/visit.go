@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gokasim/gokasim/goka/internal/overlay"
@@ -21,13 +22,16 @@ type visit struct {
 
 	count   *int64        // visits that finished, for the caller
 	stored  chan struct{} // closed once the rows that were written before are in the storage
+	queued  func()        // tells the run that the first rows are in the inbox, or that none will be for now
+	ready   chan struct{} // closed by queued
 	left    atomic.Int64  // rows that are queued or being visited, and one for the caller as long as there may be more
 	settled chan struct{}
 	aborted atomic.Bool // rows that are queued will not be visited, or were not
 }
 
 func newVisit(name string, cb ProcessCallback, meta interface{}, count *int64) *visit {
-	v := &visit{name: name, cb: cb, meta: meta, count: count, stored: make(chan struct{}), settled: make(chan struct{})}
+	v := &visit{name: name, cb: cb, meta: meta, count: count, stored: make(chan struct{}), ready: make(chan struct{}), settled: make(chan struct{})}
+	v.queued = sync.OnceFunc(func() { close(v.ready) })
 	v.left.Store(1)
 	return v
 }
@@ -64,12 +68,18 @@ type upcoming struct {
 	after overlay.Ticket
 }
 
-// tellVisits lets those visits begin whose rows are stored, and counts those that finished, after the rows that they wrote were stored: who
+// tellVisits lets those visits begin whose rows are stored, and waits until their first rows are in the inbox: else the
+// scheduler would say which messages are handled before them. It counts those that finished, after the rows that they wrote were stored: who
 // waits for them reads these rows.
 func (r *partitionRun) tellVisits() {
 	for len(r.upcoming) > 0 && r.overlay.Passed(r.upcoming[0].after) {
-		close(r.upcoming[0].visit.stored)
+		v := r.upcoming[0].visit
 		r.upcoming = r.upcoming[1:]
+		close(v.stored)
+		select {
+		case <-v.ready:
+		case <-r.halted:
+		}
 	}
 	for _, v := range r.visited {
 		v.visit.finished(v.failed)
@@ -99,6 +109,7 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 		return ErrVisitAborted
 	}
 	v := newVisit(name, cb, meta, visited)
+	defer v.queued()
 	r.inbox.push(item{kind: itemVisitAll, visit: v})
 	select {
 	case <-v.stored:
@@ -115,6 +126,7 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 		return fmt.Errorf("error iterating over table %s/%d: %w", pp.table.topic, pp.partition, err)
 	}
 	err = r.queueVisits(ctx, it, v)
+	v.queued()
 	it.Release()
 	v.done()
 	if err != nil {
@@ -143,11 +155,17 @@ func (pp *PartitionProcessor) VisitValues(ctx context.Context, name string, meta
 func (r *partitionRun) queueVisits(ctx context.Context, it storage.Iterator, v *visit) error {
 	for it.Next() {
 		key := string(it.Key())
-		if ctx.Err() != nil || !r.visits.spend(r.halted, ctx.Done()) {
-			if err := ctx.Err(); err != nil {
-				return err
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.visits.trySpend(1) == 0 {
+			v.queued() // nothing more until some were handled
+			if !r.visits.spend(r.halted, ctx.Done()) {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return ErrVisitAborted
 			}
-			return ErrVisitAborted
 		}
 		v.left.Add(1)
 		r.inbox.push(item{kind: itemVisit, visit: v, key: key})

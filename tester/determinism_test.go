@@ -190,3 +190,33 @@ func TestSleepingCallbacksRepeat(t *testing.T) {
 		s.Idle()
 	}, tester.WithPartitions(3), tester.WithInstances(2), tester.WithSeeds(1, 2, 3, 4, 5, 6), tester.WithRuns(3))
 }
+
+// TestVisitsRepeat has visits begin while others are under way, callbacks and stores sleep, and messages wait: where the rows of a visit
+// come among them is the same each time.
+func TestVisitsRepeat(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		p := s.Tester().StartProcessor(goka.DefineGroup("g",
+			goka.Input("in", new(codec.String), func(ctx goka.Context, msg any) {
+				time.Sleep(time.Duration(ctx.Offset()%3) * time.Second)
+				ctx.SetValue(msg)
+				ctx.Loopback(ctx.Key()+"'", msg)
+			}),
+			goka.Loop(new(codec.String), func(ctx goka.Context, msg any) { ctx.SetValue(msg) }),
+			goka.Visitor("touch", func(ctx goka.Context, _ any) { ctx.SetValue(ctx.Value()) }),
+			goka.Persist(new(codec.String))), goka.WithLogger(logger.Discard()), goka.WithStorageBuilder(slowStores))
+		var records []tester.Record
+		for i := range 30 {
+			records = append(records, tester.Msg(fmt.Sprint("k", i%6), "x"))
+		}
+		s.Workload("work", "in", records...)
+		for i := range 20 {
+			s.At(time.Duration(2+i)*time.Second, func() {
+				if err := p.Processor().VisitAll(context.Background(), "touch", nil); err != nil {
+					s.T().Error(err)
+				}
+			})
+		}
+		s.Idle()
+		s.Advance(time.Minute)
+	}, tester.WithPartitions(1), tester.WithSeeds(1, 2, 3), tester.WithRuns(3))
+}

@@ -390,6 +390,9 @@ func (tt *Tester) inputsOf(group goka.Group) ([]string, error) {
 			known = append(known, string(p.graph.Group()))
 		}
 	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("no processor of group %s; there is none of any group", group)
+	}
 	return nil, fmt.Errorf("no processor of group %s; there are %s", group, strings.Join(known, ", "))
 }
 
