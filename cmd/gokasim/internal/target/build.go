@@ -151,29 +151,34 @@ func (s Selection) source() []byte {
 }
 
 // environment returns what go needs to find the engine and all packages from the host: nothing when its module can import
-// them, and else a workspace of all their modules whose file lies in dir.
+// them, from where they were found, and else a workspace of all their modules whose file lies in dir.
 func (s Selection) environment(ctx context.Context, dir string) ([]string, error) {
 	p := s.Host()
 	var needed []string
 	if p.module.Path != Module {
 		needed = append(needed, enginePath)
 	}
+	places := map[string]string{}
 	for _, c := range s[1:] {
 		if c.Package.module.Dir != p.module.Dir {
 			needed = append(needed, c.Package.ImportPath)
+			places[c.Package.ImportPath] = c.Package.Dir
 		}
 	}
 	if len(needed) == 0 {
 		return []string{readonly()}, nil
 	}
-	packages, err := list(ctx, p.Dir, append([]string{"-e", "-deps", "-json=ImportPath,Error"}, needed...)...)
+	packages, err := list(ctx, p.Dir, append([]string{"-e", "-deps", "-json=Dir,ImportPath,Error"}, needed...)...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for %s in module %s: %w", strings.Join(needed, ", "), p.module.Path, err)
 	}
-	if !slices.ContainsFunc(packages, func(l listed) bool { return l.Error != nil }) {
-		return []string{readonly()}, nil
+	if slices.ContainsFunc(packages, func(l listed) bool {
+		place, named := places[l.ImportPath]
+		return l.Error != nil || named && l.Dir != place // a version of it that the host's module requires
+	}) {
+		return s.withWorkspace(ctx, dir)
 	}
-	return s.withWorkspace(ctx, dir)
+	return []string{readonly()}, nil
 }
 
 func (s Selection) withWorkspace(ctx context.Context, dir string) ([]string, error) {

@@ -127,6 +127,42 @@ func TestGraphsOfSeveralPackages(t *testing.T) {
 	}
 }
 
+// The directory that was named counts, not the version that another package's module requires of its module.
+func TestPackagesAreBuiltWhereTheyWereFound(t *testing.T) {
+	const required = "\n\nrequire (\n\texample.com/b v0.0.0\n\tgithub.com/gokasim/gokasim v0.0.0\n)\n\n" +
+		"replace example.com/b => ../old\n\nreplace github.com/gokasim/gokasim => ../engine\n"
+	const b = "package b\n\nimport \"github.com/gokasim/gokasim/goka\"\n\nfunc B() *goka.GroupGraph { return nil }\n"
+	dir := module(t, map[string]string{
+		"a/go.mod": "module example.com/a\n\ngo 1.26.0" + required, "a/a.go": strings.ReplaceAll(b, "package b", "package a"),
+		"old/go.mod": "module example.com/b\n\ngo 1.26.0\n", "old/b.go": b,
+		"new/go.mod": "module example.com/b\n\ngo 1.26.0\n", "new/b.go": b,
+		"engine/go.mod": "module " + Module + "\n\ngo 1.26.0\n", "engine/goka/goka.go": "package goka\n\ntype GroupGraph struct{}\n",
+		"engine/tester/replay/replay.go": "package replay\n",
+	})
+	for at, workspace := range map[string]bool{"old": false, "new": true} {
+		var packages []*Package
+		for _, name := range []string{"a", at} {
+			p, err := Find(t.Context(), filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			packages = append(packages, p)
+		}
+		s, err := Select(packages, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := s.environment(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := goTool(t.Context(), s.Host().Dir, env, "list", "-f", "{{.Dir}}", "example.com/b")
+		if got := filepath.Base(strings.TrimSpace(string(out))); err != nil || got != at || (len(env) > 1) != workspace {
+			t.Errorf("package b of %s is built from %s: %v, %v", at, got, env, err)
+		}
+	}
+}
+
 func TestPackagesWithoutGraphs(t *testing.T) {
 	dir := module(t, map[string]string{
 		"go.mod":       goMod,
