@@ -136,6 +136,10 @@ func (g *groups) start(ctx context.Context, m *member) {
 	})
 }
 
+// waiting is how many messages of an input's partition wait to be handled. With goka's own 10, every ten of them cost two changes of
+// goroutines.
+const waiting = 256
+
 // options returns what a processor needs to be part of the run, whatever the user's global configuration says: tables
 // are in memory, and the group's inputs are read from their beginning.
 func (g *groups) options(m *member) []goka.ProcessorOption {
@@ -146,6 +150,7 @@ func (g *groups) options(m *member) []goka.ProcessorOption {
 		goka.WithClientID(m.clientID()),
 		goka.WithStorageBuilder(g.storages(m)),
 		goka.WithLogger(g.log),
+		goka.WithPartitionChannelSize(waiting),
 		goka.WithProducerBuilder(g.producers(m, config)),
 		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(config)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(config, topicManagerConfig())),
