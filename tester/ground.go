@@ -211,10 +211,6 @@ func (g *inSimulation) append(topic string, partition int32, r memkafka.Record) 
 	return offset, err
 }
 
-func (g *inSimulation) consumer(c *sarama.Config) (sarama.Consumer, error) {
-	return saramaclient.NewConsumer(g.cluster, c)
-}
-
 func (g *inSimulation) producer() goka.ProducerBuilder {
 	return func(_ []string, clientID string, hasher func() hash.Hash32) (goka.Producer, error) {
 		return goka.ProducerBuilderWithConfig(g.config(clientID))(g.sim.Brokers(), clientID, hasher)

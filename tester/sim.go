@@ -21,7 +21,7 @@ import (
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/memkafka"
-	_ "github.com/gokasim/gokasim/memkafka/saramaclient" // brokers written as mem://name
+	"github.com/gokasim/gokasim/memkafka/saramaclient"
 )
 
 // Bounds of a simulated run. A run that exceeds one fails instead of going on for ever.
@@ -822,7 +822,7 @@ func (s *Sim) StartProcessor(clientID string, gg *goka.GroupGraph, options ...go
 		goka.WithClientID(clientID),
 		goka.WithStorageBuilder(s.tester.StorageBuilder()),
 		goka.WithConsumerGroupBuilder(s.tester.watching(goka.ConsumerGroupBuilderWithConfig(c))),
-		goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
+		goka.WithConsumerSaramaBuilder(s.tables(c)),
 		goka.WithProducerBuilder(goka.ProducerBuilderWithConfig(c)),
 		goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
@@ -863,7 +863,7 @@ func (s *Sim) StartView(clientID string, table goka.Table, codec goka.Codec, opt
 	all := append([]goka.ViewOption{
 		goka.WithViewClientID(clientID),
 		goka.WithViewStorageBuilder(s.tester.StorageBuilder()),
-		goka.WithViewConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(c)),
+		goka.WithViewConsumerSaramaBuilder(s.tables(c)),
 		goka.WithViewTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(c, TopicManagerConfig())),
 	}, options...)
 	s.mistake(s.tester.codecs.register(string(table), codec))
@@ -885,6 +885,18 @@ func (s *Sim) Config() *sarama.Config {
 	c := goka.DefaultConfig()
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
 	return c
+}
+
+// tables builds consumers of tables, of which Idle knows when they have stored what they read.
+func (s *Sim) tables(c *sarama.Config) goka.SaramaConsumerBuilder {
+	build := goka.SaramaConsumerBuilderWithConfig(c)
+	return func(brokers []string, clientID string) (sarama.Consumer, error) {
+		consumer, err := build(brokers, clientID)
+		if err == nil {
+			saramaclient.SendBarriers(consumer)
+		}
+		return consumer, err
+	}
 }
 
 // configFor is Config for the clients of one instance, so that they all end with it when it crashes, its topic managers

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"hash"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gokasim/gokasim/goka"
 	"github.com/gokasim/gokasim/goka/codec"
 	"github.com/gokasim/gokasim/memkafka"
+	"github.com/gokasim/gokasim/storage"
 	"github.com/gokasim/gokasim/tester"
 )
 
@@ -162,4 +164,40 @@ func TestQueueTrackers(t *testing.T) {
 	q.Seek(-1)
 	q.Next()
 	f.has(t, "topic t", "-1")
+}
+
+// TestIdleWaitsForSlowTables: what was read is handled once it is stored, also where stores take their time.
+func TestIdleWaitsForSlowTables(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		tt := s.Tester()
+		lazy := func(topic string, partition int32) (storage.Storage, error) {
+			return &lazyStore{storage.NewMemory()}, nil
+		}
+		tt.StartProcessor(counter("count", "in"))
+		early := tt.StartView("count-table", new(codec.Int64), goka.WithViewStorageBuilder(lazy)).View()
+		late, _ := s.StartView("late", "count-table", new(codec.Int64), goka.WithViewStorageBuilder(lazy))
+		var joined []any
+		tt.StartProcessor(goka.DefineGroup("joins",
+			goka.Input("asked", new(codec.String), func(ctx goka.Context, _ any) { joined = append(joined, ctx.Join("count-table")) }),
+			goka.Join("count-table", new(codec.Int64))), goka.WithStorageBuilder(lazy))
+		for n := range int64(3) {
+			tt.Consume("in", "k", "x")
+			tt.Consume("asked", "k", "x")
+			for _, v := range []*goka.View{early, late} {
+				if got, err := v.Get("k"); got != n+1 || err != nil {
+					t.Errorf("the view has %v (%v), want %d", got, err, n+1)
+				}
+			}
+			if joined[n] != n+1 {
+				t.Errorf("joined with %v, want %d", joined[n], n+1)
+			}
+		}
+	}, tester.WithSeeds(1, 2, 3), tester.WithRuns(2))
+}
+
+type lazyStore struct{ storage.Storage }
+
+func (s *lazyStore) Set(key string, value []byte) error {
+	time.Sleep(time.Second)
+	return s.Storage.Set(key, value)
 }

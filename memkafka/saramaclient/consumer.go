@@ -54,7 +54,7 @@ func NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
 	return consumer, nil
 }
 
-// SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand) send a nil message after the last
+// SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand), or that is driven, send a nil message after the last
 // record that there is: when the receiver takes it, it has handled all before. goka's tables know such messages. It
 // has no effect on other consumers.
 func SendBarriers(c sarama.Consumer) {
@@ -386,6 +386,15 @@ func (p *partitionConsumer) Barrier(stop <-chan struct{}) bool {
 	case p.messages <- nil:
 		return true
 	case <-stop:
+		return false
+	}
+}
+
+func (p *partitionConsumer) TryBarrier() bool {
+	select {
+	case p.messages <- nil:
+		return true
+	default:
 		return false
 	}
 }

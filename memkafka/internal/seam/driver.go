@@ -522,7 +522,7 @@ func (d *Driver) deliver(s *Subscription) bool {
 	}
 	s.took()
 	if !s.claim {
-		s.handled = s.pos
+		s.handled, s.away = s.pos, s.c.barriers
 	}
 	d.record(s.c.name, "takes", s.tp, r.Offset, &r)
 	return true
@@ -619,8 +619,32 @@ func (d *Driver) Input(tp kafka.TopicPartition, r kafka.Record) (kafka.Offset, e
 }
 
 // Quiet reports whether nothing is on its way: no emit, no request, no input, and every subscription has handed out and
-// every claim has handled all there is to read.
-func (d *Driver) Quiet() bool {
+// every claim has handled all there is to read, as has every receiver of a client that UseBarriers.
+func (d *Driver) Quiet() bool { return d.handedOut() && d.cameBack() }
+
+// cameBack reports whether receivers have come back for more, which those of tables do once a row is stored.
+func (d *Driver) cameBack() bool {
+	asked := false
+	d.e.mu.Lock()
+	for _, s := range d.subs {
+		if !s.away || s.closed {
+			continue
+		}
+		if s.away = !s.sink.TryBarrier(); s.away {
+			d.e.mu.Unlock()
+			return false
+		}
+		asked = true
+	}
+	d.e.mu.Unlock()
+	if asked {
+		d.Settle() // until they wait again
+	}
+	return true
+}
+
+// handedOut is Quiet but for what receivers do with what they got.
+func (d *Driver) handedOut() bool {
 	for _, f := range d.feeds {
 		if !f.ended {
 			return false

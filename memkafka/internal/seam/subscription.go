@@ -21,6 +21,8 @@ type Sink interface {
 	Send(r *kafka.Record, stop <-chan struct{}, giveUp <-chan time.Time) bool
 	// Barrier waits until the receiver comes back for more, which means that it handled what it got, or stop is closed.
 	Barrier(stop <-chan struct{}) bool
+	// TryBarrier is Barrier for a receiver who has come back already, and reports whether it has.
+	TryBarrier() bool
 	// Fail tells why no more records will come. End follows.
 	Fail(err error)
 	// End says that nothing is sent any more.
@@ -33,6 +35,7 @@ type Subscription struct {
 	tp        kafka.TopicPartition
 	sink      Sink
 	claim     bool // belongs to a group's member, which marks what it handled
+	away      bool // of a driven cluster: whether the receiver has come back for more is not known
 	committed bool // isolation.level=read_committed
 	name      string
 	hash      uint64
