@@ -1,6 +1,7 @@
 package tester
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/gokasim/gokasim/goka"
@@ -21,7 +22,7 @@ func (tt *Tester) FailEmits(f func(r Record) error) {
 	tt.emits.mu.Unlock()
 }
 
-func (f *emitFaults) failure(e *goka.Emission) error {
+func (f *emitFaults) failure(e *goka.Emission) (err error) {
 	f.mu.Lock()
 	fail := f.fail
 	f.mu.Unlock()
@@ -35,5 +36,10 @@ func (f *emitFaults) failure(e *goka.Emission) error {
 	for _, h := range e.Headers {
 		r.Headers = r.Headers.Merged(goka.Headers{string(h.Key): h.Value})
 	}
+	defer func() {
+		if p := recover(); p != nil { // else the emit would never end, nor the processor
+			err = fmt.Errorf("the function given to FailEmits panics: %v", p)
+		}
+	}()
 	return fail(r)
 }

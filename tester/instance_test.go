@@ -91,6 +91,16 @@ func TestFailingEmitsAreSeenWhole(t *testing.T) {
 	}
 }
 
+func TestFailingEmitsThatPanic(t *testing.T) {
+	tt := tester.New(t)
+	p := tt.StartProcessor(counter("count", "in"), goka.WithLogger(logger.Discard()))
+	tt.FailEmits(func(tester.Record) error { panic("oh") })
+	tt.Consume("in", "k", "x")
+	if err := p.Wait(); err == nil || !strings.Contains(err.Error(), "the function given to FailEmits panics: oh") {
+		t.Errorf("the processor ended with %v", err)
+	}
+}
+
 // TestLostRequestsEndATestInItsTime: what comes to nothing again and again is no progress.
 func TestLostRequestsEndATestInItsTime(t *testing.T) {
 	for plan, says := range map[string]string{
