@@ -622,25 +622,30 @@ func (d *Driver) Input(tp kafka.TopicPartition, r kafka.Record) (kafka.Offset, e
 // every claim has handled all there is to read, as has every receiver of a client that UseBarriers.
 func (d *Driver) Quiet() bool { return d.handedOut() && d.cameBack() }
 
-// cameBack reports whether receivers have come back for more, which those of tables do once a row is stored.
+// cameBack reports whether receivers have come back for more, which those of tables do once a row is stored. Those that it asked wait
+// again when it returns.
 func (d *Driver) cameBack() bool {
-	asked := false
+	asked, all := d.askReceivers()
+	if asked {
+		d.Settle()
+	}
+	return all
+}
+
+// askReceivers asks receivers whether they have come back, up to the first that has not.
+func (d *Driver) askReceivers() (asked, all bool) {
 	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
 	for _, s := range d.subs {
 		if !s.away || s.closed {
 			continue
 		}
 		if s.away = !s.sink.TryBarrier(); s.away {
-			d.e.mu.Unlock()
-			return false
+			return asked, false
 		}
 		asked = true
 	}
-	d.e.mu.Unlock()
-	if asked {
-		d.Settle() // until they wait again
-	}
-	return true
+	return asked, true
 }
 
 // handedOut is Quiet but for what receivers do with what they got.

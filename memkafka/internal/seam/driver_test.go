@@ -366,3 +366,42 @@ func TestDrivenSeedDecides(t *testing.T) {
 		seen[first] = seed
 	}
 }
+
+// Whoever was asked whether it has come back waits again when the answer is there, also where others have not: what it does meanwhile would
+// come before or after the next event by chance.
+func TestQuietLeavesNobodyAwake(t *testing.T) {
+	driven(t, 1, func(t *testing.T, e *Engine, d *Driver, _ *bytes.Buffer) {
+		write(t, e, 1)
+		var asked, took int
+		away := make(chan struct{})
+		for _, name := range []string{"a", "b"} {
+			c := client(t, e, name)
+			c.UseBarriers()
+			_, r := subscribed(t, d, c, SubscribeOptions{})
+			go func() {
+				for record := range r.records {
+					if record.Offset < 0 {
+						asked++
+						continue
+					}
+					if took++; name == "b" {
+						<-away
+					}
+				}
+			}()
+			defer close(r.records)
+		}
+		steps(t, d, "a record for both", func() bool { d.Settle(); return took == 2 })
+		if d.Quiet() || asked != 1 {
+			t.Errorf("%d receivers were asked, and one of two is away", asked)
+		}
+		close(away)
+		d.Settle()
+		if !d.Quiet() || asked != 2 {
+			t.Errorf("%d receivers were asked, and both are back", asked)
+		}
+		if !d.Quiet() || asked != 2 {
+			t.Errorf("receivers that are back were asked again: %d", asked)
+		}
+	})
+}

@@ -44,7 +44,7 @@ func (r *receiver) Send(rec *kafka.Record, stop <-chan struct{}, giveUp <-chan t
 	return false
 }
 
-func (r *receiver) TryBarrier() bool { return true }
+func (r *receiver) TryBarrier() bool { return r.TrySend(&kafka.Record{Offset: -1}) }
 
 func (r *receiver) Barrier(stop <-chan struct{}) bool {
 	select {
