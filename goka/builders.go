@@ -117,6 +117,9 @@ func SaramaConsumerBuilderWithConfig(config *sarama.Config) SaramaConsumerBuilde
 // directConsumer is a consumer of a door without a network, as goka's own builders make it.
 type directConsumer struct{ sarama.Consumer }
 
+// Unwrap implements door.Wrapping.
+func (c *directConsumer) Unwrap() sarama.Consumer { return c.Consumer }
+
 // isOwn reports whether one of goka's own builders made a consumer, and nobody wrapped it.
 func isOwn(consumer sarama.Consumer) bool {
 	switch consumer.(type) {

@@ -195,6 +195,37 @@ func TestIdleWaitsForSlowTables(t *testing.T) {
 	}, tester.WithSeeds(1, 2, 3), tester.WithRuns(2))
 }
 
+// TestIdleWaitsForTheTablesOfASimulation: also for those of its own processors and views, where no tester's reads along, and for what one
+// reads that begins anew.
+func TestIdleWaitsForTheTablesOfASimulation(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		lazy := func(string, int32) (storage.Storage, error) { return &lazyStore{storage.NewMemory()}, nil }
+		createTopics(s, 1, "in", "asked")
+		s.StartProcessor("counts", counter("count", "in"))
+		var joined any
+		s.StartProcessor("joins", goka.DefineGroup("joins",
+			goka.Input("asked", new(codec.String), func(ctx goka.Context, _ any) { joined = ctx.Join("count-table") }),
+			goka.Join("count-table", new(codec.Int64))), goka.WithStorageBuilder(lazy))
+		s.Workload("counted", "in", tester.Msg("k", "x"), tester.Msg("k", "x"))
+		s.Idle()
+		s.Workload("asked", "asked", tester.Msg("k", "x"))
+		s.Idle()
+		if joined != int64(2) {
+			t.Errorf("joined with %v, want 2", joined)
+		}
+		_, view := s.StartView("view", "count-table", new(codec.Int64), goka.WithViewStorageBuilder(lazy))
+		for range 2 {
+			s.Idle()
+			if got, err := view.View().Get("k"); got != int64(2) || err != nil {
+				t.Errorf("the view has %v (%v), want 2", got, err)
+			}
+			view.Kill()
+			view.Restart()
+		}
+		s.Idle()
+	}, tester.WithSeeds(1, 2, 3), tester.WithRuns(2))
+}
+
 type lazyStore struct{ storage.Storage }
 
 func (s *lazyStore) Set(key string, value []byte) error {

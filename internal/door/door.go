@@ -66,6 +66,12 @@ type Reporting interface {
 	ReportTo(report func(err error)) bool
 }
 
+// Wrapping is what a sarama.Consumer offers that goka has put around a door's.
+type Wrapping interface {
+	// Unwrap returns the door's.
+	Unwrap() sarama.Consumer
+}
+
 // Curious is what the session that Setup of a sarama.ConsumerGroupHandler gets may offer beyond sarama's interface: somebody
 // wants to know why messages are not finished.
 type Curious interface {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/internal/kafka"
 	"github.com/gokasim/gokasim/memkafka"
 	"github.com/gokasim/gokasim/memkafka/internal/seam"
@@ -56,8 +57,11 @@ func NewConsumerFromClient(c sarama.Client) (sarama.Consumer, error) {
 
 // SendBarriers makes a consumer of a cluster that runs by hand (memkafka.NewByHand), or that is driven, send a nil message after the last
 // record that there is: when the receiver takes it, it has handled all before. goka's tables know such messages. It
-// has no effect on other consumers.
+// has no effect on other consumers; one of goka's own builders is what it was made of.
 func SendBarriers(c sarama.Consumer) {
+	if w, ok := c.(door.Wrapping); ok {
+		c = w.Unwrap()
+	}
 	if c, ok := c.(*consumer); ok {
 		c.seam.UseBarriers()
 	}
