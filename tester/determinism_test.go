@@ -220,3 +220,20 @@ func TestVisitsRepeat(t *testing.T) {
 		s.Advance(time.Minute)
 	}, tester.WithPartitions(1), tester.WithSeeds(1, 2, 3), tester.WithRuns(3))
 }
+
+// TestEarlyEndsRepeat has instances stopped as soon as they were started, one by the end of the script: how far they have come by then is no
+// chance.
+func TestEarlyEndsRepeat(t *testing.T) {
+	tester.Simulate(t, func(s *tester.Sim) {
+		createTopics(s, 1, "in")
+		_, p := s.StartProcessor("p", counter("count", "in"), goka.WithLogger(logger.Discard()))
+		_ = p.Stop()
+		p.Restart()
+		s.Idle()
+		_, v := s.StartView("v", "count-table", new(codec.Int64))
+		v.Kill()
+		v.Restart()
+		_ = p.Stop()
+		p.Restart()
+	}, tester.WithRuns(8))
+}

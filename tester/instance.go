@@ -40,7 +40,7 @@ type host interface {
 	// marker lets a function that fails the test be left out of where it failed.
 	marker() interface{ Helper() }
 	fail(format string, args ...any)
-	// note is a word about what the test does.
+	// note is a word about what the test does next. In a simulation that meets everybody at rest.
 	note(what string)
 	// until waits for a condition that ends with ch.
 	until(what string, ch <-chan struct{}) error
@@ -281,7 +281,7 @@ func (h *testerHost) fail(format string, args ...any) {
 
 func (h *testerHost) note(what string) {
 	if g, ok := h.ground.(*inSimulation); ok {
-		g.sim.driver.Note(what)
+		g.sim.note(what)
 	}
 }
 

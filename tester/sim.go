@@ -571,6 +571,17 @@ func (s *Sim) request(r *simRequest) error {
 	return <-r.reply
 }
 
+// rest waits until nobody can go on before the next event. How far those have come who were just started is chance before that.
+func (s *Sim) rest() error {
+	return s.look("everybody to rest", time.Time{}, func() bool { return true })
+}
+
+// note tells the trace what the script does next, to everybody at rest.
+func (s *Sim) note(what string) {
+	_ = s.rest() // what cannot wait for that cannot wait for what comes next either
+	s.driver.Note(what)
+}
+
 // until lets events happen until ch is closed.
 func (s *Sim) until(what string, ch <-chan struct{}) error {
 	return s.look(what, time.Time{}, func() bool {
@@ -925,7 +936,7 @@ func (h *simHost) fail(format string, args ...any) {
 	h.t.Fatalf("simulate: "+format, args...)
 }
 
-func (h *simHost) note(what string) { h.driver.Note(what) }
+func (h *simHost) note(what string) { (*Sim)(h).note(what) }
 
 func (h *simHost) until(what string, ch <-chan struct{}) error { return (*Sim)(h).until(what, ch) }
 
@@ -956,7 +967,7 @@ func (s *Sim) crash(i *Instance) error {
 
 // finish stops what still runs, and the driver. It returns what was wrong with them.
 func (s *Sim) finish() error {
-	var errs []error
+	errs := []error{s.rest()}
 	instances := s.tester.instances
 	for _, i := range instances {
 		i.cancel()
