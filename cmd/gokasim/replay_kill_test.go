@@ -84,6 +84,7 @@ func (k killed) clear(t *testing.T) {
 // TestTheResultsOfAReplayThatIsKilledAreWholeOrAbsent kills the command at any moment of its run. All of its results are there then, or none, and
 // the next run gives the same results and leaves nothing else behind. GOKASIM_KILLS=50 does it as often.
 func TestTheResultsOfAReplayThatIsKilledAreWholeOrAbsent(t *testing.T) {
+	t.Parallel() // most of it is other programs
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	k := newKilled(t, ctx)
@@ -115,6 +116,7 @@ func TestTheResultsOfAReplayThatIsKilledAreWholeOrAbsent(t *testing.T) {
 // TestAReplayThatIsKilledGoesOn kills the command at any moment of its run. With --resume the results are those of a run that nobody killed.
 // GOKASIM_KILLS=50 does it as often.
 func TestAReplayThatIsKilledGoesOn(t *testing.T) {
+	t.Parallel() // most of it is other programs
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	k := newKilled(t, ctx)

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command as a program of its own, as testdata/script tells.
 func TestScripts(t *testing.T) {
+	t.Parallel() // most of it is other programs
 	if testing.Short() {
 		t.Skip("compiles packages")
 	}
