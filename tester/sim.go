@@ -814,7 +814,7 @@ func (s *Sim) start(i *Instance) *Instance {
 	s.t.Helper()
 	i.host = (*simHost)(s)
 	if err := i.start(); err != nil {
-		s.mistaken = errors.Is(err, goka.ErrInvalidGraph)
+		s.mistaken = s.mistaken || errors.Is(err, goka.ErrInvalidGraph)
 		s.t.Fatalf("simulate: %s: %v", i.what, err)
 	}
 	s.tester.instances = append(s.tester.instances, i)
