@@ -314,8 +314,8 @@ func (h *testerHost) kill(i *Instance) error {
 	}
 	i.crashed = true
 	tt.parties.kill(i.name)
+	tt.ground.kill(i.name) // first: who is told to stop commits
 	i.cancel()
-	tt.ground.kill(i.name)
 	if inCallback {
 		return nil
 	}
