@@ -332,7 +332,8 @@ func (tt *Tester) Rebalance(group goka.Group) {
 		tt.mistakef("rebalance: %v", err)
 		return
 	}
-	if !tt.ground.busy() {
+	inCallback := tt.ground.busy() || tt.settling.Load() > 0
+	if !inCallback {
 		err = tt.awaitStart()
 	}
 	if err != nil {
@@ -342,7 +343,7 @@ func (tt *Tester) Rebalance(group goka.Group) {
 	joined := make(chan struct{})
 	left := make(chan error, 1)
 	tt.work.Go(func() { left <- tt.visit(group, topics, joined) })
-	if tt.ground.busy() {
+	if inCallback {
 		<-joined
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gokasim/gokasim/goka"
@@ -54,6 +55,7 @@ type Tester struct {
 
 	instances []*Instance
 	work      sync.WaitGroup // what goes on beside the test's goroutine
+	settling  atomic.Int64   // calls of settled that have not returned, during which callbacks may run
 
 	topicsMu sync.RWMutex // guards topics
 	topics   map[string]topicState
@@ -277,6 +279,8 @@ func (tt *Tester) settle() error {
 // settled settles until nobody came or went meanwhile: what a processor had begun when it lost its partition is for the
 // next one to do.
 func (tt *Tester) settled(try bool) error {
+	tt.settling.Add(1)
+	defer tt.settling.Add(-1)
 	for {
 		if err := tt.ground.settle(try); err != nil || tt.started() {
 			return err
