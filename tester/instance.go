@@ -302,7 +302,7 @@ func (h *testerHost) until(what string, ch <-chan struct{}) error {
 func (h *testerHost) kill(i *Instance) error {
 	tt := (*Tester)(h)
 	tt.mark.Helper()
-	inCallback := tt.ground.busy()
+	inCallback := tt.busy()
 	if g, ok := tt.ground.(*inSimulation); ok && !inCallback {
 		return g.sim.crash(i)
 	}
@@ -332,7 +332,7 @@ func (tt *Tester) Rebalance(group goka.Group) {
 		tt.mistakef("rebalance: %v", err)
 		return
 	}
-	inCallback := tt.ground.busy() || tt.settling.Load() > 0
+	inCallback := tt.busy()
 	if !inCallback {
 		err = tt.awaitStart()
 	}

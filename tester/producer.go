@@ -62,7 +62,7 @@ func (p *producer) Produce(e *goka.Emission) {
 		e.Done(e, errKilled)
 		return
 	}
-	free := p.emitter && !tt.ground.busy() // not in a callback that somebody waits for
+	free := p.emitter && !tt.busy() // not in a callback that somebody waits for
 	if free {
 		if err := tt.awaitStart(); err != nil {
 			e.Done(e, fmt.Errorf("tester: emit key %q to topic %s: %w", e.Key, e.Topic, err))

@@ -180,7 +180,7 @@ func (tt *Tester) Cluster() *memkafka.Cluster {
 func (tt *Tester) skip(why string) {
 	tt.mark.Helper()
 	why += ", and this one is real; unset GOKASIM_BROKERS"
-	if s, ok := tt.t.(interface{ Skip(args ...any) }); ok && !tt.ground.busy() { // else it may be another goroutine than the test's
+	if s, ok := tt.t.(interface{ Skip(args ...any) }); ok && !tt.busy() { // else it may be another goroutine than the test's
 		s.Skip("tester: " + why)
 	}
 	tt.fatalf("%s", why)
@@ -275,6 +275,10 @@ func (tt *Tester) settle() error {
 	}
 	return fmt.Errorf("%w%s", err, tt.sessions.explained())
 }
+
+// busy reports whether a Consume or its like waits, so that who asks may be a callback rather than the test: it also waits for members between
+// two settles of the ground, while a callback of the generation before may run.
+func (tt *Tester) busy() bool { return tt.settling.Load() > 0 || tt.ground.busy() }
 
 // settled settles until nobody came or went meanwhile: what a processor had begun when it lost its partition is for the
 // next one to do.
