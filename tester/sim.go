@@ -339,7 +339,7 @@ func (s *Sim) drive() {
 		}
 		s.broken = fmt.Errorf("%s has ended its goroutine, as FailNow does", s.looking)
 		if p := recover(); p != nil {
-			s.broken = fmt.Errorf("%s panics: %v\n%s", s.looking, p, debug.Stack())
+			s.broken = panicked(s.looking, p)
 		}
 		s.looking = ""
 		go s.drive()
@@ -482,10 +482,15 @@ func (s *Sim) runPlanned() bool {
 func recovered(what string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s panics: %v\n%s", what, p, debug.Stack())
+			err = panicked(what, p)
 		}
 	}()
 	return f()
+}
+
+// panicked is the error of a panic, while it is under way.
+func panicked(what string, p any) error {
+	return fmt.Errorf("%s panics: %v\n%s", what, p, debug.Stack())
 }
 
 // check tests the invariants.
