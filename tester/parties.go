@@ -13,6 +13,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/gokasim/gokasim/goka"
+	"github.com/gokasim/gokasim/internal/door"
 	"github.com/gokasim/gokasim/memkafka"
 )
 
@@ -260,9 +261,7 @@ func (g *watchedGroup) Consume(ctx context.Context, topics []string, handler sar
 
 // ReportTo has report called with the member's errors in place of Errors. It implements door.Reporting.
 func (g *watchedGroup) ReportTo(report func(err error)) bool {
-	own, ok := g.ConsumerGroup.(interface {
-		ReportTo(report func(err error)) bool
-	})
+	own, ok := g.ConsumerGroup.(door.Reporting)
 	return ok && own.ReportTo(report)
 }
 

@@ -78,7 +78,7 @@ var arrows = []row{
 	{name: "goka/logger"},
 	{name: "goka/multierr", others: "golang.org/x/sync"},
 
-	{name: "tester", ours: "goka internal/dump internal/kafka memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama github.com/google/go-cmp testing", tests: "goka/codec goka/logger"},
+	{name: "tester", ours: "goka internal/door internal/dump internal/kafka memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama github.com/google/go-cmp testing", tests: "goka/codec goka/logger"},
 	{name: "tester/replay", ours: "goka goka/logger internal/door internal/dump internal/kafka internal/picture internal/replaywire internal/whole memkafka memkafka/saramaclient storage", others: "github.com/IBM/sarama testing", tests: "goka/codec"},
 	{name: "kafkamock", ours: "goka memkafka memkafka/saramaclient storage tester", others: "github.com/IBM/sarama github.com/golang/mock testing"},
 	{name: "kafkamock/internal/mocked", ours: "storage"},
