@@ -20,17 +20,13 @@ func guarded(where string, f func() error) (err error) {
 
 // caught is deferred by who calls a user's code, and turns its panic into an error.
 func caught(where string, err *error) {
-	if x := recover(); x != nil {
-		*err = panicked(where, x)
+	switch x := recover().(type) {
+	case nil:
+	case error:
+		*err = fmt.Errorf("panic in %s: %w\n%s", where, x, userStack())
+	default:
+		*err = fmt.Errorf("panic in %s: %v\n%s", where, x, userStack())
 	}
-}
-
-// panicked is the error of a panic, while it is under way.
-func panicked(where string, x any) error {
-	if err, ok := x.(error); ok {
-		return fmt.Errorf("panic in %s: %w\n%s", where, err, userStack())
-	}
-	return fmt.Errorf("panic in %s: %v\n%s", where, x, userStack())
 }
 
 // decode calls a codec.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -273,7 +274,7 @@ func (p *PartitionTable) openQuickly(ctx context.Context) error {
 func (p *PartitionTable) open(o *opening) {
 	defer o.cancel()
 	defer p.opened(o)
-	o.err = errUnopened
+	o.err = fmt.Errorf("opening storage for %s/%d ended its goroutine; was runtime.Goexit called, or FailNow of a test?", p.topic, p.partition)
 	for try := 1; ; try++ {
 		o.st, o.err = p.openOnce(o.ctx)
 		if !errors.Is(o.err, storage.ErrLocked) || try == lockedTries || sleep(o.ctx, lockedPause) != nil {
@@ -282,14 +283,8 @@ func (p *PartitionTable) open(o *opening) {
 	}
 }
 
-// errUnopened is the error of an opening that has neither returned nor panicked.
-var errUnopened = errors.New("the storage is being opened")
-
 // opened says that the opening is over, and closes a storage that nobody waits for any more.
 func (p *PartitionTable) opened(o *opening) {
-	if errors.Is(o.err, errUnopened) {
-		o.err = fmt.Errorf("opening storage for %s/%d ended its goroutine; was runtime.Goexit called, or FailNow of a test?", p.topic, p.partition)
-	}
 	p.mu.Lock()
 	close(o.done)
 	p.mu.Unlock()
@@ -306,11 +301,7 @@ func (p *PartitionTable) opened(o *opening) {
 }
 
 func (p *PartitionTable) openOnce(ctx context.Context) (_ storage.Storage, err error) {
-	defer func() {
-		if x := recover(); x != nil {
-			err = panicked(fmt.Sprintf("storage of %s/%d", p.topic, p.partition), x)
-		}
-	}()
+	defer caught("storage of "+p.topic+"/"+strconv.Itoa(int(p.partition)), &err)
 	st, err := p.build(p.topic, p.partition)
 	if err != nil {
 		return nil, fmt.Errorf("error building storage for %s/%d: %w", p.topic, p.partition, err)
