@@ -76,14 +76,23 @@ func (f disturbFlags) unused(cmd *cobra.Command) error {
 // lines are the two commands that show what a seed does: the replay in peace, and the disturbed one that is compared with it, in a directory that
 // is empty when there is nothing to compare.
 func (f disturbFlags) lines(name, expected string, seed uint64) (calm, disturbed string) {
-	replay := "gokasim replay " + word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) +
-		fmt.Sprintf(" --partitions %d --instances %d", f.partitions, f.instances)
+	replay := "gokasim replay " + f.shape(name)
 	calm = replay
 	if expected != "" {
 		replay += " --expect " + expected
 		calm = replay + " --update"
 	}
-	return calm, fmt.Sprintf("%s --rebalance %d --crash %d%s --seed %d", replay, f.rebalances, f.crashes, flagOf("--faults", f.faults), seed)
+	return calm, replay + f.incidents(seed)
+}
+
+// shape is the part of a command line that says what is replayed where.
+func (f disturbFlags) shape(name string) string {
+	return word(name) + flagsOf("--in", f.inputs) + flagsOf("--graph", f.graphs) + fmt.Sprintf(" --partitions %d --instances %d", f.partitions, f.instances)
+}
+
+// incidents is the part of a command line that says what disturbs a replay.
+func (f disturbFlags) incidents(seed uint64) string {
+	return fmt.Sprintf(" --rebalance %d --crash %d%s --seed %d", f.rebalances, f.crashes, flagOf("--faults", f.faults), seed)
 }
 
 // disturbance is a program that replays a recording, in peace or with incidents.
@@ -198,9 +207,7 @@ func (f simulateFlags) disturb(ctx context.Context, cmd *cobra.Command, name str
 	again := func(found *simulate.Found) string {
 		seed := found.Failures[0].Seed
 		calm, disturbed := f.lines(name, d.expected("peace"), seed)
-		return fmt.Sprintf("run it again:   %s\nand disturbed:  %s\nmake it small:  gokasim shrink %s%s%s --partitions %d --instances %d --rebalance %d --crash %d%s --seed %d",
-			calm, disturbed, word(name), flagsOf("--in", f.inputs), flagsOf("--graph", f.graphs), f.partitions, f.instances, f.rebalances, f.crashes,
-			flagOf("--faults", f.faults), seed)
+		return fmt.Sprintf("run it again:   %s\nand disturbed:  %s\nmake it small:  gokasim shrink %s%s", calm, disturbed, f.shape(name), f.incidents(seed))
 	}
 	return f.seek(ctx, cmd, style, "disturbed replays of "+pkg.ImportPath, again, simulate.Options{
 		One: func(ctx context.Context, seed uint64) (*simulate.Failure, error) {
